@@ -1,0 +1,19 @@
+"""An artifact: one generated file, and what it means to whoever receives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """`path` is relative to the environment's folder (`apm/rules.yml`), with `/` on every system."""
+
+    path: str
+    text: str
+    kind: str
+    """`rules`, `scrape`, `prometheus`, or the Kubernetes kind (`HorizontalPodAutoscaler`)."""
+    service: str
+    """The Capacity it belongs to; "" for fleet-wide files."""
+    kubernetes: bool
+    """Whether it is a manifest that an API server takes."""

@@ -1,0 +1,270 @@
+"""The compiled form of one service in one environment: what every renderer, check and prover reads.
+
+Frozen data, no behaviour. Everything here is decided: names are final, windows and thresholds are numbers in
+Prometheus' base units (seconds, bytes, ratios 0..1), expressions are complete PromQL, every item knows the
+place in the spec (or the catalogue) that it came from. A renderer that needs the spec means that a field is
+missing here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from capgen.diagnostics import Span
+
+Labels: TypeAlias = "tuple[tuple[str, str], ...]"
+"""Label names and values, sorted by name."""
+
+Severity: TypeAlias = Literal["info", "warning", "critical", "emergency"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an item was declared: `path` in the spec (`signals.host.cpu`), its place, and the layer's name."""
+
+    path: str
+    span: Span | None = None
+    layer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRef:
+    """A Kubernetes Service whose endpoints are scraped (rendered as a ServiceMonitor)."""
+
+    namespace: str
+    labels: Labels
+    port: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One scrape job. `existing` jobs are scraped by someone else: capgen reads their series only."""
+
+    source: str
+    exporter: str
+    job: str
+    targets: tuple[str, ...]
+    service: ServiceRef | None
+    scheme: str
+    path: str
+    interval: float
+    timeout: float
+    labels: Labels
+    existing: bool
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A named range of a signal: it begins at `threshold`. `severity` is None where nobody is told."""
+
+    name: str
+    threshold: float
+    severity: Severity | None
+    rank: int
+    """Its place in the ladder, mildest first; gaps are levels that the spec leaves out."""
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A measured quantity with levels. Its recorded series has exactly `labels` beside service and source."""
+
+    id: str
+    """As the spec writes it: `<source>.<name>`."""
+    source: str
+    title: str
+    description: str
+    action: str
+    """What to do when it gets worse: one sentence for the page's reader."""
+    unit: str
+    worse: Literal["above", "below"]
+    ladder: str
+    levels: tuple[Level, ...]
+    expr: str
+    record: str
+    labels: tuple[str, ...]
+    """The labels by which the expression tells series apart, sorted: `instance`, `device`, …"""
+    metrics: tuple[str, ...]
+    """The metric names that the expression reads, sorted."""
+    interval: float
+    """The longest scrape interval among the jobs that it reads, seconds."""
+    window: float
+    for_: float
+    keep_firing_for: float
+    hysteresis: float
+    """How far beyond the threshold, back on the good side, a firing alert lets go; 0 for at the threshold."""
+    traffic: str
+    """Requests a second by the same labels, below `min_traffic` of which no level counts; "" for none."""
+    min_traffic: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A recording rule."""
+
+    name: str
+    expr: str
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alerting rule. `kind`: a signal's level, a metric that is gone, a target that is down."""
+
+    name: str
+    expr: str
+    for_: float
+    keep_firing_for: float
+    labels: Labels
+    annotations: Labels
+    kind: Literal["level", "absent", "down"]
+    signal: str
+    """The signal's id for a level, the source's name for the others."""
+    level: str
+    """The level's name; the metric for `absent`; "" for `down`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A rule group: the records first, then the alerts that read them, so that both see the same cycle."""
+
+    name: str
+    interval: float
+    records: tuple[Record, ...]
+    alerts: tuple[Alert, ...]
+    signal: Signal | None
+    """None for the group that watches a source's targets and metrics."""
+    scrape: Scrape
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While an alert with all of `source` fires, alerts with all of `target` are not told, where `equal`
+    labels agree. Alertmanager takes two missing labels as equal, so every matcher names its label."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    equal: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingPolicy:
+    """At most `value` pods (or percent of them) may be added or removed within `period` seconds."""
+
+    type: Literal["Pods", "Percent"]
+    value: int
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingRules:
+    """One direction of an HPA's behaviour; None fields are left to Kubernetes' defaults."""
+
+    stabilization: int | None
+    policies: tuple[ScalingPolicy, ...]
+    select: Literal["Max", "Min", "Disabled"] | None
+    tolerance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HpaMetric:
+    """What an HPA looks at. `target` is in Kubernetes' spelling: `70` percent, `500m`, `4Gi`."""
+
+    type: Literal["Resource", "ContainerResource", "Pods", "Object", "External"]
+    name: str
+    target_type: Literal["Utilization", "AverageValue", "Value"]
+    target: str
+    container: str = ""
+    selector: Labels = ()
+    object: tuple[str, str, str] | None = None
+    """apiVersion, kind and name, for an Object metric."""
+    signal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A Deployment, StatefulSet, … that is scaled."""
+
+    name: str
+    kind: str
+    api_version: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hpa:
+    """A HorizontalPodAutoscaler."""
+
+    name: str
+    workload: Workload
+    min_replicas: int
+    max_replicas: int
+    metrics: tuple[HpaMetric, ...]
+    scale_up: ScalingRules | None
+    scale_down: ScalingRules | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerBounds:
+    """What a VPA may do to one container; resources in Kubernetes' canonical spelling, sorted by name."""
+
+    container: str
+    mode: Literal["Auto", "Off"] | None
+    min_allowed: Labels
+    max_allowed: Labels
+    controlled: tuple[str, ...]
+    """`cpu`, `memory`; empty for the default (both)."""
+    controlled_values: Literal["RequestsAndLimits", "RequestsOnly"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Vpa:
+    """A VerticalPodAutoscaler; `mode` is the API's updateMode, never the deprecated Auto."""
+
+    name: str
+    workload: Workload
+    mode: Literal["Off", "Initial", "Recreate", "InPlaceOrRecreate"]
+    min_replicas: int | None
+    containers: tuple[ContainerBounds, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an environment takes what is generated."""
+
+    prometheus: Literal["files", "operator", "configmap"]
+    kubernetes: bool
+    namespace: str
+    """Where monitoring objects go; "" without a cluster."""
+    prometheus_version: tuple[int, int]
+    scrape_interval: float
+    evaluation_interval: float
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """One service in one environment, compiled. Everything in a fixed order that the spec's does not change."""
+
+    name: str
+    title: str
+    owner: str
+    runbook: str
+    labels: Labels
+    environment: str
+    spec: str
+    """The spec's file, as named on the command line."""
+    delivery: Delivery
+    scrapes: tuple[Scrape, ...]
+    signals: tuple[Signal, ...]
+    groups: tuple[Group, ...]
+    inhibitions: tuple[Inhibition, ...]
+    hpas: tuple[Hpa, ...]
+    vpas: tuple[Vpa, ...]
+    scripted: tuple[tuple[Workload, Origin], ...]
+    """Workloads that a generated script scales, for the ownership checks."""

@@ -1,0 +1,130 @@
+"""What a catalogue file says: an exporter's metrics, and the signals that they give.
+
+An exporter is one YAML file. Its metrics are facts (type, unit, labels, since when, behind which flag, what
+it means when they are missing); its signals are expressions over them, with the levels they have unless a
+spec says otherwise. A project's own `catalog/` holds files of the same shape.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from capgen import naming
+from capgen.fields import Count, Duration, LabelName, Model, PromQL, Quantity, Text, Word
+
+Version = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){0,3}$")]
+MetricName = Annotated[str, Field(pattern=rf"^{naming.METRIC_NAME}$")]
+MetricType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
+UnitName = Literal["ratio", "seconds", "bytes", "bytes_per_second", "per_second", "short", "cores"]
+
+
+class Metric(Model):
+    """One metric family. A histogram is named without its `_bucket`, `_sum` and `_count`."""
+
+    type: MetricType
+    about: Text = ""
+    unit: Text = ""
+    """The base unit of a sample: seconds, bytes, ratio, …; "" for a plain count."""
+    labels: dict[LabelName, int] = Field(default_factory=dict)
+    """Labels beside the target's own, each with how many values it typically has (for the cost estimate)."""
+    since: Version | None = None
+    """The first exporter version that gives it; None for as long as capgen's oldest supported one."""
+    until: Version | None = None
+    """The last exporter version that gives it."""
+    flag: Text = ""
+    """The exporter's flag or setting that it needs; "" when it is on by default."""
+    required: bool = False
+    """Whether it is always there while the target is up, so that its absence is an alert."""
+    absent: Text
+    """What it means when no such series exists."""
+    job: Word | None = None
+    """The key in the exporter's `jobs` that gives this metric; None for the source's own job."""
+    buckets: tuple[float, ...] = ()
+    """A histogram's upper bounds where the library fixes them; a threshold above the last can never fire."""
+
+
+class Param(Model):
+    """A value that a spec may set for a signal, used in its expression as `$name`."""
+
+    unit: UnitName
+    default: Quantity | None = None
+    """None: without it the plain `expr` is used, with it the variant that names it."""
+    about: Text = ""
+
+
+class Variant(Model):
+    """Another expression for the same signal, used when its condition holds; the first that does wins."""
+
+    expr: PromQL
+    given: Word | None = None
+    """The param that the spec has to set."""
+    since: Version | None = None
+    """The exporter's version (as the source declares it) from which it is used."""
+    until: Version | None = None
+
+
+class SignalDef(Model):
+    """One signal: a PromQL expression with `$selector`, `$window`, `$replicas` and params, and its levels."""
+
+    title: Text
+    about: Text = ""
+    action: Text
+    """What to do when it gets worse, for the reader of a page: one or two sentences."""
+    expr: PromQL
+    variants: tuple[Variant, ...] = ()
+    unit: UnitName
+    record: Annotated[str, Field(pattern=rf"^{naming.WORD}$")]
+    """The operation in the record's name: `ratio_rate5m` would lie when the window differs; `ratio` does not."""
+    worse: Literal["above", "below"] = "above"
+    ladder: Word = "utilisation"
+    levels: dict[Word, Quantity | None] = Field(default_factory=dict)
+    """Where each level begins; without any, the signal is recorded and shown but alerts nobody."""
+    for_: Duration = Field(default=300.0, alias="for")
+    keep_firing_for: Duration | None = None
+    params: dict[Word, Param] = Field(default_factory=dict)
+    traffic: PromQL | None = None
+    """Events a second by the same labels: below `min_traffic` of them the levels say nothing."""
+    min_traffic: Count = 0.0
+    default: bool = True
+    """Whether a source brings it unasked; False for what needs a flag or a declared capacity."""
+
+
+class Exporter(Model):
+    """One exporter, instrumentation library or component that gives metrics."""
+
+    exporter: Word
+    title: Text
+    about: Text = ""
+    link: Text = ""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    path: Text = "/metrics"
+    oldest: Version | None = None
+    """The oldest version that the metrics below were checked against."""
+    newest: Version | None = None
+    jobs: dict[Word, Text] = Field(default_factory=dict)
+    """For components spread over several scrape jobs: a key a job, with the job's customary name."""
+    existing: bool = False
+    """Whether it is usually scraped already (a cluster's kubelet, kube-state-metrics)."""
+    open_labels: bool = False
+    """Whether applications add labels of their own to these metrics."""
+    target_labels: tuple[LabelName, ...] = ()
+    """Labels that discovery puts on every series beside `job` and `instance`."""
+    params: dict[Word, Text] = Field(default_factory=dict)
+    """Settings of a source with their defaults (a label's name), used in expressions as `$name`."""
+    metrics: dict[MetricName, Metric]
+    signals: dict[Word, SignalDef] = Field(default_factory=dict)
+
+
+class Ladder(Model):
+    """Ordered levels, mildest first, each with the severity it has unless a spec says otherwise."""
+
+    about: Text = ""
+    levels: dict[Word, Literal["none", "info", "warning", "critical", "emergency"]]
+
+
+class Ladders(Model):
+    """The file `ladders.yaml`."""
+
+    ladders: dict[Word, Ladder]

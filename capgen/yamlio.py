@@ -1,0 +1,300 @@
+"""YAML in, with positions and limits; YAML scalars out, that nothing can break out of.
+
+Specs come from pull requests of strangers, so a document is read as libyaml's stream of events and built
+here without recursion: size, depth and what aliases expand to are limited while reading, duplicate keys and
+tags are refused, and every value keeps its line and column. Plain scalars mean what YAML 1.2's core schema
+says (`on`, `yes` and `12:30` are text), unlike PyYAML's own loader.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, TypeAlias
+
+import yaml
+
+from capgen.diagnostics import Diagnostic, Severity, Span
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 40
+MAX_NODES = 50_000
+
+Data: TypeAlias = "str | int | float | bool | None | list[Data] | dict[str, Data]"
+Mark: TypeAlias = "tuple[int, int, int, int]"
+Path: TypeAlias = "tuple[str | int, ...]"
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT = re.compile(r"[-+]?[0-9]{1,300}|0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_WORDS: Mapping[str, Data] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's text as read: `name` is what messages call it, `layer` what `explain` calls it."""
+
+    name: str
+    text: str
+    layer: str = ""
+
+    def line(self, number: int) -> str:
+        """The text of a line (counted from 1), "" past the end."""
+        lines = self.text.split("\n")
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+
+@dataclass(slots=True)
+class Node:
+    """A value with its place. Mappings hold `keys`: the place of each key itself."""
+
+    value: str | int | float | bool | None | list[Node] | dict[str, Node]
+    source: Source
+    mark: Mark
+    keys: dict[str, Mark] = field(default_factory=dict)
+
+    @property
+    def span(self) -> Span:
+        """Where the value stands."""
+        return Span(self.source.name, *self.mark)
+
+    def key_span(self, key: str) -> Span:
+        """Where a key of this mapping stands (the whole mapping if it was added by a layer without text)."""
+        return Span(self.source.name, *self.keys.get(key, self.mark))
+
+    def data(self) -> Data:
+        """The plain value, without positions."""
+        if isinstance(self.value, dict):
+            return {key: child.data() for key, child in self.value.items()}
+        if isinstance(self.value, list):
+            return [child.data() for child in self.value]
+        return self.value
+
+    def walk(self, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+        """Every node below this one, itself first, with the path that leads to it."""
+        yield path, self
+        if isinstance(self.value, dict):
+            for key, child in self.value.items():
+                yield from child.walk((*path, key))
+        elif isinstance(self.value, list):
+            for index, child in enumerate(self.value):
+                yield from child.walk((*path, index))
+
+    def at(self, path: Path) -> Node | None:
+        """The node at a path, or None."""
+        node: Node = self
+        for step in path:
+            inside = node.value
+            if isinstance(inside, dict) and isinstance(step, str) and step in inside:
+                node = inside[step]
+            elif isinstance(inside, list) and isinstance(step, int) and 0 <= step < len(inside):
+                node = inside[step]
+            else:
+                return None
+        return node
+
+
+def read(source: Source) -> tuple[Node | None, tuple[Diagnostic, ...]]:
+    """The document of a file, or what is wrong with it. An empty document gives (None, one finding)."""
+    try:
+        return _Builder(source).build(), ()
+    except _Rejected as rejected:
+        return None, (rejected.diagnostic,)
+    except yaml.YAMLError as error:
+        return None, (_syntax(source, error),)
+    except UnicodeError:
+        span = Span(source.name, 1, 1, 1, 2)
+        return None, (Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8"),)
+
+
+def plain(text: str) -> Data:
+    """What a plain (unquoted) scalar means: YAML 1.2's core schema."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] in "+-.0123456789":
+        if _INT.fullmatch(text):
+            return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        if _FLOAT.fullmatch(text) and isfinite(value := float(text)):
+            return value
+    return text
+
+
+class _Rejected(Exception):
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+
+
+class _Builder:
+    """Builds nodes from parser events with a stack of its own, so that depth is a limit and not a crash."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.anchors: dict[str, tuple[Node, int]] = {}
+        self.count = 0
+
+    def build(self) -> Node:
+        text = self.source.text
+        if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
+            self.reject("CG104", f"the file is larger than {MAX_BYTES >> 20} MiB", None, "split it: one service a file")
+        root: Node | None = None
+        stack: list[tuple[Node, str | None, Mark | None, int, str | None]] = []
+        key: str | None = None
+        key_mark: Mark | None = None
+        documents = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            kind = type(event)
+            if kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    self.reject("CG110", "a second document starts here", event, "write one document a file")
+                continue
+            if kind in (yaml.StreamStartEvent, yaml.StreamEndEvent, yaml.DocumentEndEvent):
+                continue
+            if kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
+                node, key, key_mark, started, anchor = stack.pop()
+                node.mark = (node.mark[0], node.mark[1], event.end_mark.line + 1, event.end_mark.column + 1)
+                if anchor:
+                    self.anchors[anchor] = (node, self.count - started)
+                continue
+            in_mapping = bool(stack) and isinstance(stack[-1][0].value, dict)
+            if in_mapping and key is None:
+                key, key_mark = self.key(event, stack[-1][0])
+                continue
+            self.count += 1
+            if kind is yaml.AliasEvent:
+                node, size = self.alias(event)
+                self.count += size
+            elif kind is yaml.ScalarEvent:
+                node = self.scalar(event)
+                if event.anchor:
+                    self.anchors[event.anchor] = (node, 1)
+            else:
+                self.refuse_tag(event)
+                node = Node({} if kind is yaml.MappingStartEvent else [], self.source, _mark(event))
+            if self.count > MAX_NODES:
+                self.reject("CG106", f"the document holds more than {MAX_NODES:,} values", event, "aliases count each time they are used")
+            self.attach(stack[-1][0] if stack else None, key, key_mark, node)
+            root = root or node
+            if kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
+                if len(stack) >= MAX_DEPTH:
+                    self.reject("CG105", f"nested deeper than {MAX_DEPTH} levels", event, "no field of a spec is that deep")
+                stack.append((node, None, None, self.count, event.anchor))
+            key = key_mark = None
+        if root is None:
+            self.reject("CG110", "the file holds no document", None, "start with `apiVersion: capgen/v1`")
+        return root
+
+    def attach(self, parent: Node | None, key: str | None, mark: Mark | None, node: Node) -> None:
+        if parent is None:
+            return
+        if isinstance(parent.value, list):
+            parent.value.append(node)
+        elif isinstance(parent.value, dict) and key is not None and mark is not None:
+            parent.value[key] = node
+            parent.keys[key] = mark
+
+    def key(self, event: Any, parent: Node) -> tuple[str, Mark]:
+        if type(event) is not yaml.ScalarEvent:
+            self.reject("CG111", "a key must be a plain word", event, "quote the value if it starts with `{`, `[`, `*` or `&`")
+        self.refuse_tag(event)
+        key = str(event.value)
+        if key == "<<" and not event.style:
+            self.reject("CG107", "merge keys (`<<`) are not part of YAML 1.2", event, "put what is shared into a `kind: Defaults` file")
+        if key in parent.keys:
+            first = parent.keys[key][0]
+            self.reject("CG103", f"the key {key!r} stands here twice, first in line {first}", event, "remove one of the two")
+        return key, _mark(event)
+
+    def scalar(self, event: Any) -> Node:
+        self.refuse_tag(event)
+        value = event.value if event.style else plain(event.value)
+        return Node(value, self.source, _mark(event))
+
+    def alias(self, event: Any) -> tuple[Node, int]:
+        if event.anchor not in self.anchors:
+            self.reject("CG101", f"the alias *{event.anchor} has no finished anchor before it", event, f"define &{event.anchor} first")
+        return self.anchors[event.anchor]
+
+    def refuse_tag(self, event: Any) -> None:
+        if event.tag and event.tag not in ("!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+            self.reject("CG108", f"the tag {event.tag!r} is not allowed", event, "write the value without a tag")
+
+    def reject(self, code: str, message: str, event: Any | None, hint: str) -> Any:
+        mark = _mark(event) if event is not None else (1, 1, 1, 2)
+        span = Span(self.source.name, *mark)
+        raise _Rejected(Diagnostic(code, message, span, hint, Severity.ERROR, self.source.line(mark[0])))
+
+
+def _mark(event: Any) -> Mark:
+    start, end = event.start_mark, event.end_mark
+    return (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+def _syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).strip()
+    line, column = (mark.line + 1, mark.column + 1) if mark else _unreadable(source, error)
+    text = source.line(line)
+    span = Span(source.name, line, column, line, column + 1)
+    if "\t" in text[: len(text) - len(text.lstrip())] or text[column - 1 : column] == "\t":
+        return Diagnostic("CG102", "a tab stands where YAML wants spaces", span, "indent with spaces", excerpt=text)
+    if "control characters" in problem or "special characters" in problem or "invalid" in problem and "UTF-8" in problem:
+        return Diagnostic("CG109", "the file holds a character that YAML does not allow", span, "write it as an escape in double quotes, like \"\\u0007\"", excerpt=text)
+    return Diagnostic("CG101", f"not valid YAML: {problem}", span, _syntax_hint(problem), excerpt=text)
+
+
+def _unreadable(source: Source, error: yaml.YAMLError) -> tuple[int, int]:
+    position = getattr(error, "position", None)
+    before = source.text[:position] if isinstance(position, int) else ""
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _syntax_hint(problem: str) -> str:
+    for words, hint in (
+        ("mapping values are not allowed", "a value with a colon in it needs quotes; or a line above is not closed"),
+        ("could not find expected ':'", "a key needs a colon and a space after it"),
+        ("did not find expected ',' or", "a bracket or brace is not closed"),
+        ("did not find expected key", "check the indentation, and that quotes are closed"),
+        ("did not find expected '-'", "check the indentation of the list"),
+        ("unexpected end of stream", "a quote or bracket is not closed"),
+        ("cannot start any token", "quote values that start with a special character"),
+    ):
+        if words in problem:
+            return hint
+    return "check the indentation and the quotes around here"
+
+
+_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*", re.ASCII)
+_RESERVED = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+
+
+def quoted(text: str) -> str:
+    """The text as a JSON string that YAML 1.1, YAML 1.2 and the API server's parser all read back."""
+    dumped = json.dumps(text, ensure_ascii=False)
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", dumped)
+
+
+def scalar(value: object) -> str:
+    """One value on one line of YAML, which reads back as the same value whatever it holds.
+
+    Words stay bare, text with double quotes in it (PromQL) is single-quoted, everything else is JSON;
+    lists and mappings are written in flow style, mappings by sorted key.
+    """
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value) and value.lower() not in _RESERVED:
+            return value
+        if '"' in value and value.isprintable() and not _ESCAPED.search(value):
+            return "'" + value.replace("'", "''") + "'"
+        return quoted(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(key)}: {scalar(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(scalar(item) for item in value) + "]"
+    return json.dumps(value)
