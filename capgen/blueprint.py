@@ -86,6 +86,8 @@ class Signal:
     record: str
     labels: tuple[str, ...]
     """The labels by which the expression tells series apart, sorted: `instance`, `device`, …"""
+    of_request: tuple[str, str]
+    """The workload and the resource (`cpu`, `memory`) whose use against its request this is; ("", "") for none."""
     metrics: tuple[str, ...]
     """The metric names that the expression reads, sorted."""
     interval: float
@@ -95,6 +97,8 @@ class Signal:
     keep_firing_for: float
     hysteresis: float
     """How far beyond the threshold, back on the good side, a firing alert lets go; 0 for at the threshold."""
+    buckets: tuple[float, ...]
+    """The finite upper bounds of the histogram that it is computed from; () where there is none or they vary."""
     traffic: str
     """Requests a second by the same labels, below `min_traffic` of which no level counts; "" for none."""
     min_traffic: float
@@ -240,9 +244,11 @@ class Delivery:
 
     prometheus: Literal["files", "operator", "configmap"]
     kubernetes: bool
+    """Whether manifests for workloads (HPA, VPA) are wanted."""
     namespace: str
     """Where monitoring objects go; "" without a cluster."""
-    prometheus_version: tuple[int, int]
+    monitoring_labels: Labels
+    """Labels that the Prometheus operator's selectors want on monitoring objects."""
     scrape_interval: float
     evaluation_interval: float
 
@@ -263,8 +269,17 @@ class Blueprint:
     scrapes: tuple[Scrape, ...]
     signals: tuple[Signal, ...]
     groups: tuple[Group, ...]
-    inhibitions: tuple[Inhibition, ...]
     hpas: tuple[Hpa, ...]
     vpas: tuple[Vpa, ...]
     scripted: tuple[tuple[Workload, Origin], ...]
     """Workloads that a generated script scales, for the ownership checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All services of one environment, by name, and what only holds for all of them together."""
+
+    environment: str
+    delivery: Delivery
+    services: tuple[Blueprint, ...]
+    inhibitions: tuple[Inhibition, ...]

@@ -6,6 +6,7 @@ end) is left to the checks that run later, so that the models and the schema nev
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -15,10 +16,13 @@ from capgen import naming, units
 
 
 class Model(BaseModel):
-    """A mapping of the language: unknown keys are errors, values never change."""
+    """A mapping of the language: unknown keys are errors, values never change.
+
+    Patterns end in `$(?!\\n)`: to Python, and so to jsonschema, a bare `$` also matches before a last newline.
+    """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, populate_by_name=True, defer_build=True, ser_json_inf_nan="null"
+        extra="forbid", frozen=True, strict=True, populate_by_name=True, defer_build=True, regex_engine="python-re"
     )
 
 
@@ -28,15 +32,13 @@ _TIME = r"([0-9]{1,9}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h|d|w|y))"
 
 def _pattern(unit: str) -> str:
     if unit == "seconds":
-        return rf"^{_TIME}{{1,7}}$"
+        return rf"^{_TIME}{{1,7}}$(?!\n)"
     suffixes = "|".join(sorted((s for s in units.UNITS[unit].suffixes if s), key=lambda s: (-len(s), s)))
-    return rf"^{_NUMBER} ?({suffixes})?$"
+    return rf"^{_NUMBER} ?({suffixes})?$(?!\n)"
 
 
 def _quantity(unit: str, title: str, *, low: float | None, high: float | None, bare: bool) -> Any:
-    import re
-
-    pattern = re.compile(_pattern(unit).removesuffix("$") + r"\Z", re.ASCII)
+    pattern = re.compile(_pattern(unit), re.ASCII)
     examples = units.UNITS[unit].examples
 
     def read(value: object) -> float:
@@ -73,9 +75,9 @@ Bytes = _quantity("bytes", "an amount of data", low=0, high=None, bare=True)
 Cores = _quantity("cores", "an amount of CPU", low=0, high=None, bare=True)
 Count = _quantity("short", "a number", low=None, high=None, bare=True)
 
-Name = Annotated[str, Field(pattern=rf"^{naming.DNS_LABEL}$", title="a DNS label", examples=["apm"])]
-Word = Annotated[str, Field(pattern=rf"^{naming.WORD}$", title="a word", examples=["host"])]
-LabelName = Annotated[str, Field(pattern=rf"^{naming.LABEL_NAME}$", title="a label name", examples=["tier"])]
+Name = Annotated[str, Field(pattern=rf"^{naming.DNS_LABEL}$(?!\n)", title="a DNS label", examples=["apm"])]
+Word = Annotated[str, Field(pattern=rf"^{naming.WORD}$(?!\n)", title="a word", examples=["host"])]
+LabelName = Annotated[str, Field(pattern=rf"^{naming.LABEL_NAME}$(?!\n)", title="a label name", examples=["tier"])]
 LabelValue = Annotated[str, Field(max_length=256)]
 Text = Annotated[str, Field(max_length=4096)]
 PromQL = Annotated[str, Field(min_length=1, max_length=8192)]

@@ -58,6 +58,8 @@ class Node:
     source: Source
     mark: Mark
     keys: dict[str, Mark] = field(default_factory=dict)
+    replaces: bool = False
+    """Whether this mapping stands in for whatever lies beneath it, instead of merging with it."""
 
     @property
     def span(self) -> Span:
@@ -270,7 +272,11 @@ def _syntax_hint(problem: str) -> str:
     return "check the indentation and the quotes around here"
 
 
-_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*", re.ASCII)
+_PLAIN = re.compile(
+    r"[A-Za-z_/][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*"  # words, paths, host:port, record names
+    r"|(?:[0-9]+(?:ms|[smhdw]|[KMGT]i))+",  # durations and sizes, which no YAML takes for a number
+    re.ASCII,
+)
 _RESERVED = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 

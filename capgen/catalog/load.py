@@ -56,7 +56,7 @@ class Catalog:
             if exporter.exporter != name:
                 span = node.at(("exporter",))
                 message = f"the file {source.name} declares the exporter {exporter.exporter!r}"
-                raise Findings([Diagnostic("CG602", message, span.span if span else None, f"name the file {exporter.exporter}.yaml")])
+                raise Findings([Diagnostic("CG604", message, span.span if span else None, f"name the file {exporter.exporter}.yaml")])
             self._entries[name] = Entry(exporter, node)
         return self._entries[name]
 

@@ -14,8 +14,8 @@ from pydantic import Field
 from capgen import naming
 from capgen.fields import Count, Duration, LabelName, Model, PromQL, Quantity, Text, Word
 
-Version = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){0,3}$")]
-MetricName = Annotated[str, Field(pattern=rf"^{naming.METRIC_NAME}$")]
+Version = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){0,3}$(?!\n)")]
+MetricName = Annotated[str, Field(pattern=rf"^{naming.METRIC_NAME}$(?!\n)")]
 MetricType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
 UnitName = Literal["ratio", "seconds", "bytes", "bytes_per_second", "per_second", "short", "cores"]
 
@@ -41,7 +41,7 @@ class Metric(Model):
     """What it means when no such series exists."""
     job: Word | None = None
     """The key in the exporter's `jobs` that gives this metric; None for the source's own job."""
-    buckets: tuple[float, ...] = ()
+    buckets: list[float] = Field(default_factory=list)
     """A histogram's upper bounds where the library fixes them; a threshold above the last can never fire."""
 
 
@@ -73,9 +73,9 @@ class SignalDef(Model):
     action: Text
     """What to do when it gets worse, for the reader of a page: one or two sentences."""
     expr: PromQL
-    variants: tuple[Variant, ...] = ()
+    variants: list[Variant] = Field(default_factory=list)
     unit: UnitName
-    record: Annotated[str, Field(pattern=rf"^{naming.WORD}$")]
+    record: Annotated[str, Field(pattern=rf"^{naming.WORD}$(?!\n)")]
     """The operation in the record's name: `ratio_rate5m` would lie when the window differs; `ratio` does not."""
     worse: Literal["above", "below"] = "above"
     ladder: Word = "utilisation"
@@ -87,6 +87,10 @@ class SignalDef(Model):
     traffic: PromQL | None = None
     """Events a second by the same labels: below `min_traffic` of them the levels say nothing."""
     min_traffic: Count = 0.0
+    unbounded: bool = False
+    """Whether a ratio may pass 100 % (use against a request)."""
+    of_request: Literal["cpu", "memory"] | None = None
+    """The resource whose use against the request it is: what an HPA's utilisation target is compared with."""
     default: bool = True
     """Whether a source brings it unasked; False for what needs a flag or a declared capacity."""
 
@@ -109,7 +113,7 @@ class Exporter(Model):
     """Whether it is usually scraped already (a cluster's kubelet, kube-state-metrics)."""
     open_labels: bool = False
     """Whether applications add labels of their own to these metrics."""
-    target_labels: tuple[LabelName, ...] = ()
+    target_labels: list[LabelName] = Field(default_factory=list)
     """Labels that discovery puts on every series beside `job` and `instance`."""
     params: dict[Word, Text] = Field(default_factory=dict)
     """Settings of a source with their defaults (a label's name), used in expressions as `$name`."""

@@ -1,0 +1,1 @@
+"""The outside that is written to: a folder, and an API server."""

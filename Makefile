@@ -1,0 +1,72 @@
+# What a contributor does and what CI does, by the same names. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo test check generated bench wheel-test lock debian components clean
+
+help: ## list what can be done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## create .venv with the pinned dependencies and capgen itself, editable
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "capgen needs Python 3.11 or newer, and $(PYTHON) is not: install one and run make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "$(PYTHON) cannot create virtual environments: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## build the example specs, check them, apply the host environment to deploy/, show what changes
+	$(BIN)/capgen validate specs
+	$(BIN)/capgen build specs --out generated
+	$(BIN)/capgen check specs
+	@echo "--- what applying would change:"
+	$(BIN)/capgen diff specs --env host
+	$(BIN)/capgen apply specs --env host --yes
+	@echo "--- and after it was applied:"
+	$(BIN)/capgen diff specs --env host --exit-code
+	-$(BIN)/capgen report daily specs --env host
+
+test: setup debian components ## run every test with the real servers (ARGS="-k word" for some of them)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+check: setup ## format, lint, types and import arrows: under 20 seconds
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+generated: setup ## rebuild generated/ from specs/; review the difference and commit it
+	$(BIN)/capgen build specs --out generated
+
+bench: setup components ## measure what design and README promise, beside other tools where they are installed
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+
+wheel-test: setup ## build the wheel, install it in an empty environment and build the examples with it
+	$(BIN)/python -m pytest tests/packaging $(ARGS)
+
+lock: setup ## pin the newest dependencies that pyproject.toml allows, with hashes, in requirements/dev.txt
+	$(BIN)/python requirements/wanted.py | $(BIN)/pip-compile - --output-file requirements/dev.txt --upgrade --quiet \
+		--generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+		--no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+debian: # the servers and exporters that the tests take from Debian
+	@tests/components/debian.sh
+
+components: setup # the servers that are built from Go modules; kept outside the checkout
+	@command -v go >/dev/null || { echo "the tests build real servers with Go: install Go 1.26 and put it on PATH" >&2; exit 1; }
+	$(BIN)/python tests/components/build.py >/dev/null
+
+clean: ## remove what was built here; the servers' cache outside the checkout stays
+	rm -rf .venv build dist deploy .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,46 @@
+"""What the verbs share: their common options, and findings written the way the caller asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from capgen.diagnostics import Diagnostic
+from capgen.report.color import wants_color
+from capgen.report.findings import FORMATS, Format, render
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+specs_argument = click.argument("specs", nargs=-1, type=click.Path(path_type=Path))
+env_option = click.option("--env", "environments", multiple=True, metavar="NAME", help="Only this environment; may be given several times.")
+set_option = click.option("--set", "settings", multiple=True, metavar="[CAPACITY:]PATH=VALUE", help="Lay a value over the specs, like signals.host.cpu.levels.critical=85%.")
+out_option = click.option("--out", type=click.Path(path_type=Path), default=Path("generated"), show_default=True, help="Where generated files go.")
+format_option = click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How findings are written.")
+
+
+def spec_paths(given: Sequence[Path]) -> list[Path]:
+    """The paths of a command: `specs` if none was named."""
+    return list(given) or [Path("specs")]
+
+
+def width() -> int:
+    """Columns to write for: the terminal's, 80 when there is none."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def colored(*, err: bool = False) -> bool:
+    """Whether to colour what goes to stdout (or stderr)."""
+    return wants_color(sys.stderr if err else sys.stdout, os.environ)
+
+
+def show_findings(found: Sequence[Diagnostic], form: Format, *, err: bool = False) -> None:
+    """Writes findings; text goes where the caller says, other formats are results and go to stdout."""
+    to_stderr = err and form == "text"
+    text = render(found, form, color=colored(err=to_stderr), width=width())
+    click.echo(text, err=to_stderr, nl=False, color=True)

@@ -1,0 +1,72 @@
+"""The story of one spec, told flat: from a service's words to its Blueprint."""
+
+from __future__ import annotations
+
+from capgen.blueprint import Blueprint, Delivery
+from capgen.catalog.load import Catalog
+from capgen.compile.autoscale import size_autoscalers
+from capgen.compile.context import Context
+from capgen.compile.references import check_references
+from capgen.compile.rules import derive_groups
+from capgen.compile.signals import resolve_signals
+from capgen.compile.sources import DEFAULT_INTERVAL, bind_sources, prometheus_setting
+from capgen.diagnostics import Diagnostic, has_errors, in_order
+from capgen.naming import RESERVED_LABELS
+from capgen.spec.parse import IMPLICIT, Spec
+
+
+def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[Diagnostic, ...]]:
+    """One service in one environment, or everything that is wrong with it."""
+    context = Context(spec, catalog)
+    _check_labels(context)
+    # What is measured, and by whom.
+    sources = bind_sources(context)
+    # Where it gets worse.
+    signals = resolve_signals(context, sources)
+    # What is recorded, and who is told.
+    delivery = _delivery(context)
+    groups = derive_groups(context, signals, list(sources.values()), delivery.evaluation_interval)
+    # How it scales.
+    by_id = {signal.id: (signal, bound) for signal, bound in signals}
+    hpas, vpas, scripted = size_autoscalers(context, by_id)
+    # Whatever else the spec says about these.
+    check_references(context, by_id)
+    found = in_order(context.found)
+    if has_errors(found):
+        return None, found
+    metadata = spec.model.metadata
+    blueprint = Blueprint(
+        name=spec.name,
+        title=metadata.title or spec.name,
+        owner=metadata.owner or "",
+        runbook=metadata.runbook or "",
+        labels=tuple(sorted(metadata.labels.items())),
+        environment=spec.environment.metadata.name,
+        spec=spec.file,
+        delivery=delivery,
+        scrapes=tuple(bound.scrape for bound in sources.values()),
+        signals=tuple(signal for signal, _ in signals),
+        groups=groups,
+        hpas=hpas,
+        vpas=vpas,
+        scripted=scripted,
+    )
+    return blueprint, found
+
+
+def _check_labels(context: Context) -> None:
+    for label in sorted(set(context.spec.model.metadata.labels) & RESERVED_LABELS):
+        context.error("CG313", f"capgen sets the label {label!r} itself", ("metadata", "labels", label), "choose another name", at_key=True)
+
+
+def _delivery(context: Context) -> Delivery:
+    environment = context.spec.environment
+    kubernetes = environment.kubernetes
+    return Delivery(
+        prometheus=environment.deliver.prometheus,
+        kubernetes=kubernetes is not None or environment is IMPLICIT,
+        namespace=kubernetes.namespace if kubernetes else "",
+        monitoring_labels=tuple(sorted(environment.prometheus.labels.items())) if environment.prometheus else (),
+        scrape_interval=prometheus_setting(context, "scrape_interval") or DEFAULT_INTERVAL,
+        evaluation_interval=prometheus_setting(context, "evaluation_interval") or DEFAULT_INTERVAL,
+    )

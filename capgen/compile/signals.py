@@ -1,0 +1,306 @@
+"""Resolves each signal: the catalogue's definition under the spec's words, made into one PromQL expression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+
+from capgen import naming, promql, units
+from capgen.blueprint import Origin, Signal
+from capgen.catalog.model import Exporter, SignalDef
+from capgen.compile.context import Context
+from capgen.compile.levels import resolve_levels
+from capgen.compile.sources import Bound
+from capgen.diagnostics import suggest
+from capgen.spec.sections import SignalSpec
+
+DEFAULT_WINDOW = 300.0
+SCRAPES_PER_WINDOW = 4
+"""With four samples in a range, one missed scrape still leaves a rate."""
+DEFAULT_KEEP_FIRING = 180.0
+REPLICA_LABELS = ("prometheus_replica",)
+_NOTHING = SignalSpec.model_validate({})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A signal to resolve: the spec's words for it (maybe none) and the catalogue's definition (maybe none)."""
+
+    id: str
+    source: Bound
+    words: SignalSpec
+    definition: SignalDef | None
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """Where the spec would speak of it."""
+        return ("signals", self.id)
+
+
+def resolve_signals(context: Context, sources: Mapping[str, Bound]) -> tuple[tuple[Signal, Bound], ...]:
+    """All signals by id, each with its source; those with mistakes are left out and noted."""
+    resolved = []
+    for wanted in _wanted(context, sources):
+        signal = _resolve(context, wanted)
+        if signal is not None:
+            resolved.append((signal, wanted.source))
+    return tuple(resolved)
+
+
+def _wanted(context: Context, sources: Mapping[str, Bound]) -> list[Wanted]:
+    named = context.spec.model.signals
+    wanted: dict[str, Wanted] = {}
+    for source_name, bound in sources.items():
+        for name, definition in bound.entry.exporter.signals.items():
+            id_ = f"{source_name}.{name}"
+            words = named.get(id_, _NOTHING)
+            if words is not None and words.enabled and (definition.default or id_ in named):
+                wanted[id_] = Wanted(id_, bound, words, definition)
+    for id_, words in named.items():
+        if words is None or not words.enabled or id_ in wanted:
+            continue
+        own = _own_signal(context, sources, id_, words)
+        if own is not None:
+            wanted[id_] = own
+    return [wanted[id_] for id_ in sorted(wanted)]
+
+
+def _own_signal(context: Context, sources: Mapping[str, Bound], id_: str, words: SignalSpec) -> Wanted | None:
+    path = ("signals", id_)
+    prefix, _, name = id_.partition(".")
+    if words.expr is None:
+        if prefix not in context.spec.model.sources:
+            hint = suggest(prefix, context.spec.model.sources, what="sources")
+            context.error("CG304", f"there is no source {prefix!r} for the signal {id_!r}", path, f"{hint}; a signal of your own needs `source:` and `expr:`", at_key=True)
+        elif prefix in sources:
+            known = sources[prefix].entry.exporter
+            hint = suggest(name, known.signals, what="signals")
+            context.error("CG306", f"{known.title} has no signal {name!r}", path, f"{hint}; a signal of your own needs `source:` and `expr:`", at_key=True)
+        return None
+    source = words.source or prefix
+    if source not in context.spec.model.sources:
+        at = (*path, "source") if words.source else path
+        context.error("CG304", f"there is no source {source!r}", at, suggest(source, context.spec.model.sources, what="sources"), at_key=words.source is None)
+        return None
+    return Wanted(id_, sources[source], words, None) if source in sources else None
+
+
+def _resolve(context: Context, wanted: Wanted) -> Signal | None:
+    words, definition, bound = wanted.words, wanted.definition, wanted.source
+    before = len(context.found)
+    unit = words.unit or (definition.unit if definition else "short")
+    worse = words.worse or (definition.worse if definition else "above")
+    interval = bound.scrape.interval
+    window = _window(context, wanted, interval)
+    values = _values(context, wanted)
+    own = words.expr is not None
+    template = words.expr or _expression(wanted, definition)
+    traffic = words.traffic or (definition.traffic if definition else None) or ""
+    filled = _fill(context, wanted, template, window, values, own=own, key="expr")
+    flow = _fill(context, wanted, traffic, window, values, own=words.traffic is not None, key="traffic") if traffic else ""
+    if filled is None or flow is None:
+        return None
+    labels = _labels(context, wanted, template)
+    metrics = tuple(sorted({s.name for s in promql.selectors(promql.parse(_canonical(template)))}))
+    ladder = words.ladder or (definition.ladder if definition else "utilisation")
+    buckets = _buckets(bound, metrics)
+    levels = resolve_levels(context, wanted.id, words, definition, ladder=ladder, unit=unit, worse=worse, top=buckets[-1] if buckets and "histogram_quantile" in template else None)
+    hold = words.for_ if words.for_ is not None else definition.for_ if definition else 300.0
+    keep = words.keep_firing_for if words.keep_firing_for is not None else (definition.keep_firing_for if definition else None)
+    floor = words.min_traffic if words.min_traffic is not None else definition.min_traffic if definition else 0.0
+    if len(context.found) > before and any(d.severity == "error" for d in context.found[before:]):
+        return None
+    exporter, name = bound.entry.exporter, wanted.id.partition(".")[2]
+    record = naming.record(exporter.exporter, name, definition.record) if definition else naming.record("own", wanted.id, unit)
+    return Signal(
+        id=wanted.id,
+        source=bound.name,
+        title=words.title or (definition.title if definition else wanted.id.replace(".", " ").replace("_", " ")),
+        description=words.about or (definition.about if definition else ""),
+        action=words.action or (definition.action if definition else ""),
+        unit=unit,
+        worse=worse,
+        ladder=ladder,
+        levels=levels,
+        expr=filled,
+        record=record,
+        labels=labels,
+        of_request=(bound.spec.workload, definition.of_request) if definition and definition.of_request and bound.spec.workload else ("", ""),
+        metrics=metrics,
+        interval=interval,
+        window=window,
+        for_=hold,
+        keep_firing_for=DEFAULT_KEEP_FIRING if keep is None else keep,
+        hysteresis=_hysteresis(context, wanted, unit),
+        buckets=buckets,
+        traffic=flow,
+        min_traffic=floor,
+        origin=_origin(context, wanted),
+    )
+
+
+def _origin(context: Context, wanted: Wanted) -> Origin:
+    if wanted.id in context.spec.model.signals:
+        return context.origin(wanted.path)
+    name = wanted.id.partition(".")[2]
+    signals = wanted.source.entry.node.at(("signals",))
+    span = signals.key_span(name) if signals else None
+    return Origin(f"signals.{wanted.id}", span, "catalogue")
+
+
+def _window(context: Context, wanted: Wanted, interval: float) -> float:
+    least = SCRAPES_PER_WINDOW * interval
+    if wanted.words.window is None:
+        return max(DEFAULT_WINDOW, least)
+    if wanted.words.window < least:
+        short, scrape = units.duration(wanted.words.window), units.duration(interval)
+        context.error("CG318", f"a window of {short} is too short for samples every {scrape}", (*wanted.path, "window"), f"use at least {units.duration(least)}: four samples, so that one missed scrape does no harm")
+    return wanted.words.window
+
+
+def _hysteresis(context: Context, wanted: Wanted, unit: str) -> float:
+    given = wanted.words.hysteresis
+    if given is None:
+        return 0.0
+    try:
+        value = units.parse(given, unit)
+    except units.BadQuantity as error:
+        context.error("CG204", f"hysteresis: {error}", (*wanted.path, "hysteresis"))
+        return 0.0
+    if value < 0:
+        context.error("CG205", "a hysteresis cannot be negative", (*wanted.path, "hysteresis"), "it is a distance from the threshold")
+    return value
+
+
+def _expression(wanted: Wanted, definition: SignalDef | None) -> str:
+    if definition is None:
+        return ""
+    version = wanted.source.spec.version
+    given = {name for name in definition.params if _given(wanted.words, name) is not None}
+    for variant in definition.variants:
+        if variant.given is not None and variant.given not in given:
+            continue
+        if not _version_within(version or wanted.source.entry.exporter.newest, variant.since, variant.until):
+            continue
+        return variant.expr
+    return definition.expr
+
+
+def _version_within(version: str | None, since: str | None, until: str | None) -> bool:
+    if since is None and until is None:
+        return True
+    if version is None:
+        return until is None
+    at = _numbers(version)
+    return (since is None or at >= _numbers(since)) and (until is None or at <= _numbers(until))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _given(words: SignalSpec, name: str) -> str | int | float | None:
+    if name == "quantile":
+        return words.quantile
+    return words.capacity if name == "capacity" else words.params.get(name)
+
+
+def _values(context: Context, wanted: Wanted) -> dict[str, str]:
+    """The params' values as PromQL: the signal's as numbers, the source's as they are."""
+    declared = wanted.definition.params if wanted.definition else {}
+    values = dict(wanted.source.params)
+    for name in ("quantile", "capacity", *wanted.words.params):
+        if _given(wanted.words, name) is not None and name not in declared and wanted.definition is not None:
+            at = (*wanted.path, name) if name in ("quantile", "capacity") else (*wanted.path, "params", name)
+            context.error("CG311", f"the signal {wanted.id!r} takes no {name!r}", at, suggest(name, declared, what="params"), at_key=True)
+    for name, param in declared.items():
+        given = _given(wanted.words, name)
+        value = param.default if given is None else given
+        if value is None:
+            continue
+        try:
+            values[name] = units.number(units.parse(value, param.unit))
+        except units.BadQuantity as error:
+            context.error("CG204", f"{name}: {error}", (*wanted.path, name))
+    if "quantile" in values and not 0 < float(values["quantile"]) < 1:
+        context.error("CG205", "a quantile lies between 0 and 1", (*wanted.path, "quantile"), "0.95 or 95% for the 95th percentile")
+    return values
+
+
+def _fill(context: Context, wanted: Wanted, template: str, window: float, values: Mapping[str, str], *, own: bool, key: str) -> str | None:
+    replicas = _replica_labels(context)
+    known = {**values, "window": units.duration(window), "replicas": ", ".join(replicas)}
+    path = (*wanted.path, key)
+    try:
+        filled = promql.fill(template, wanted.source.matchers, known)
+        if own:
+            promql.parse(filled)
+    except KeyError as missing:
+        name = str(missing.args[0])
+        context.error("CG311", f"`${name}` has no value", path if own else wanted.path, suggest(name, {*known, "selector"}, what="placeholders"), at_key=not own)
+        return None
+    except promql.BadPromQL as error:
+        context.error("CG320", f"not valid PromQL: {error}", path, "try it in Prometheus' expression browser")
+        return None
+    if own and (bare := _unscoped(template)):
+        context.error("CG321", f"`{bare}` is not narrowed down to this service", path, f"write `{bare}{{$selector}}`, so that other services' series do not count")
+        return None
+    return filled
+
+
+def _replica_labels(context: Context) -> tuple[str, ...]:
+    for layer in (context.spec.environment.prometheus, context.spec.model.prometheus):
+        if layer is not None and layer.replica_labels:
+            return tuple(sorted(layer.replica_labels))
+    return REPLICA_LABELS
+
+
+_MARK = '__capgen__="1"'
+
+
+@lru_cache(maxsize=4096)
+def _canonical(template: str) -> str:
+    """The template with stand-ins, the same for all services: what its labels and metrics depend on."""
+    values = {name: "5m" if name == "window" else "0.5" if name in ("quantile", "capacity") else "x" for name in promql.placeholders(template)}
+    return promql.fill(template, lambda _: _MARK, values)
+
+
+def _unscoped(template: str) -> str:
+    """The first metric whose selector lacks `$selector`, "" if all have it."""
+    for selector in promql.selectors(promql.parse(_canonical(template))):
+        if not any(m.name == "__capgen__" for m in selector.matchers):
+            return selector.name or "{…}"
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def _shape(template: str, exporter: str, shapes: tuple[tuple[str, promql.Shape | None], ...]) -> promql.Shape:
+    return promql.shape(promql.parse(_canonical(template)), dict(shapes).get)
+
+
+def _labels(context: Context, wanted: Wanted, template: str) -> tuple[str, ...]:
+    exporter: Exporter = wanted.source.entry.exporter
+    names = sorted({s.name for s in promql.selectors(promql.parse(_canonical(template)))})
+    shape = _shape(template, exporter.exporter, tuple((name, wanted.source.shape_of(name)) for name in names))
+    labels = shape.labels - {"__capgen__"}
+    path = (*wanted.path, "expr")
+    if shape.kind != "vector":
+        context.error("CG322", f"the expression gives a {shape.kind}, and a signal is a vector of series", path, "wrap it in an aggregation of a metric")
+    elif shape.open:
+        context.error("CG322", "nobody can tell which labels this expression's series have", path, "aggregate it: `sum by (queue) (…)`; alerts need labels that are always there")
+    elif clash := sorted(labels & naming.RESERVED_LABELS):
+        context.error("CG313", f"the label {clash[0]!r} is one that capgen sets itself", path, "rename it with label_replace, or aggregate it away")
+    return tuple(sorted(labels))
+
+
+def _buckets(bound: Bound, metrics: tuple[str, ...]) -> tuple[float, ...]:
+    if not any(name.endswith("_bucket") for name in metrics):
+        return ()
+    if bound.spec.buckets:
+        return tuple(sorted(bound.spec.buckets))
+    known = next((m for name in metrics if name.endswith("_bucket") and (m := bound.metric(name)) and m.buckets), None)
+    return tuple(sorted(known.buckets)) if known else ()
+
+

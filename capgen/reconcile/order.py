@@ -1,0 +1,35 @@
+"""Which changes may go out together, and which make no sense any more once another one has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from capgen.reconcile.kinds import KINDS
+from capgen.reconcile.plan import Change, Plan
+
+
+def waves(plan: Plan) -> tuple[tuple[Change, ...], ...]:
+    """The changes to objects in groups: those of a group do not need one another, a later group may."""
+    written = [change for change in plan.changes if change.kind in KINDS]
+    return tuple(tuple(group) for _, group in groupby(written, key=lambda change: KINDS[change.kind].order))
+
+
+def missing_for(change: Change, failed: Iterable[Change]) -> str:
+    """The key of a failed change that this one cannot do without, or "".
+
+    Its own namespace always counts; other kinds count when they belong to the same service and namespace, as
+    the table of kinds says. Whatever is independent goes on.
+    """
+    needs, home = KINDS[change.kind].needs, _namespace(change)
+    for other in failed:
+        if other.kind == "Namespace" and other.key == f"Namespace/{home}":
+            return other.key
+        if other.kind in needs and other.service == change.service and _namespace(other) == home:
+            return other.key
+    return ""
+
+
+def _namespace(change: Change) -> str:
+    parts = change.key.split("/")
+    return parts[1] if len(parts) == 3 else ""

@@ -1,0 +1,63 @@
+"""What became of a plan: a final state for each thing, also for what was never tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from capgen.errors import CapgenError, PartlyDone, TargetError
+from capgen.reconcile.plan import FieldChange
+
+
+class State(StrEnum):
+    """How one change ended."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+    NOT_TRIED = "not-tried"
+
+
+_WRITTEN = frozenset((State.CREATED, State.UPDATED))
+_OPEN = frozenset((State.CONFLICT, State.FAILED, State.NOT_TRIED))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One object or file; `fields` says what was in the way of a conflict."""
+
+    key: str
+    state: State
+    reason: str = ""
+    fields: tuple[FieldChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The results in the plan's order, and the troubles that belong to no single one (a reload that failed)."""
+
+    target: str
+    results: tuple[Result, ...]
+    problems: tuple[str, ...] = ()
+
+    def of(self, *states: State) -> tuple[Result, ...]:
+        """The results with one of the states."""
+        return tuple(result for result in self.results if result.state in states)
+
+    @property
+    def wrote(self) -> bool:
+        """Whether anything on the target is different now."""
+        return any(result.state in _WRITTEN for result in self.results)
+
+    def error(self) -> CapgenError | None:
+        """None when all was done; PartlyDone or TargetError, listing what was not, otherwise."""
+        open_ends = [f"{r.key}: {r.state}{': ' + r.reason if r.reason else ''}" for r in self.of(*_OPEN)]
+        lines = [*open_ends, *self.problems]
+        if not lines:
+            return None
+        listed = "\n  ".join(lines)
+        if self.wrote:
+            return PartlyDone(f"{self.target} is only partly as wanted:\n  {listed}")
+        return TargetError(f"nothing was changed on {self.target}:\n  {listed}")

@@ -1,0 +1,63 @@
+"""The values at a path as the API server spells it: `.spec.groups[name="cpu"].rules`, `.data["a.b"]`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from capgen.reconcile.plan import ABSENT
+
+_STEP = re.compile(r'\.([A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*)|\[((?:[^"\]]|"(?:[^"\\]|\\.)*")*)\]')
+
+
+def lookup(document: Any, path: str) -> Any:
+    """The value at a path, ABSENT when there is none or the path cannot be read.
+
+    A key with dots in it (`.metadata.annotations.example.com/a`) is not told from two keys by the server, so the
+    longest key that is there wins.
+    """
+    value, at = document, 0
+    while at < len(path):
+        match = _STEP.match(path, at)
+        if match is None:
+            return ABSENT
+        at = match.end()
+        value = _child(value, match[1].split(".")) if match[1] else _item(value, match[2])
+        if value is ABSENT:
+            return ABSENT
+    return value
+
+
+def _child(value: Any, words: list[str]) -> Any:
+    if not words:
+        return value
+    for length in range(len(words), 0, -1):
+        key = ".".join(words[:length])
+        if isinstance(value, Mapping) and key in value:
+            return _child(value[key], words[length:])
+    return ABSENT
+
+
+def _item(value: Any, selector: str) -> Any:
+    """`0`, `name="cpu"`, `="member"` or `"key"`."""
+    if isinstance(value, Mapping):
+        return value.get(_json(selector), ABSENT)
+    if not isinstance(value, list):
+        return ABSENT
+    if selector.isdigit():
+        return value[int(selector)] if int(selector) < len(value) else ABSENT
+    if selector.startswith("="):
+        return next((item for item in value if item == _json(selector[1:])), ABSENT)
+    pairs = re.findall(r'([A-Za-z0-9_-]+)=("(?:[^"\\]|\\.)*"|[^,]*)', selector)
+    wanted = {key: _json(text) for key, text in pairs}
+    maps = (item for item in value if isinstance(item, Mapping))
+    return next((item for item in maps if all(item.get(k) == v for k, v in wanted.items())), ABSENT)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return ABSENT

@@ -1,0 +1,104 @@
+"""The plan: for each thing that is wanted, what would be done to it and why. Frozen data, made by pure functions.
+
+The report shows this value and a target carries out this value, so that what was read is what is done. A plan
+knows objects of an API server and files of a folder under the same names; only `key` and the values differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, Final, TypeAlias
+
+
+class Absent(Enum):
+    """The type of ABSENT, which is not None: a field that says null is there."""
+
+    ABSENT = "absent"
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent.ABSENT
+
+Document: TypeAlias = Mapping[str, Any]
+"""A Kubernetes object as plain data."""
+
+
+class Action(StrEnum):
+    """What a plan would do to one thing."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    CONFLICT = "conflict"
+    """Somebody else holds what would change; nothing is written."""
+    BLOCKED = "blocked"
+    """It cannot be written as things are: `reason` says what is missing."""
+    EXTRA = "extra"
+    """capgen wrote it earlier and nothing asks for it any more; it is left alone."""
+
+
+class Verdict(StrEnum):
+    """How sure a change is."""
+
+    EXACT = "exact"
+    """The target itself was asked, or it is a matter of bytes."""
+    ESTIMATED = "estimated"
+    """Told from declared fields and field owners alone, without rights to ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One difference: `path` as the API server spells it (`.spec.groups[name="cpu"].rules`), or lines of a file.
+
+    `old` and `new` are plain data, text, or ABSENT. `owner` is who else holds the field and `since` when they
+    took it (RFC 3339), both "" when nobody does.
+    """
+
+    path: str
+    old: Any
+    new: Any
+    owner: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What would be done to one object (`key` is `Kind/namespace/name`) or one file (`key` is its path)."""
+
+    key: str
+    action: Action
+    kind: str
+    service: str
+    path: str
+    """The artifact's path; "" for what no artifact asks for."""
+    before: Document | str | None = None
+    after: Document | str | None = None
+    fields: tuple[FieldChange, ...] = ()
+    reason: str = ""
+    verdict: Verdict = Verdict.EXACT
+
+    @property
+    def writes(self) -> bool:
+        """Whether carrying it out changes the target."""
+        return self.action in (Action.CREATE, Action.UPDATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes to one target, in the order in which they are carried out."""
+
+    target: str
+    changes: tuple[Change, ...]
+
+    def of(self, *actions: Action) -> tuple[Change, ...]:
+        """The changes with one of the actions."""
+        return tuple(change for change in self.changes if change.action in actions)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the target is already as wanted: nothing to write, and nothing in the way."""
+        return not self.of(Action.CREATE, Action.UPDATE, Action.CONFLICT, Action.BLOCKED)

@@ -1,0 +1,71 @@
+"""Everything that a fleet compiles to, as files below the environment's folder."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from markupsafe import Markup
+
+from capgen import naming
+from capgen.artifact import Artifact
+from capgen.blueprint import Blueprint, Fleet
+from capgen.render.autoscalers import autoscaler_objects
+from capgen.render.rules import PACKAGED, group_lines, rules_of
+from capgen.render.scrapes import scrape_file, scrape_objects
+from capgen.render.templates import Templates
+from capgen.units import duration
+
+MAX_CONFIGMAP = 1_048_576
+"""The API server refuses a larger one."""
+
+
+def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
+    """The files of one service, by path."""
+    artifacts = [*_prometheus(blueprint, templates)]
+    if blueprint.delivery.kubernetes:
+        artifacts += autoscaler_objects(blueprint, templates)
+    return tuple(sorted(artifacts, key=lambda a: a.path))
+
+
+def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
+    """The files that belong to no single service: Prometheus' own configuration, the kustomization."""
+    artifacts = []
+    if fleet.delivery.prometheus == "files":
+        text = templates.render(
+            "prometheus/prometheus.yml.j2",
+            environment=fleet.environment,
+            scrape_interval=duration(fleet.delivery.scrape_interval),
+            evaluation_interval=duration(fleet.delivery.evaluation_interval),
+            rule_files=[a.path for a in services if a.kind == "rules"],
+            scrape_files=[a.path for a in services if a.kind == "scrape"],
+        )
+        artifacts.append(Artifact("prometheus.yml", text, "prometheus", "", kubernetes=False))
+    manifests = [a.path for a in services if a.kubernetes]
+    if manifests:
+        text = templates.render("kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests)
+        artifacts.append(Artifact("kustomization.yaml", text, "kustomization", "", kubernetes=False))
+    return tuple(artifacts)
+
+
+def _prometheus(blueprint: Blueprint, templates: Templates) -> list[Artifact]:
+    name, delivery = blueprint.name, blueprint.delivery
+    if delivery.prometheus == "operator":
+        text = templates.render("kubernetes/prometheusrule.yaml.j2", groups=group_lines(blueprint.groups, 2, templates), **_object(blueprint))
+        return [Artifact(f"{name}/prometheusrule.yaml", text, "PrometheusRule", name, kubernetes=True), *scrape_objects(blueprint, templates)]
+    scrapes = scrape_file(blueprint, templates)
+    files = [("rules.yml", rules_of(blueprint, templates)), *([("scrape.yml", scrapes)] if scrapes else [])]
+    if delivery.prometheus == "configmap":
+        view = [{"name": f"{name}.{file}", "text": Markup(indent(text.rstrip("\n"), "    "))} for file, text in files]  # noqa: S704 (already rendered)
+        text = templates.render("kubernetes/configmap.yaml.j2", files=view, **_object(blueprint))
+        return [Artifact(f"{name}/configmap-prometheus.yaml", text, "ConfigMap", name, kubernetes=True)]
+    return [Artifact(f"{name}/{file}", text, file.removesuffix(".yml"), name, kubernetes=False) for file, text in files]
+
+
+def _object(blueprint: Blueprint) -> dict[str, object]:
+    return {
+        "spec": blueprint.spec,
+        "name": naming.monitoring_object(blueprint.name),
+        "namespace": blueprint.delivery.namespace,
+        "service": blueprint.name,
+        "labels": blueprint.delivery.monitoring_labels,
+    }

@@ -1,0 +1,133 @@
+"""The Jinja environments: every value that a template prints is escaped for the file it lands in.
+
+In a YAML template `{{ value }}` is one YAML value on one line, whatever it holds, so no spec can add a key, a
+document or a template directive. The packaged templates are ours and run plainly; a project's own may come
+from a stranger's pull request and run in Jinja's sandbox. Templates loop and print; they never compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from markupsafe import Markup
+
+from capgen import yamlio
+from capgen.diagnostics import Diagnostic, Span
+from capgen.errors import Findings
+
+PACKAGED = "capgen/"
+"""A project's template extends the packaged one of its name as `capgen/<name>`."""
+
+# They would switch escaping off, or escape for HTML, which is no format of ours.
+_UNSAFE_FILTERS = ("safe", "e", "escape", "forceescape", "tojson", "xmlattr", "urlize", "striptags", "format", "join", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A project's own template: its name below `templates/`, its file as messages call it, its text."""
+
+    name: str
+    file: str
+    text: str
+
+
+@lru_cache(maxsize=1)
+def template_root() -> Path:
+    """Where the packaged templates are: in the wheel, or at the top of a checkout."""
+    shipped = Path(str(files("capgen"))) / "_templates"
+    return shipped if shipped.is_dir() else Path(__file__).parents[2] / "templates"
+
+
+def _yaml(value: Any) -> Markup:
+    # Markup is what a block or macro already printed, and only Jinja makes it.
+    return value if isinstance(value, Markup) else Markup(yamlio.scalar(value))  # noqa: S704 (it is YAML, and escaped)
+
+
+class _Loader(BaseLoader):
+    def __init__(self, own: Mapping[str, Template]) -> None:
+        self.own = own
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Any]:
+        if template in self.own:
+            return self.own[template].text, self.own[template].file, lambda: True
+        path = template_root() / template.removeprefix(PACKAGED)
+        if ".." in template.split("/") or not path.is_file():
+            raise TemplateNotFound(template)
+        return path.read_text(encoding="utf-8"), str(path), lambda: True
+
+
+def _options(loader: _Loader) -> dict[str, Any]:
+    return {
+        "loader": loader,
+        "autoescape": True,
+        "finalize": _yaml,
+        "undefined": StrictUndefined,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "keep_trailing_newline": True,
+    }
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> Environment:
+    return Environment(**_options(_Loader({})))  # noqa: S701 (autoescape is set in the options)
+
+
+class Templates:
+    """Renders templates by name, a project's own before the packaged ones."""
+
+    def __init__(self, own: Mapping[str, Template] | None = None) -> None:
+        self.own = dict(own or {})
+        self._sandbox: Environment | None = None
+
+    def render(self, name: str, /, **values: Any) -> str:
+        """The text of a template. Raises Findings (CG701) naming file and line when a project's template fails."""
+        if name not in self.own:
+            return _packaged().get_template(name).render(values)
+        template = self.own[name]
+        try:
+            self._refuse_concatenation(template)
+            return self._sandboxed().get_template(name).render(values)
+        except TemplateSyntaxError as error:
+            raise _broken(self.own, template, error, error.lineno) from error
+        except (TemplateError, SecurityError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            raise _broken(self.own, template, error, _line_of(error, template.file)) from error
+
+    def _sandboxed(self) -> Environment:
+        if self._sandbox is None:
+            self._sandbox = ImmutableSandboxedEnvironment(**_options(_Loader(self.own)))
+            for name in _UNSAFE_FILTERS:
+                self._sandbox.filters.pop(name, None)
+        return self._sandbox
+
+    def _refuse_concatenation(self, template: Template) -> None:
+        """`~` would glue text that is escaped to text that is not."""
+        tree = self._sandboxed().parse(template.text, template.name, template.file)
+        for node in tree.find_all(nodes.Concat):
+            raise TemplateSyntaxError("`~` is not allowed: print the values one after the other", node.lineno, template.name, template.file)
+
+
+def _broken(own: Mapping[str, Template], template: Template, error: Exception, line: int) -> Findings:
+    blamed = next((t for t in own.values() if t.file == getattr(error, "filename", None)), template)
+    span = Span(blamed.file, line, 1, line, 2)
+    lines = blamed.text.split("\n")
+    excerpt = lines[line - 1] if 0 < line <= len(lines) else ""
+    message = str(getattr(error, "message", None) or error)
+    return Findings([Diagnostic("CG701", f"the template fails: {message}", span, f"compare it with the packaged template {template.name}", excerpt=excerpt)])
+
+
+def _line_of(error: BaseException, file: str) -> int:
+    """The line of a template in which an error arose (Jinja rewrites its frames to template lines)."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,71 @@
+"""Findings as a comment on a pull request.
+
+The first line is a hidden marker by which a bot finds its own comment again. GitHub refuses bodies over 65,536
+characters, so rows are left out from the end (errors stand first) and their number is said; the same findings always
+give the same bytes. Text of a spec cannot form a table cell, a link, an image, HTML or a mention.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from capgen.diagnostics import Diagnostic, Severity
+from capgen.report.summary import summary
+from capgen.report.visible import one_line, visible
+
+MARKER = "<!-- capgen -->"
+LIMIT = 65_536
+
+_LONGEST = 1_000
+_RANK = tuple(Severity)
+_PUNCTUATION = re.compile(r"[\\`*_\[\]<>|~&$]|:(?=//)")
+# Found by GitHub in the rendered text, where a backslash is gone: mentions, issue numbers, `GH-1`, `www.`
+_REFERENCE = re.compile(r"[@#]|(?i:gh(?=-\d)|w(?=ww\.))")
+_INVISIBLE_SPACE = "\u200b"
+
+
+def as_markdown(found: Sequence[Diagnostic]) -> str:
+    """A comment of at most LIMIT characters: the count, then a table of the findings, errors first."""
+    lines = [MARKER, f"**capgen: {summary(found)}**", ""]
+    if not found:
+        return "\n".join(lines)
+    lines += ["| finding | where | what |", "| --- | --- | --- |"]
+    rows = [_row(diagnostic) for diagnostic in sorted(found, key=lambda d: _RANK.index(d.severity))]
+    return fitted(lines, rows, LIMIT)
+
+
+def fitted(head: Sequence[str], rows: Sequence[str], limit: int) -> str:
+    """The lines of the head and as many rows as fit the limit, with a last line that counts the ones left out."""
+    lines, room = list(head), limit - sum(len(line) + 1 for line in head)
+    if sum(len(row) + 1 for row in rows) > room:
+        room -= len(_more(len(rows))) + 1
+    for number, row in enumerate(rows):
+        room -= len(row) + 1
+        if room < 0:
+            lines.append(_more(len(rows) - number))
+            break
+        lines.append(row)
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """One line of plain text for a place in Markdown: it shows as it is and means nothing."""
+    safe = _PUNCTUATION.sub(r"\\\g<0>", one_line(text))
+    return _REFERENCE.sub(rf"\g<0>{_INVISIBLE_SPACE}", safe)
+
+
+def _more(number: int) -> str:
+    return f"\n… and {number} more"
+
+
+def _row(diagnostic: Diagnostic) -> str:
+    what = _short(diagnostic.message)
+    if diagnostic.hint:
+        what += f"<br>hint: {_short(diagnostic.hint)}"
+    where = _short(visible(str(diagnostic.span))) if diagnostic.span else ""
+    return f"| {diagnostic.severity} {_short(diagnostic.code)} | {where} | {what} |"
+
+
+def _short(text: str) -> str:
+    return escaped(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")

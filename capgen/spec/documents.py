@@ -1,0 +1,137 @@
+"""The three kinds of document: a service's Capacity, the Defaults beneath them, an Environment they go to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from capgen.fields import Duration, LabelName, LabelValue, Model, Name, Text
+from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url, WebhookSpec
+from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
+from capgen.fields import Word
+
+ApiVersion = Literal["capgen/v1"]
+
+
+class Metadata(Model):
+    """Who the service is and who owns it."""
+
+    name: Annotated[Name, Field(examples=["apm"])]
+    title: Text | None = None
+    owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$(?!\n)")] | None = None
+    """The team that is paged: the `team` label of every alert."""
+    runbook: Url | None = None
+    labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
+
+
+class DefaultMetadata(Model):
+    """What every Capacity's metadata starts from."""
+
+    owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$(?!\n)")] | None = None
+    runbook: Url | None = None
+    labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
+
+
+class PrometheusSpec(Model):
+    """How the Prometheus that evaluates the rules works."""
+
+    scrape_interval: Duration | None = None
+    evaluation_interval: Duration | None = None
+    replica_labels: list[LabelName] = Field(default_factory=list)
+    """Labels that tell the members of a highly available pair apart."""
+    version: Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?$(?!\n)", examples=["2.45"])] | None = None
+    """The oldest Prometheus that has to take the result; 2.45 if left out."""
+
+
+class Capacity(Model):
+    """One service: what is measured, where it gets worse, how it scales, what it costs."""
+
+    api_version: Annotated[ApiVersion, Field(alias="apiVersion")]
+    kind: Literal["Capacity"]
+    metadata: Metadata
+    prometheus: PrometheusSpec | None = None
+    sources: dict[Word, SourceSpec] = Field(default_factory=dict)
+    signals: dict[SignalName, SignalSpec | None] = Field(default_factory=dict)
+    workloads: dict[Name, WorkloadSpec] = Field(default_factory=dict)
+    jobs: dict[Name, JobSpec] = Field(default_factory=dict)
+    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    planning: PlanningSpec | None = None
+    reports: ReportsSpec | None = None
+
+
+class Defaults(Model):
+    """What every Capacity in this folder, and in the folders below it, starts from."""
+
+    api_version: Annotated[ApiVersion, Field(alias="apiVersion")]
+    kind: Literal["Defaults"]
+    metadata: DefaultMetadata | None = None
+    prometheus: PrometheusSpec | None = None
+    sources: dict[Word, SourceSpec] = Field(default_factory=dict)
+    signals: dict[SignalName, SignalSpec | None] = Field(default_factory=dict)
+    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    reports: ReportsSpec | None = None
+
+
+class EnvironmentMetadata(Model):
+    """The environment's name: a folder under `generated/`."""
+
+    name: Annotated[Name, Field(examples=["production"])]
+
+
+class KubernetesSpec(Model):
+    """The cluster that manifests are applied to."""
+
+    context: Text | None = None
+    namespace: Name
+    """Where monitoring objects go."""
+    server: Url | None = None
+    """The API server's URL, as a guard against the wrong cluster."""
+    uid: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$(?!\n)")] | None = None
+    """The UID of the namespace kube-system, as a guard against the wrong cluster."""
+
+
+class DirectorySpec(Model):
+    """The folder that files are applied to."""
+
+    root: Annotated[str, Field(pattern=r"^[^\x00\n]{1,1023}$(?!\n)")]
+
+
+class DeliverSpec(Model):
+    """In which form each artifact is delivered."""
+
+    prometheus: Literal["files", "operator", "configmap"] = "files"
+    grafana: Literal["files", "sidecar", "operator", "none"] = "files"
+    jobs: Literal["crontab", "cronjob", "none"] = "crontab"
+    alertmanager: Literal["files", "operator", "none"] = "files"
+
+
+class PrometheusEndpoint(PrometheusSpec):
+    """The environment's Prometheus: how it works and where it is."""
+
+    url: Url | None = None
+    reload: Url | None = None
+    """Where a POST makes it read its configuration again."""
+    labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
+    """Labels that its operator's selectors want on monitoring objects."""
+
+
+class Environment(Model):
+    """A place that specs are delivered to, with what is different there."""
+
+    api_version: Annotated[ApiVersion, Field(alias="apiVersion")]
+    kind: Literal["Environment"]
+    metadata: EnvironmentMetadata
+    kubernetes: KubernetesSpec | None = None
+    directory: DirectorySpec | None = None
+    deliver: DeliverSpec = Field(default_factory=DeliverSpec)
+    prometheus: PrometheusEndpoint | None = None
+    overrides: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    """By Capacity: a piece of one, laid over it in this environment alone."""
+
+
+KINDS: dict[str, type[Capacity] | type[Defaults] | type[Environment]] = {
+    "Capacity": Capacity,
+    "Defaults": Defaults,
+    "Environment": Environment,
+}

@@ -1,0 +1,223 @@
+"""The parts of a Capacity that run by the clock or look ahead: jobs, notifications, planning, reports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from capgen import naming
+from capgen.fields import Bytes, Cores, Duration, Model, Name, Quantity, Ratio, Text, Word
+from capgen.spec.sections import HttpPath, SignalName
+
+Cron = Annotated[
+    str,
+    Field(pattern=r"^(@(hourly|daily|weekly|monthly|yearly)|[0-9A-Za-z*/,\-?#]+( [0-9A-Za-z*/,\-?#]+){4})$(?!\n)", title="a cron schedule", examples=["*/5 * * * *"]),
+]
+Url = Annotated[str, Field(pattern=r"^https?://[!-~]{1,2000}$(?!\n)", title="an http(s) URL", examples=["http://localhost:8080"])]
+Money = Annotated[float | int, Field(ge=0, title="an amount of money", examples=[150])]
+Months = Annotated[int, Field(ge=1, le=600)]
+MonthList = list[Annotated[int, Field(ge=1, le=600)]]
+
+
+class SecretRef(Model):
+    """Where a secret is found; never the secret itself."""
+
+    env: Annotated[str, Field(pattern=rf"^{naming.LABEL_NAME}$(?!\n)", examples=["SLACK_WEBHOOK_URL"])] | None = None
+    file: Annotated[str, Field(pattern=r"^/[^\x00\n]{1,1023}$(?!\n)")] | None = None
+    secret: SecretKey | None = None
+
+
+class SecretKey(Model):
+    """A key of a Kubernetes Secret."""
+
+    name: Name
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}$(?!\n)")]
+
+
+class WebhookSpec(Model):
+    """A receiver that takes JSON by HTTP POST."""
+
+    webhook: SecretRef
+    severities: list[Literal["info", "warning", "critical", "emergency"]] = Field(default_factory=list)
+
+
+class ProbeSpec(Model):
+    """An HTTP service that is asked from outside."""
+
+    url: Url
+    health: HttpPath = "/"
+    metrics: HttpPath | None = None
+    slower_than: Duration | None = None
+
+
+class JobSpec(Model):
+    """A scheduled script: exactly one of `watch`, `probe`, `scale`, `resize`."""
+
+    schedule: Cron
+    watch: list[SignalName] = Field(default_factory=list)
+    probe: ProbeSpec | None = None
+    scale: Name | None = None
+    resize: Name | None = None
+    timeout: Duration | None = None
+
+
+class ForecastSpec(Model):
+    """How much history is looked at, and how far ahead."""
+
+    history: Duration | None = None
+    horizon: Duration | None = None
+
+
+class NodeSpec(Model):
+    """The size of one node."""
+
+    cpu: Cores
+    memory: Bytes
+
+
+class UsedSpec(Model):
+    """How much of the nodes is in use today."""
+
+    cpu: Ratio
+    memory: Ratio
+
+
+class GrowthSpec(Model):
+    """Growth a month: percentage points of the whole, or percent of what is used."""
+
+    points: Annotated[float | int, Field(ge=-100, le=100)] | None = None
+    percent: Ratio | None = None
+
+
+class GrowthByResource(Model):
+    """Growth a month of each resource."""
+
+    cpu: GrowthSpec
+    memory: GrowthSpec
+
+
+class ComputePlan(Model):
+    """Nodes: how many, how large, how full, and how that grows."""
+
+    nodes: Annotated[int, Field(ge=1, le=1_000_000)]
+    node: NodeSpec
+    used: UsedSpec
+    growth: GrowthByResource
+    keep_below: Ratio
+    months: Months
+    spare_nodes: Annotated[int, Field(ge=0, le=1000)] = 0
+    reserved: Ratio | None = None
+
+
+class StorageVolume(Model):
+    """One volume: how full, how it grows, how large it is."""
+
+    size: Bytes
+    growth: Ratio | None = None
+    volume: Bytes | None = None
+    signal: SignalName | None = None
+
+
+class AddInstances(Model):
+    """Instances added in some months."""
+
+    instances: Annotated[int, Field(ge=1, le=1_000_000)]
+    months: MonthList
+
+
+class AddCapacity(Model):
+    """Storage added in some months."""
+
+    capacity: Bytes
+    months: MonthList
+    price: Money | None = None
+
+
+class ComputeCost(Model):
+    """What compute costs a month."""
+
+    instances: Annotated[int, Field(ge=0, le=1_000_000)]
+    each: Money
+    growth: Ratio | None = None
+    add: AddInstances | None = None
+
+
+class StorageCost(Model):
+    """What storage costs a month, item by item."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Money]
+
+    growth: Ratio | None = None
+    add: AddCapacity | None = None
+
+
+class Budget(Model):
+    """What may be spent a month, and when to say so."""
+
+    monthly: Money
+    alert_at: Ratio | list[Ratio] | None = None
+
+
+class CostOption(Model):
+    """A way to save: how much of what."""
+
+    saves: Ratio
+    of: Word
+    note: Text | None = None
+
+
+class CostPlan(Model):
+    """What the service costs a month, and how that grows."""
+
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$(?!\n)")]
+    months: Months
+    compute: ComputeCost | None = None
+    storage: StorageCost | None = None
+    network: dict[Word, Money] = Field(default_factory=dict)
+    monitoring: dict[Word, Money] = Field(default_factory=dict)
+    budget: Budget | None = None
+    options: dict[Word, CostOption] = Field(default_factory=dict)
+
+
+class RoadmapItem(Model):
+    """One piece of work, and the signal it should move."""
+
+    title: Text
+    owner: Text | None = None
+    status: Literal["planned", "doing", "done", "dropped"] = "planned"
+    moves: SignalName | None = None
+
+
+class RoadmapQuarter(Model):
+    """What is planned for a quarter, by theme."""
+
+    quarter: Annotated[str, Field(pattern=r"^([0-9]{4}-)?Q[1-4]$(?!\n)", examples=["Q1", "2027-Q1"])]
+    themes: dict[Text, list[Text | RoadmapItem]]
+
+
+class PlanningSpec(Model):
+    """What forecast, plans and budget are made from."""
+
+    capacity: dict[SignalName, Quantity] = Field(default_factory=dict)
+    forecast: ForecastSpec | None = None
+    compute: ComputePlan | None = None
+    storage: dict[Word, StorageVolume] = Field(default_factory=dict)
+    cost: CostPlan | None = None
+    roadmap: list[RoadmapQuarter] = Field(default_factory=list)
+
+
+class ReportSpec(Model):
+    """When a report is made."""
+
+    schedule: Cron
+
+
+class ReportsSpec(Model):
+    """The reports by period."""
+
+    daily: ReportSpec | None = None
+    weekly: ReportSpec | None = None
+    monthly: ReportSpec | None = None
+    quarterly: ReportSpec | None = None

@@ -1,0 +1,193 @@
+"""From the text of spec files to validated specs, one a service and environment; all mistakes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from capgen.diagnostics import Diagnostic, Span, in_order, suggest
+from capgen.spec.documents import KINDS, Capacity, DeliverSpec, Environment, EnvironmentMetadata
+from capgen.spec.layers import merge, setting, without_removed
+from capgen.validation import validated
+from capgen.yamlio import Node, Source, read
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file's tree, before layers."""
+
+    file: str
+    kind: str
+    name: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The documents of a folder of specs, by kind and in the order of their names."""
+
+    capacities: tuple[Document, ...]
+    defaults: tuple[Document, ...]
+    environments: tuple[tuple[Document, Environment], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One service in one environment: all layers folded, as a model and as the tree that knows each place."""
+
+    file: str
+    environment: Environment
+    model: Capacity
+    node: Node
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self.model.metadata.name
+
+
+IMPLICIT = Environment.model_construct(
+    api_version="capgen/v1",
+    kind="Environment",
+    metadata=EnvironmentMetadata.model_construct(name="default"),
+    kubernetes=None,
+    directory=None,
+    deliver=DeliverSpec.model_construct(prometheus="files", grafana="files", jobs="crontab", alertmanager="files"),
+    prometheus=None,
+    overrides={},
+)
+"""Where specs go when a project declares no environment: files, and manifests for whatever cluster."""
+
+
+def parse_project(sources: Iterable[Source]) -> tuple[Project, tuple[Diagnostic, ...]]:
+    """Reads every file. Findings are about single files and about names that two of them share; what only
+    shows when layers are folded is found by `specs`."""
+    found: list[Diagnostic] = []
+    documents: list[Document] = []
+    for source in sorted(sources, key=lambda s: s.name):
+        node, problems = read(source)
+        found += problems
+        if node is not None:
+            document, problems = _document(source, node)
+            found += problems
+            documents += [document] if document else []
+    found += _duplicates(documents)
+    environments: list[tuple[Document, Environment]] = []
+    for document in documents:
+        if document.kind == "Capacity":
+            continue
+        model, problems = validated(KINDS[document.kind], without_removed(document.node))
+        found += problems
+        if isinstance(model, Environment):
+            environments.append((document, model))
+    capacities = tuple(sorted((d for d in documents if d.kind == "Capacity"), key=lambda d: d.name))
+    names = {d.name for d in capacities}
+    for document, environment in environments:
+        overrides = document.node.at(("overrides",)) or document.node
+        for name in environment.overrides:
+            if name not in names and capacities:
+                span = overrides.key_span(name)
+                found.append(_finding("CG302", f"there is no Capacity {name!r} to override", span, suggest(name, names, what="capacities"), overrides))
+    defaults = tuple(d for d in documents if d.kind == "Defaults")
+    ordered = tuple(sorted(environments, key=lambda pair: pair[0].name))
+    return Project(capacities, defaults, ordered), in_order(found)
+
+
+def specs(project: Project, settings: Sequence[str] = (), only: Iterable[str] = ()) -> tuple[tuple[Spec, ...], tuple[Diagnostic, ...]]:
+    """Every service in every environment (or those named in `only`), with `--set` on top."""
+    found: list[Diagnostic] = []
+    wanted = set(only)
+    chosen = [pair for pair in project.environments if not wanted or pair[0].name in wanted]
+    pairs: list[tuple[Document | None, Environment]] = list(chosen) if project.environments else [(None, IMPLICIT)]
+    layers: list[tuple[str, Node]] = []
+    for text in settings:
+        node, name, problems = setting(text)
+        found += problems
+        if node is not None:
+            layers.append((name, node))
+    found += _unknown_targets(project, layers)
+    result: list[Spec] = []
+    for capacity in project.capacities:
+        beneath = _beneath(project.defaults, capacity)
+        done: dict[int, tuple[Capacity | None, Node]] = {}
+        for document, environment in pairs:
+            override = document.node.at(("overrides", capacity.name)) if document else None
+            key = id(override) if override else 0
+            if key not in done:
+                folded = _fold(beneath, override, [node for name, node in layers if name in ("", capacity.name)])
+                model, problems = validated(Capacity, folded)
+                found += problems
+                done[key] = (model, folded)
+            model, folded = done[key]
+            if model is not None:
+                result.append(Spec(capacity.file, environment, model, folded))
+    return tuple(result), in_order(found)
+
+
+def _fold(beneath: Node, override: Node | None, settings: Sequence[Node]) -> Node:
+    folded = merge(beneath, override) if override is not None else beneath
+    for node in settings:
+        folded = merge(folded, node)
+    return without_removed(folded)
+
+
+def _beneath(defaults: Sequence[Document], capacity: Document) -> Node:
+    """The capacity over the defaults of its folder and of the folders above, nearest last."""
+    folder = PurePosixPath(capacity.file).parent
+    above = [d for d in defaults if PurePosixPath(d.file).parent in (folder, *folder.parents)]
+    node: Node | None = None
+    for document in sorted(above, key=lambda d: len(PurePosixPath(d.file).parts)):
+        layer = _without_identity(document.node)
+        node = layer if node is None else merge(node, layer)
+    return capacity.node if node is None else merge(node, capacity.node)
+
+
+def _without_identity(node: Node) -> Node:
+    values: Mapping[str, Node] = node.value if isinstance(node.value, dict) else {}
+    kept = {key: child for key, child in values.items() if key not in ("apiVersion", "kind")}
+    return Node(kept, node.source, node.mark, node.keys)
+
+
+def _document(source: Source, node: Node) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+    if not isinstance(node.value, dict):
+        return None, (_finding("CG203", "a spec is a mapping", node.span, "start with `apiVersion: capgen/v1`", node),)
+    kind = node.at(("kind",))
+    if kind is None:
+        here = Span(source.name, 1, 1, 1, 2)
+        return None, (_finding("CG202", "the key 'kind' is missing", here, "add `kind: Capacity`, `Defaults` or `Environment`", node),)
+    if not isinstance(kind.value, str) or kind.value not in KINDS:
+        return None, (_finding("CG207", f"kind: {kind.value!r} is not one of the choices", kind.span, suggest(str(kind.value), KINDS, what="kinds"), kind),)
+    name = node.at(("metadata", "name"))
+    shown = name.value if name is not None and isinstance(name.value, str) else ""
+    return Document(source.name, kind.value, shown, node), ()
+
+
+def _duplicates(documents: Sequence[Document]) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    first: dict[tuple[str, str], Document] = {}
+    for document in documents:
+        folder = str(PurePosixPath(document.file).parent)
+        key = (document.kind, folder if document.kind == "Defaults" else document.name)
+        if not key[1]:
+            continue
+        earlier = first.setdefault(key, document)
+        if earlier is document:
+            continue
+        name = document.node.at(("metadata", "name")) or document.node.at(("kind",)) or document.node
+        what = f"the {document.kind} {document.name!r}" if document.kind != "Defaults" else "the Defaults of this folder"
+        found.append(_finding("CG303", f"{what} is declared twice, first in {earlier.file}", name.span, "rename or remove one of the two", name))
+    return found
+
+
+def _unknown_targets(project: Project, layers: Sequence[tuple[str, Node]]) -> list[Diagnostic]:
+    names = {d.name for d in project.capacities}
+    return [
+        _finding("CG302", f"there is no Capacity {name!r} to set", node.span, suggest(name, names, what="capacities"), node)
+        for name, node in layers
+        if name and name not in names
+    ]
+
+
+def _finding(code: str, message: str, span: Span, hint: str, node: Node) -> Diagnostic:
+    return Diagnostic(code, message, span, hint, excerpt=node.source.line(span.line))

@@ -1,0 +1,277 @@
+"""A folder as a target: a host's Prometheus, Grafana and cron files, or a checkout that is delivered from.
+
+Applying is staged: every file is written beside its place, the whole is checked, and only then are they renamed.
+Nothing is written when one file of the plan is in the way, since half a configuration is worse than the old one.
+A file that capgen did not write, or that was edited since, is a conflict and is left alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from capgen.artifact import Artifact
+from capgen.errors import Refused, TargetError
+from capgen.reconcile.outcome import Outcome, Result, State
+from capgen.reconcile.plan import Action, Change, Plan
+from capgen.reconcile.target import LiveFile, LiveFiles
+from capgen.targets import prometheus, record, tree
+from capgen.targets.record import Record, Written
+
+_FOREIGN = "capgen did not write this file: move it away or delete it, then apply again"
+_EDITED = "the file was edited since capgen wrote it: take the edit into the spec or delete the file, then apply again"
+
+Check = Callable[[Path, Mapping[str, bytes]], tuple[str, ...]]
+"""(root, new files) -> what speaks against switching; () when nothing does."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """`reload` is POSTed to once after files were switched; "" for a folder nobody has to be told about."""
+
+    root: Path
+    reload: str = ""
+    reload_seconds: float = 30
+    check: Check = prometheus.check_tree
+
+    @property
+    def name(self) -> str:
+        """The folder, as it was given."""
+        return str(self.root)
+
+    def read(self, desired: Sequence[Artifact]) -> LiveFiles:
+        """What stands at the artifacts' places. Raises TargetError when the root cannot be read."""
+        unusable = _path_problems(desired)
+        try:
+            with tree.opened(self.root) as root:
+                written = record.load(tree.read(root, record.NAME))
+                return _read(root, desired, written, unusable)
+        except FileNotFoundError:
+            return LiveFiles(blocked=unusable)
+        except (OSError, tree.Unusable) as error:
+            raise TargetError(f"{self.root} cannot be read: {_why(error)}") from error
+
+    def rehearse(self, plan: Plan) -> Plan:
+        """The plan with its writes blocked when promtool or amtool refuse the folder they would make."""
+        problems = self.check(self.root, _new_files(plan))
+        if not problems:
+            return plan
+        reason = "\n".join(problems)
+        return replace(plan, changes=tuple(
+            replace(change, action=Action.BLOCKED, reason=reason) if change.writes else change
+            for change in plan.changes
+        ))  # fmt: skip
+
+    def apply(self, plan: Plan) -> Outcome:
+        """Writes what the plan says, all or nothing, and reloads once.
+
+        Raises Refused when the check says no or the folder is not as planned any more, and TargetError when
+        nothing could be written.
+        """
+        if plan.of(Action.CONFLICT, Action.BLOCKED):
+            return Outcome(self.name, tuple(_untried(change) for change in plan.changes if _counts(change)))
+        try:
+            if not plan.of(Action.CREATE, Action.UPDATE) and not self.root.is_dir():
+                return Outcome(self.name, ())
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tree.opened(self.root) as root:
+                _lock(root, self.root)
+                return self._apply(root, plan)
+        except (OSError, tree.Unusable) as error:
+            raise TargetError(f"nothing was changed in {self.root}: {_why(error)}") from error
+
+    def _apply(self, root: int, plan: Plan) -> Outcome:
+        """The story of one apply; the folder is ours alone meanwhile."""
+        before = record.load(tree.read(root, record.NAME))
+        new = _new_files(plan)
+        _refuse_stale(root, plan)
+        if problems := self.check(self.root, new):
+            raise Refused("\n".join((f"nothing was changed in {self.root}", *problems)))
+        after = _record_after(before, plan)
+        _stage_all(root, {**new, record.NAME: record.dump(_while_switching(before, after))} if new else {})
+        results, problems = _switch_all(root, plan) if new else (_unchanged(plan), ())
+        due = before.reload_due or bool(new)
+        if due and self.reload and not problems:
+            problems = self._reload()
+        after = replace(after, reload_due=due and bool(self.reload) and bool(problems))
+        if not any(result.state in (State.FAILED, State.NOT_TRIED) for result in results):
+            _write_record(root, before if not new else None, after)
+        return Outcome(self.name, results, problems)
+
+    def _reload(self) -> tuple[str, ...]:
+        try:
+            prometheus.reload(self.reload, seconds=self.reload_seconds)
+        except TargetError as error:
+            return (f"the files are in place and the reload failed: {error}; the next apply tries it again",)
+        return ()
+
+
+def _path_problems(desired: Sequence[Artifact]) -> dict[str, str]:
+    """Path -> why it cannot be used, by itself or beside the others."""
+    paths = [artifact.path for artifact in desired]
+    folders = {path[: path.index("/", at)] for path in paths for at in _slashes(path)}
+    problems = {}
+    for path in paths:
+        if problem := tree.path_problem(path):
+            problems[path] = problem
+        elif path == record.NAME or paths.count(path) > 1:
+            problems[path] = f"{path} is wanted twice" if path != record.NAME else f"capgen keeps its record in {path}"
+        elif path in folders:
+            problems[path] = f"{path} is wanted as a file and as a folder"
+    return problems
+
+
+def _slashes(path: str) -> Iterable[int]:
+    return (at for at, character in enumerate(path) if character == "/")
+
+
+def _read(root: int, desired: Sequence[Artifact], written: Record, unusable: Mapping[str, str]) -> LiveFiles:
+    found: dict[str, LiveFile] = {}
+    blocked = dict(unusable)
+    for artifact in desired:
+        if artifact.path in blocked:
+            continue
+        try:
+            content = tree.read(root, artifact.path)
+        except tree.Unusable as error:
+            blocked[artifact.path] = str(error)
+            continue
+        if content is not None:
+            obstacle = _obstacle(written.files.get(artifact.path), content)
+            found[artifact.path] = LiveFile(content.decode("utf-8", "surrogateescape"), obstacle)
+    wanted, services = {a.path for a in desired}, {a.service for a in desired}
+    extra = {
+        path: entry.service
+        for path, entry in written.files.items()
+        if path not in wanted and entry.service in services and not tree.path_problem(path) and _stands(root, path)
+    }
+    return LiveFiles(found, blocked, extra)
+
+
+def _obstacle(entry: Written | None, content: bytes) -> str:
+    if entry is None:
+        return _FOREIGN
+    return "" if record.digest(content) in entry.digests else _EDITED
+
+
+def _stands(root: int, path: str) -> bool:
+    try:
+        return tree.read(root, path) is not None
+    except tree.Unusable:
+        return True
+
+
+def _new_files(plan: Plan) -> dict[str, bytes]:
+    return {change.key: _content(change) for change in plan.changes if change.writes}
+
+
+def _content(change: Change) -> bytes:
+    return str(change.after).encode("utf-8", "surrogateescape")
+
+
+def _refuse_stale(root: int, plan: Plan) -> None:
+    """The plan says what stood there; a file that somebody changed since is not what was approved."""
+    for change in plan.changes:
+        if not change.writes:
+            continue
+        content = tree.read(root, change.key)
+        before = None if change.before is None else str(change.before).encode("utf-8", "surrogateescape")
+        if content != before:
+            raise Refused(f"{change.key} changed since the plan was made; nothing was changed: plan again")
+
+
+def _stage_all(root: int, files: Mapping[str, bytes]) -> None:
+    """Writes every file beside its place; takes all of them back when one cannot be written."""
+    staged: list[str] = []
+    try:
+        for path, content in files.items():
+            staged.append(path)
+            tree.stage(root, path, content)
+    except BaseException:
+        for path in staged:
+            tree.discard(root, path)
+        raise
+
+
+def _switch_all(root: int, plan: Plan) -> tuple[tuple[Result, ...], tuple[str, ...]]:
+    """Renames the staged files, the record first: a run that is killed here knows old and new as its own."""
+    tree.switch(root, record.NAME)
+    results: list[Result] = []
+    failed = ""
+    for change in plan.changes:
+        if not _counts(change):
+            continue
+        if not change.writes:
+            results.append(Result(change.key, State.UNCHANGED))
+        elif failed:
+            tree.discard(root, change.key)
+            results.append(Result(change.key, State.NOT_TRIED, f"after {failed} could not be switched"))
+        else:
+            try:
+                tree.switch(root, change.key)
+            except tree.Unusable as error:
+                failed = change.key
+                tree.discard(root, change.key)
+                results.append(Result(change.key, State.FAILED, str(error)))
+            else:
+                state = State.CREATED if change.action is Action.CREATE else State.UPDATED
+                results.append(Result(change.key, state))
+    return tuple(results), (f"{failed} could not be switched",) if failed else ()
+
+
+def _record_after(before: Record, plan: Plan) -> Record:
+    """Everything capgen wrote so far, with the plan's files as they will be (those that are right already too)."""
+    mine = {
+        change.key: Written(change.service, (record.digest(_content(change)),))
+        for change in plan.changes
+        if change.action in (Action.CREATE, Action.UPDATE, Action.UNCHANGED)
+    }
+    return Record({**before.files, **mine})
+
+
+def _while_switching(before: Record, after: Record) -> Record:
+    """Both states of each file, with the reload marked as due."""
+    files = {
+        path: replace(entry, digests=tuple(sorted({*entry.digests, *before.files.get(path, entry).digests})))
+        for path, entry in after.files.items()
+    }
+    return Record(files, reload_due=True)
+
+
+def _write_record(root: int, standing: Record | None, wanted: Record) -> None:
+    if wanted != standing:
+        tree.stage(root, record.NAME, record.dump(wanted))
+        tree.switch(root, record.NAME)
+
+
+def _lock(root: int, shown: Path) -> None:
+    try:
+        fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TargetError(f"another capgen is writing to {shown}; try again when it is done") from error
+
+
+def _counts(change: Change) -> bool:
+    return change.action is not Action.EXTRA
+
+
+def _unchanged(plan: Plan) -> tuple[Result, ...]:
+    return tuple(Result(change.key, State.UNCHANGED) for change in plan.changes if _counts(change))
+
+
+def _untried(change: Change) -> Result:
+    match change.action:
+        case Action.CONFLICT:
+            return Result(change.key, State.CONFLICT, change.reason, change.fields)
+        case Action.BLOCKED:
+            return Result(change.key, State.FAILED, change.reason)
+        case Action.UNCHANGED:
+            return Result(change.key, State.UNCHANGED)
+        case _:
+            return Result(change.key, State.NOT_TRIED, "files are written all together or not at all")
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,48 @@
+"""Where an API server keeps objects, and all of those of one kind in one namespace, page by page."""
+
+from __future__ import annotations
+
+import urllib.parse
+
+from capgen.errors import TargetError
+from capgen.reconcile.kinds import Kind
+from capgen.reconcile.plan import Document
+from capgen.targets.refusal import not_served
+from capgen.targets.wire import Wire
+
+
+def list_objects(wire: Wire, kind: Kind, namespace: str, page: int) -> dict[str, Document] | str:
+    """The objects of a kind in a namespace by name, or why they cannot be had. Never a part of them."""
+    path = collection(kind, namespace)
+    while True:
+        found: dict[str, Document] = {}
+        query = {"limit": str(page)}
+        while True:
+            answer = wire.request("GET", path, query)
+            if answer.status != 200:
+                break
+            document = answer.document
+            if not isinstance(document.get("items"), list):
+                return f"{kind.name} could not be listed: the answer is no list"
+            found |= {item["metadata"]["name"]: item for item in document["items"]}
+            if not (token := document.get("metadata", {}).get("continue")):
+                return found
+            query = {"limit": str(page), "continue": token}
+        if answer.status == 410 and "continue" in query:
+            continue  # the list is too old to go on with: begin anew, as one with a gap is worse than none
+        if answer.status == 401:
+            raise TargetError(f"the API server does not accept the credentials: {answer.message}; log in again")
+        if answer.status == 404 and not answer.document:
+            return not_served(kind)
+        return f"{kind.name} could not be listed: {answer.message}"
+
+
+def collection(kind: Kind, namespace: str) -> str:
+    """The URL path of all objects of a kind in a namespace."""
+    root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
+    return f"{root}/namespaces/{quoted(namespace)}/{kind.plural}" if kind.namespaced else f"{root}/{kind.plural}"
+
+
+def quoted(segment: str) -> str:
+    """A name as one path segment."""
+    return urllib.parse.quote(segment, safe="")

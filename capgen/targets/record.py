@@ -1,0 +1,65 @@
+"""What capgen wrote into a folder: `.capgen.json` under its root.
+
+Without it nobody could tell a file of capgen's from one that a person put there. It is committed in a GitOps
+checkout like the files themselves, so it has no time and no host in it. Before files are switched it names the
+old and the new content of each, so that a run that is killed in between still knows its own files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from capgen.errors import TargetError
+
+NAME = ".capgen.json"
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file of capgen's: the service it belongs to, and the digests any of which it may have now."""
+
+    service: str
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`reload_due`: files were switched and the server that reads them has not taken them yet."""
+
+    files: Mapping[str, Written] = field(default_factory=dict)
+    reload_due: bool = False
+
+
+def digest(content: bytes) -> str:
+    """What a file's content is recognised by."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def dump(record: Record) -> bytes:
+    """The record as text: a line a file, sorted, so that two branches merge."""
+    entry = {path: {"service": w.service, "sha256": sorted(w.digests)} for path, w in record.files.items()}
+    lines = [f"  {json.dumps(path)}: {json.dumps(entry[path])}" for path in sorted(entry)]
+    head = f'{{"schema_version": {_SCHEMA}, "reload_due": {json.dumps(record.reload_due)}, "files": {{'
+    return "\n".join([head, ",\n".join(lines), "}}", ""]).encode()
+
+
+def load(content: bytes | None) -> Record:
+    """The record in a folder, an empty one when there is none yet. Raises TargetError when it cannot be read."""
+    if content is None:
+        return Record()
+    try:
+        data: Any = json.loads(content)
+        if data["schema_version"] != _SCHEMA:
+            raise TargetError(f"{NAME} was written by another version of capgen (schema {data['schema_version']})")
+        files = {path: Written(w["service"], tuple(w["sha256"])) for path, w in data["files"].items()}
+        return Record(files, bool(data["reload_due"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TargetError(
+            f"{NAME} cannot be read ({error}); bring it back from a backup or from git. Without it (delete it) files that "
+            "capgen wrote and a spec has changed since count as somebody else's"
+        ) from error

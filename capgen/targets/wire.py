@@ -1,0 +1,204 @@
+"""Requests to an API server: bodies it reads back as they were meant, time limits, and retries that are safe.
+
+The client's own calls cannot be used for server-side apply: they escape a body so that the server refuses every
+emoji, retry no PATCH, have no time limit, and ignore `fieldValidation` in places. Everything sent here may be sent
+twice (reads, and applies, which are idempotent), so whatever may pass is tried again until the deadline.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from capgen.errors import TargetError
+
+_CONNECT_SECONDS, _READ_SECONDS = 5.0, 40.0  # a webhook may take 30 s before the server answers
+_TRIES = 6
+_PASSING = frozenset((429, 500, 502, 503, 504))
+_UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_SHOWN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to talk to a server: a urllib3 pool, the base URL, and the headers that say who is asking."""
+
+    pool: Any
+    host: str
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Login(host={self.host!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A server's answer. `document` is its JSON object, empty when the body is none (a proxy's page, plain text)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON object in the body."""
+        try:
+            data = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    @property
+    def message(self) -> str:
+        """What the server says about a failure, cut to a line that can be shown."""
+        said = self.document.get("message") or self.body.decode("utf-8", "replace")
+        words = " ".join("".join(c if c.isprintable() else " " for c in str(said)).split())
+        return words[:_SHOWN] or f"HTTP {self.status}"
+
+    @property
+    def causes(self) -> tuple[Mapping[str, str], ...]:
+        """`details.causes` of a Status."""
+        return tuple((self.document.get("details") or {}).get("causes") or ())
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """A body as JSON that is YAML as well: the server parses an apply as YAML and refuses escaped emoji, and bare
+    control characters.
+    """
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return _UNREADABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode("utf-8", "replace")
+
+
+class Wire:
+    """A connection that logs in once, and once more when the server does not know it any longer.
+
+    `login` is asked for a Login; `clock` and `sleep` are seconds.
+    """
+
+    def __init__(
+        self,
+        login: Callable[[], Login],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._log_in, self._clock, self._sleep = login, clock, sleep
+        self._login: Login | None = None
+        self._logins = 0
+        self._lock = threading.Lock()
+        self._answered = False
+        self._end = float("inf")
+
+    def begin(self, seconds: float) -> None:
+        """Starts an operation: everything until the next `begin` shares its time."""
+        self._end = self._clock() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the operation's time is up."""
+        return self._clock() >= self._end
+
+    def request(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes | None = None, content_type: str = ""
+    ) -> Answer:
+        """The server's answer, whatever its status. Raises TargetError when there is none before the deadline."""
+        login, times = self._current(0)
+        waits = _waits()
+        while True:
+            try:
+                answer = self._send(login, method, path, query, body, content_type)
+            except _NoAnswer as error:
+                wait = next(waits, None)
+                if wait is None or error.final or self._clock() + wait >= self._end:
+                    raise TargetError(f"the API server {login.host} gave no answer: {error}") from error
+            else:
+                if answer.status == 401 and times < 2:
+                    login, times = self._current(times)
+                    continue
+                wait = next(waits, None) if _may_pass(answer) else None
+                wait = max(wait, _asked_to_wait(answer)) if wait is not None else None
+                if wait is None or self._clock() + wait >= self._end:
+                    return answer
+            self._sleep(wait)
+
+    def _current(self, known: int) -> tuple[Login, int]:
+        """The login, renewed when the caller's one (`known`) was refused and nobody else has done it meanwhile."""
+        with self._lock:
+            if self._login is None or (known and known == self._logins):
+                self._login = self._log_in()
+                self._logins += 1
+            return self._login, self._logins
+
+    def _send(
+        self, login: Login, method: str, path: str, query: Mapping[str, str], body: bytes | None, content_type: str
+    ) -> Answer:
+        import urllib3
+
+        url = f"{login.host}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        headers = {**login.headers, "Accept": "application/json", **({"Content-Type": content_type} if body else {})}
+        left = max(self._end - self._clock(), 0.1)
+        limit = urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=min(_READ_SECONDS, left))
+        try:
+            answer = login.pool.request(
+                method, url, body=body, headers=headers, timeout=limit, retries=False, redirect=False
+            )
+        except (urllib3.exceptions.SSLError, urllib3.exceptions.LocationValueError, ValueError) as error:
+            raise _NoAnswer(str(error), final=True) from error
+        except urllib3.exceptions.HTTPError as error:
+            # A server that was never there is a wrong address or a closed door; one that was there comes back.
+            raise _NoAnswer(_brief(error), final=not self._answered) from error
+        self._answered = True
+        return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.data)
+
+
+class _NoAnswer(Exception):
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
+def _brief(error: Exception) -> str:
+    """urllib3's errors quote objects by address, and nest."""
+    inner = error.__cause__ or error
+    words = re.sub(r"<[^>]*> ?|HTTPS?Connection\([^)]*\):? ?", "", str(inner)).strip(" :")
+    return words or type(error).__name__
+
+
+def _waits() -> Iterator[float]:
+    """Seconds before each further try: doubling, and not the same for everybody who was turned away at once."""
+    for number in range(_TRIES - 1):
+        yield 0.25 * 2**number * (1 + secrets.randbelow(100) / 200)
+
+
+def _may_pass(answer: Answer) -> bool:
+    """Whether the same request may be answered otherwise in a moment."""
+    if answer.status == 409:
+        # A quota or a stored version that moved under the server; owners and identities do not pass.
+        return "cannot be fulfilled" in answer.message and not answer.causes and "uid mismatch" not in answer.message
+    if answer.status == 500:
+        # Says the document does not fit the schema, and says so for ever.
+        return "typed patch" not in answer.message
+    return answer.status in _PASSING
+
+
+def _asked_to_wait(answer: Answer) -> float:
+    """Seconds, from Retry-After (a number or a date) or the Status; 0 when the server does not say."""
+    said = answer.headers.get("retry-after", "")
+    if said.isdigit():
+        return float(said)
+    if said:
+        try:
+            return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError):
+            return 0.0
+    details = answer.document.get("details") or {}
+    return float(details.get("retryAfterSeconds") or 0)

@@ -1,0 +1,1 @@
+"""Fixtures that run the real components: an API server, Prometheus, Alertmanager, and where to find their files."""
