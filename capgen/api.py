@@ -7,20 +7,26 @@ in named calls, top to bottom, and returns what the command prints.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from capgen import disk, naming, units
 from capgen.artifact import Artifact
 from capgen.blueprint import Fleet
 from capgen.catalog.load import Catalog
+from capgen.catalog.model import Exporter
 from capgen.check.scaling import check_scaling
 from capgen.compile.fleet import assemble
 from capgen.compile.service import compile_spec
-from capgen.diagnostics import Diagnostic, has_errors, in_order
-from capgen.errors import Findings, UsageError
+from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
+from capgen.errors import Findings, Refused, UsageError
+from capgen.explain import Answer, explain_field, explain_line, explain_signal
 from capgen.render.artifacts import render_fleet, render_service
+from capgen.render.first_spec import first_spec
 from capgen.render.templates import Template, Templates
+from capgen.spec.layers import steps
 from capgen.spec.parse import Project, Spec, parse_project, specs
 from capgen.yamlio import MAX_BYTES, Source
 
@@ -116,6 +122,75 @@ def compile_project(paths: Sequence[Path], *, settings: Sequence[str] = (), envi
     except Findings as broken:
         found = (*found, *broken.diagnostics)
     return Compiled(project, layered, tuple(fleets), catalog, templates, in_order(found))
+
+
+def exporter(catalog: Catalog, name: str) -> Exporter:
+    """An exporter of the catalogue. Raises UsageError for an unknown name, with the close one."""
+    try:
+        return catalog.entry(name).exporter
+    except KeyError:
+        raise UsageError(f"no exporter is called {name!r}: {suggest(name, catalog.exporters, what='exporters')}") from None
+
+
+def check_rule_files(
+    paths: Sequence[Path], *, exporters: Sequence[str] = (), scrape_interval: str = "1m", evaluation_interval: str = "1m"
+) -> tuple[Diagnostic, ...]:
+    """Lints rule files; a folder stands for the YAML below it. Raises UsageError for bad arguments."""
+    from capgen.check.facts import facts_of
+    from capgen.check.rules import check_rules
+
+    catalog = load_catalog(Path())
+    for name in exporters:
+        exporter(catalog, name)
+    try:
+        scrape, evaluation = units.parse(scrape_interval, "seconds"), units.parse(evaluation_interval, "seconds")
+    except units.BadQuantity as error:
+        raise UsageError(str(error)) from error
+    facts = facts_of(catalog, exporters)
+    found = [check_rules(source, facts, scrape_interval=scrape, evaluation_interval=evaluation) for source in read_sources(paths)]
+    return in_order(finding for findings in found for finding in findings)
+
+
+def explain(thing: str, paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()) -> tuple[Answer, ...]:
+    """Where a generated line, a signal or a field comes from. Raises UsageError when nothing is known of it."""
+    compiled = compile_project(paths, settings=settings, environments=environments)
+    if has_errors(compiled.diagnostics):
+        raise Findings(compiled.diagnostics)
+    file, _, line = thing.rpartition(":")
+    if line.isdigit() and file:
+        answer = explain_line(read_sources([Path(file)])[0], int(line), compiled.fleets)
+        if answer is None:
+            raise UsageError(f"nothing in {file}:{line} comes from these specs; is it a generated file, and up to date?")
+        return (answer,)
+    capacity, _, what = thing.rpartition(":")
+    chosen = [spec for spec in compiled.specs if capacity in ("", spec.name)]
+    answers = [answer for spec in chosen if (answer := _explained(what, spec, compiled)) is not None]
+    if not answers:
+        known = {signal.id for fleet in compiled.fleets for service in fleet.services for signal in service.signals}
+        raise UsageError(f"{thing!r} is no code, generated line, signal or field: {suggest(what, known, what='signals')}")
+    return tuple(answers)
+
+
+def _explained(what: str, spec: Spec, compiled: Compiled) -> Answer | None:
+    fleet = next(f for f in compiled.fleets if f.environment == spec.environment.metadata.name)
+    service = next(s for s in fleet.services if s.name == spec.name)
+    signal = next((s for s in service.signals if s.id == what), None)
+    if signal is not None:
+        return explain_signal(spec, signal, compiled.catalog)
+    return explain_field(spec, steps(what))
+
+
+def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Path:
+    """Writes a first spec and returns its path. Raises Refused when there is one, UsageError for bad arguments."""
+    if not re.fullmatch(naming.DNS_LABEL, name):
+        raise UsageError(f"{name!r} cannot be a service's name: use lower-case letters, digits and hyphens")
+    catalog, path = load_catalog(folder / ".."), folder / f"{name}.yaml"
+    chosen = [exporter(catalog, one) for one in exporters]
+    text = Templates().render("init/spec.yaml.j2", **first_spec(name, chosen, kind))
+    if path.exists():
+        raise Refused(f"{path} exists already: choose another name, or remove it first")
+    disk.write(folder, (disk.FileChange(path.name, "missing", None, text),))
+    return path
 
 
 def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:

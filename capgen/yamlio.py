@@ -273,7 +273,7 @@ def _syntax_hint(problem: str) -> str:
 
 
 _PLAIN = re.compile(
-    r"[A-Za-z_/][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*"  # words, paths, host:port, record names
+    r"[A-Za-z_/][A-Za-z0-9_./-]*(?:[: ][A-Za-z0-9_./-]+)*"  # words, paths, host:port, record names
     r"|(?:[0-9]+(?:ms|[smhdw]|[KMGT]i))+",  # durations and sizes, which no YAML takes for a number
     re.ASCII,
 )
@@ -291,7 +291,7 @@ def scalar(value: object) -> str:
     """One value on one line of YAML, which reads back as the same value whatever it holds.
 
     Words stay bare, text with double quotes in it (PromQL) is single-quoted, everything else is JSON;
-    lists and mappings are written in flow style, mappings by sorted key.
+    lists and mappings are written in flow style, in their own order.
     """
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and value.lower() not in _RESERVED:
@@ -300,7 +300,7 @@ def scalar(value: object) -> str:
             return "'" + value.replace("'", "''") + "'"
         return quoted(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{scalar(key)}: {scalar(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ", ".join(f"{scalar(key)}: {scalar(value[key])}" for key in value) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(scalar(item) for item in value) + "]"
     return json.dumps(value)

@@ -38,7 +38,8 @@ def check_expression(text: str, setting: Setting) -> tuple[Finding, ...]:
 
 def problems(tree: Expr, setting: Setting) -> tuple[Problem, ...]:
     """What the expression checks say of a tree."""
-    return tuple(problem for check in EXPRESSION_CHECKS for problem in check(tree, setting))
+    here = setting.reading(tree)
+    return tuple(problem for check in EXPRESSION_CHECKS for problem in check(tree, here))
 
 
 def _finding(text: str, tree: Expr, problem: Problem) -> Finding:

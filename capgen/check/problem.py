@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from capgen import promql
 from capgen.check.facts import Facts
@@ -36,6 +36,12 @@ class Setting:
     scrape_interval: float = 60.0
     evaluation_interval: float = 60.0
     records: Mapping[str, Shape] = field(default_factory=dict)
+    customs: frozenset[str] = frozenset()
+    """Labels of the project's own targets, known from the expression at hand naming them."""
+
+    def reading(self, expr: Expr) -> Setting:
+        """The setting for one expression: a label that it names and no metric carries is taken as a target's."""
+        return replace(self, customs=frozenset(label for label in mentioned(expr) if self.facts.target_label(label)))
 
     def shape(self, expr: Expr) -> Shape:
         """By which labels the result is told apart.
@@ -43,7 +49,7 @@ class Setting:
         A known metric has its own labels and all those a target may have, the latter because nobody knows
         which of them a scrape adds; both sides of an operator get the same ones, so they can be compared.
         """
-        universe = self.universe(expr)
+        universe = self.facts.target_labels | self.customs
 
         def labels_of(name: str) -> Shape | None:
             if name in self.records:
@@ -56,10 +62,6 @@ class Setting:
             return Shape("vector", frozenset.intersection(*own) | universe, certain)
 
         return promql.shape(expr, labels_of)
-
-    def universe(self, expr: Expr) -> frozenset[str]:
-        """The labels that the targets' series may carry, the project's own (as the expression names them) too."""
-        return self.facts.target_labels | {label for label in mentioned(expr) if self.facts.target_label(label)}
 
     def own_labels(self, name: str) -> frozenset[str]:
         """The labels that a metric itself carries at every exporter that gives it."""

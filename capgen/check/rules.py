@@ -58,7 +58,7 @@ def _records(file: RuleFile, setting: Setting) -> dict[str, Shape]:
         if rule.alert:
             continue
         known = Setting(setting.facts, records={name: Shape("vector", frozenset(), True) for name in names} | shapes)
-        shape = known.shape(rule.expr)
+        shape = known.reading(rule.expr).shape(rule.expr)
         ours = Shape("vector", shape.labels | set(rule.labels), shape.open)
         shapes[rule.name] = ours if shapes.get(rule.name, ours) == ours else Shape("vector", frozenset(), True)
     return shapes
@@ -67,7 +67,8 @@ def _records(file: RuleFile, setting: Setting) -> dict[str, Shape]:
 def _problems(file: RuleFile, setting: Setting) -> Iterator[tuple[Rule, Problem]]:
     for rule in file.rules:
         yield from ((rule, problem) for problem in problems(rule.expr, setting))
-        yield from ((rule, problem) for check in RULE_CHECKS for problem in check(rule, setting))
+        here = setting.reading(rule.expr)
+        yield from ((rule, problem) for check in RULE_CHECKS for problem in check(rule, here))
     for file_check in FILE_CHECKS:
         yield from file_check(file.rules, setting)
 

@@ -70,8 +70,13 @@ class Rule:
     floor: float
 
     def holds(self, value: float, *, firing: bool, blur: float) -> bool:
-        """Whether the level is reached; `blur` moves the threshold, relative to it."""
+        """Whether the level is reached; `blur` moves the threshold, relative to it.
+
+        Only values that are meant to be the threshold hit it to the last bit, and there the level has begun.
+        """
         threshold = self.release if firing else self.threshold
+        if value == self.threshold:
+            return True
         moved = threshold + blur * max(abs(threshold), 1e-12)
         return value >= moved if self.above else value <= moved
 

@@ -47,7 +47,8 @@ class _Place:
         return _Place(f"{self.shown}[={shown}]", (*self.path, "*"), owners.below(self.holders, step))
 
     def item(self, keys: Sequence[str], item: Mapping[str, Any]) -> _Place:
-        selector = ",".join(f"{key}={json.dumps(item.get(key), ensure_ascii=False)}" for key in keys)
+        known = {key: item.get(key, meaning.KEY_DEFAULTS.get(key)) for key in keys}
+        selector = ",".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in known.items())
         return _Place(f"{self.shown}[{selector}]", (*self.path, "*"), owners.below_item(self.holders, item))
 
 
@@ -84,7 +85,7 @@ def compare(kind: str, declared: Document, live: Document) -> Difference:
 def compare_whole(kind: str, before: Document, after: Document) -> tuple[FieldChange, ...]:
     """Every difference between two states of an object, less what the server keeps in it for itself."""
     fields: list[FieldChange] = []
-    for key in sorted((before.keys() | after.keys()) - {"status"}):
+    for key in sorted((before.keys() | after.keys()) - _NOT_COMPARED - {"status"}):
         old, new = _visible(key, before.get(key, ABSENT)), _visible(key, after.get(key, ABSENT))
         if old is ABSENT or new is ABSENT or not meaning.same(kind, (key,), new, old):
             fields += _inside(kind, _Place(step_into(key), (key,), ()), new, old)
@@ -160,7 +161,7 @@ def _item_keys(kind: str, place: _Place, declared: Any, live: Any) -> tuple[str,
 
 
 def _identity(keys: Sequence[str], item: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(json.dumps(item[key]) if key in item else "" for key in keys)
+    return tuple(json.dumps(item.get(key, meaning.KEY_DEFAULTS.get(key))) for key in keys)
 
 
 def _dropped_by_server(place: _Place, declared: Any, live: Any) -> bool:

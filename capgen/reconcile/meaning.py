@@ -61,10 +61,15 @@ LIST_KEYS: Mapping[tuple[str, Path], tuple[str, ...]] = {
     ("CronJob", (*_POD, "imagePullSecrets")): ("name",),
     ("CronJob", (*_POD, "containers", "*", "env")): ("name",),
     ("CronJob", (*_POD, "initContainers", "*", "env")): ("name",),
+    ("CronJob", (*_POD, "containers", "*", "ports")): ("containerPort", "protocol"),
+    ("CronJob", (*_POD, "initContainers", "*", "ports")): ("containerPort", "protocol"),
     ("CronJob", (*_POD, "containers", "*", "volumeMounts")): ("mountPath",),
     ("CronJob", (*_POD, "initContainers", "*", "volumeMounts")): ("mountPath",),
 }
 """Lists that the server merges item by item; all others have one owner as a whole."""
+
+KEY_DEFAULTS: Mapping[str, Any] = {"protocol": "TCP"}
+"""What the server takes a key for that a declared item leaves out."""
 
 DEFAULTS: Mapping[tuple[str, Path], Any] = {
     ("ServiceMonitor", ("spec", "endpoints", "*", "relabelings", "*", "action")): "replace",

@@ -7,8 +7,6 @@ folded first: a mapping over something that was removed is marked as replacing w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from capgen.diagnostics import Diagnostic, Span
 from capgen.yamlio import Mark, Node, Path, Source, read
 
@@ -60,15 +58,15 @@ def setting(text: str) -> tuple[Node | None, str, tuple[Diagnostic, ...]]:
     where = Source(f"{SET_LAYER} {text}", text, SET_LAYER)
     left, equals, right = text.partition("=")
     name, colon, path = left.rpartition(":")
-    steps = _steps(path if colon else left)
-    if not equals or not all(steps):
+    keys = steps(path if colon else left)
+    if not equals or not all(keys):
         span = Span(where.name, 1, 1, 1, len(text) + 1)
         return None, "", (Diagnostic("CG208", f"{text!r} sets nothing", span, "write `path.to.field=value`", excerpt=text),)
     value, found = read(Source(where.name, right, SET_LAYER)) if right.strip() else (_leaf(where, (1, 1, 1, 2)), ())
     if value is None:
         return None, name, found
     mark: Mark = (1, 1, 1, len(left) + 1)
-    for step in reversed(steps):
+    for step in reversed(keys):
         value = Node({step: value}, where, mark, {step: mark})
     return value, name, ()
 
@@ -77,8 +75,9 @@ def _leaf(source: Source, mark: Mark) -> Node:
     return Node(None, source, mark)
 
 
-def _steps(path: str) -> Sequence[str]:
-    steps = path.strip().split(".")
-    if steps[0] == "signals" and len(steps) >= 3:
-        return ["signals", f"{steps[1]}.{steps[2]}", *steps[3:]]
-    return steps
+def steps(path: str) -> tuple[str, ...]:
+    """A path as it is typed, in its steps: the two words of a signal's name are one."""
+    words = path.strip().split(".")
+    if words[0] == "signals" and len(words) >= 3:
+        return ("signals", f"{words[1]}.{words[2]}", *words[3:])
+    return tuple(words)

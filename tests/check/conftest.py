@@ -14,7 +14,7 @@ from capgen.diagnostics import Diagnostic
 from capgen.yamlio import Source
 
 HERE = Path(__file__).parent
-EXPORTERS = ("node", "postgres", "redis", "nginx", "kubernetes", "web")
+EXPORTERS = ("node", "postgres", "redis", "nginx", "kubernetes", "web", "shop")
 
 Check = Callable[..., tuple[Diagnostic, ...]]
 

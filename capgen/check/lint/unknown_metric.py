@@ -15,8 +15,7 @@ UNITS = ("total", "seconds", "bytes", "ratio", "count", "info")
 
 def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
     """An error when a known name differs by a unit's suffix or a letter, else a note: catalogues are not complete."""
-    for selector in selectors(tree):
-        name = selector.name
+    for name, selector in {selector.name: selector for selector in reversed(selectors(tree))}.items():
         owner = setting.facts.prefixes.get(name.partition("_")[0])
         if owner is None or ":" in name or name in setting.records or setting.facts.of(name) or gated_metric.known(name):
             continue

@@ -1,0 +1,101 @@
+"""From what the oracle says to what a test asserts: at which instants, and in which words.
+
+Every change of an alert's state inside a segment is asserted from both sides (pending, then firing; still
+firing, then gone), and the end of every segment in full. Instants about which the two readings disagree are
+passed over for the next one that is certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from capgen.blueprint import Alert, Record
+from capgen.prove.oracle import Expected, Trace
+from capgen.prove.plan import Labels
+from capgen.prove.suite import AlertCheck, SampleCheck, braces
+from capgen.prove.tape import Segment
+from capgen.prove.templates import expand
+from capgen.units import number
+
+Reading = tuple[tuple[Expected, ...], ...]
+VALUE_TOLERANCE = 1e-6
+
+
+def result_labels(labels: Labels, record: Labels) -> Labels:
+    """The labels of a recorded series."""
+    return tuple(sorted({**dict(labels), **dict(record)}.items()))
+
+
+def state_table(reading: Sequence[Expected], extra: Labels) -> tuple[tuple[str, float], ...]:
+    """The series of ALERTS for pending and firing alerts."""
+    rows = []
+    for found in reading:
+        labels = {**dict(found.labels), **dict(extra), **dict(found.alert.labels)}
+        labels |= {"alertname": found.alert.name, "alertstate": "firing" if found.firing else "pending"}
+        rows.append((f"ALERTS{braces(tuple(sorted(labels.items())))}", 1.0))
+    return tuple(sorted(rows))
+
+
+def _firing(reading: Sequence[Expected], name: str, extra: Labels) -> tuple[tuple[Labels, Labels], ...]:
+    fired = []
+    for found in reading:
+        if found.alert.name != name or not found.firing:
+            continue
+        base = {**dict(found.labels), **dict(extra)}
+        texts = tuple((key, expand(text, base, found.value)) for key, text in found.alert.annotations)
+        fired.append((tuple(sorted((base | dict(found.alert.labels)).items())), texts))
+    return tuple(sorted(fired))
+
+
+def check_states(readings: Sequence[Reading], segments: Sequence[Segment], step: float, extra: Labels) -> tuple[SampleCheck, ...]:
+    """ALERTS on both sides of each change, and at the end of each segment."""
+    tables = [tuple(state_table(reading, extra) for reading in both) for both in readings]
+    certain = [table[0] == table[1] for table in tables]
+    chosen: set[int] = set()
+    for segment in segments:
+        last = len(tables) - 1 if segment is segments[-1] else segment.last
+        for k in range(max(1, segment.first), last + 1):
+            if tables[k] == tables[k - 1]:
+                continue
+            before = next((j for j in range(k - 1, segment.first - 1, -1) if certain[j]), None)
+            after = next((j for j in range(k, last + 1) if certain[j]), None)
+            chosen.update(j for j in (before, after) if j is not None)
+        if certain[last]:
+            chosen.add(last)
+    return tuple(SampleCheck(k * step, "ALERTS", tables[k][0]) for k in sorted(chosen))
+
+
+def check_alerts(readings: Sequence[Reading], instants: Iterable[int], step: float, names: Sequence[str], extra: Labels) -> tuple[AlertCheck, ...]:
+    """Every alert name at the given evaluations, with labels and annotations."""
+    checks = []
+    for k in instants:
+        for name in names:
+            both = {_firing(reading, name, extra) for reading in readings[k]}
+            if len(both) == 1:
+                checks.append(AlertCheck(k * step, name, both.pop()))
+    return tuple(checks)
+
+
+def check_record(record: Record, found: Trace, instants: Iterable[int], step: float) -> tuple[SampleCheck, ...]:
+    """A record's series and values: exact labels, and the value within what both readings allow."""
+    checks = []
+    for k in instants:
+        closed, opened = found[0][k], found[1][k]
+        if closed.keys() != opened.keys() or any(v != v for v in (*closed.values(), *opened.values())):
+            continue
+        rows = {result_labels(labels, record.labels): (closed[labels], opened[labels]) for labels in closed}
+        if len(rows) != 1:
+            expected = tuple(sorted((braces(labels), 1.0) for labels in rows))
+            checks.append(SampleCheck(k * step, f"{record.name} * 0 + 1" if rows else record.name, expected))
+        for labels, (a, b) in sorted(rows.items()):
+            middle = (a + b) / 2
+            tolerance = abs(a - b) / 2 + VALUE_TOLERANCE * max(abs(middle), 1e-9)
+            selector = record.name if len(rows) == 1 else record.name + braces(labels)
+            expr = f"abs({selector} - {number(float(f'{middle:.12g}'))}) <= bool {number(float(f'{tolerance:.3g}'))}"
+            checks.append(SampleCheck(k * step, expr.replace("- -", "+ "), ((braces(labels), 1.0),)))
+    return tuple(checks)
+
+
+def alert_names(alerts: Sequence[Alert]) -> tuple[str, ...]:
+    """The distinct names of the alerts, in order."""
+    return tuple(dict.fromkeys(alert.name for alert in alerts))

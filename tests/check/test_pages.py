@@ -1,0 +1,45 @@
+"""Each code's page shows what it says: its bad example gives exactly that code, its good one nothing."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+
+import pytest
+
+from capgen.check import lint
+from check.conftest import HERE
+
+CODES = HERE.parents[1] / "capgen" / "codes"
+PAGES = sorted(CODES.glob("CG5*.md"))
+SHAPE = re.compile(
+    r"# (CG5\d\d): [^\n]+\n\n[^\n#]+\n\n## Bad\n\n```yaml\n(.+?)```\n\n## Good\n\n```yaml\n(.+?)```\n(?:\n## What to do\n\n[^\n]+\n)?", re.DOTALL
+)
+
+
+def checks() -> dict[str, str]:
+    """The code of each file in `lint`."""
+    modules = (importlib.import_module(f"capgen.check.lint.{module.name}") for module in pkgutil.iter_modules(lint.__path__))
+    return {module.__name__.rpartition(".")[2]: module.CODE for module in modules}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page_shows_what_it_says(page, check):
+    found = SHAPE.fullmatch(page.read_text())
+    assert found, "the page is not of the shape: title, why, Bad, Good, What to do"
+    code, bad, good = found.groups()
+    assert code == page.stem
+    assert {d.code for d in check(bad)} == {code}
+    assert check(good) == ()
+
+
+def test_every_check_has_a_page_and_a_code_of_its_own():
+    codes = checks()
+    assert len(set(codes.values())) == len(codes)
+    assert {page.stem for page in PAGES} == {*codes.values(), "CG500", "CG501"}
+
+
+def test_every_check_runs():
+    listed = {run.__module__.rpartition(".")[2] for run in (*lint.EXPRESSION_CHECKS, *lint.RULE_CHECKS, *lint.FILE_CHECKS)}
+    assert listed == set(checks())
