@@ -53,8 +53,8 @@ class Facts:
 
     declared: Mapping[str, tuple[Fact, ...]]
     all: Mapping[str, tuple[Fact, ...]]
-    prefixes: Mapping[str, str]
-    """First words of metric names, with the exporter that owns each."""
+    prefixes: Mapping[str, frozenset[str]]
+    """First words of metric names, with the exporters that each belongs to (OpenCost has `node_` as well)."""
     instrumented: frozenset[str]
     """Labels that some metric of the catalogue carries itself."""
     target_labels: frozenset[str]
@@ -112,10 +112,11 @@ def _series(name: str, metric: Metric) -> Iterator[tuple[str, SeriesType, dict[s
         yield f"{name}_count", "counter", {}
 
 
-def _prefixes(exporters: Iterable[Exporter]) -> dict[str, str]:
-    owned: dict[str, str] = {}
+def _prefixes(exporters: Iterable[Exporter]) -> dict[str, frozenset[str]]:
+    owners: defaultdict[str, set[str]] = defaultdict(set)
     for exporter in exporters:
         words = Counter(name.partition("_")[0] for name in exporter.metrics)
         if not exporter.open_labels:
-            owned |= {word: exporter.exporter for word, count in words.items() if count >= OWNED_FROM}
-    return owned
+            for word in (word for word, count in words.items() if count >= OWNED_FROM):
+                owners[word].add(exporter.exporter)
+    return {word: frozenset(names) for word, names in owners.items()}

@@ -75,10 +75,19 @@ def _binary(expr: Binary, facts: Facts) -> ValueUnit | None:
         if isinstance(expr.left, Number):
             return right
         return left if left == right or isinstance(expr.right, Number) else None
-    if expr.op == "/" and left is not None and left == right:
-        return "ratio"
-    if expr.op == "*":
-        numbers = [side.value for side in (expr.left, expr.right) if isinstance(side, Number)]
-        if numbers == [100.0] and "ratio" in (left, right):
-            return "percent"
+    if expr.op == "/":
+        if left is not None and left == right:
+            return "ratio"
+        part = _hundredfold(expr.left)
+        return "percent" if part is not None and right is not None and unit_of(part, facts) == right else None
+    whole = _hundredfold(expr)
+    return "percent" if whole is not None and unit_of(whole, facts) == "ratio" else None
+
+
+def _hundredfold(expr: Expr) -> Expr | None:
+    """What is multiplied by 100."""
+    if isinstance(expr, Binary) and expr.op == "*":
+        for side, other in ((expr.left, expr.right), (expr.right, expr.left)):
+            if side == Number(100.0):
+                return other
     return None

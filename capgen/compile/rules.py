@@ -82,11 +82,11 @@ def _back(threshold: float, signal: Signal) -> float:
 def _level_annotations(context: Context, signal: Signal, level: Level) -> Labels:
     who = context.spec.model.metadata.title or context.spec.name
     entity = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in signal.labels)
-    subject = f"{literal(signal.title)} of {entity}" if entity else literal(signal.title)
+    subject = f"{literal(signal.title)}, {entity}" if entity else literal(signal.title)
     threshold = units.human(level.threshold, signal.unit)
     side = "at or above" if signal.worse == "above" else "at or below"
     texts = {
-        "summary": f"{literal(who)}: {subject} is {_PRINTED[signal.unit]}, {level.name.replace('_', ' ')} {side} {threshold}",
+        "summary": f"{literal(who)}: {subject}: {_PRINTED[signal.unit]} ({level.name.replace('_', ' ')} {side} {threshold})",
         "description": literal(signal.description),
         "action": literal(signal.action),
         "runbook_url": literal(context.spec.model.metadata.runbook or ""),
@@ -104,15 +104,17 @@ def literal(text: str) -> str:
 def _source_group(context: Context, bound: Bound, signals: Sequence[Signal], evaluation: float) -> Group:
     service = context.spec.name
     alerts = [] if bound.scrape.existing else [_down_alert(context, bound, evaluation)]
-    required = sorted({family for signal in signals for metric in signal.metrics if (family := _required(bound, metric))})
+    # Only what an alert depends on: a missing curve on a dashboard wakes nobody.
+    read = {metric for signal in signals if any(level.severity for level in signal.levels) for metric in signal.metrics}
+    required = sorted(metric for metric in read if _is_required(bound, metric))
     alerts += [_absent_alert(context, bound, metric, evaluation) for metric in required]
     return Group(naming.group(service, bound.name), evaluation, (), tuple(alerts), None, bound.scrape, bound.scrape.origin)
 
 
-def _required(bound: Bound, metric: str) -> str:
-    """The metric whose absence means that something broke, "" where absence is normal."""
+def _is_required(bound: Bound, metric: str) -> bool:
+    """Whether the metric's absence means that something broke; of many, absence is normal."""
     known = bound.metric(metric)
-    return metric if known is not None and known.required else ""
+    return known is not None and known.required
 
 
 def _down_alert(context: Context, bound: Bound, evaluation: float) -> Alert:

@@ -89,7 +89,7 @@ def check_record(record: Record, found: Trace, instants: Iterable[int], step: fl
             checks.append(SampleCheck(k * step, f"{record.name} * 0 + 1" if rows else record.name, expected))
         for labels, (a, b) in sorted(rows.items()):
             middle = (a + b) / 2
-            tolerance = abs(a - b) / 2 + VALUE_TOLERANCE * max(abs(middle), 1e-9)
+            tolerance = abs(a - b) * 0.51 + VALUE_TOLERANCE * max(abs(middle), 1e-9)
             selector = record.name if len(rows) == 1 else record.name + braces(labels)
             expr = f"abs({selector} - {number(float(f'{middle:.12g}'))}) <= bool {number(float(f'{tolerance:.3g}'))}"
             checks.append(SampleCheck(k * step, expr.replace("- -", "+ "), ((braces(labels), 1.0),)))

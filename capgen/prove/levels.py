@@ -248,7 +248,7 @@ class _Prover:
 def doubled(universe: Universe, label: str = "prometheus_replica") -> Universe:
     """The universe with every series twice, told apart by a replica label."""
     members = tuple(
-        replace(member, identity=Identity(member.identity.name, tuple(sorted((*member.identity.labels, (label, letter))))))
+        replace(member, identity=Identity(member.identity.name, tuple(sorted({**dict(member.identity.labels), label: letter}.items()))))
         for letter in "ab"
         for member in universe.members
     )

@@ -33,6 +33,8 @@ class Leaf:
     histogram: bool
     hint: float | None
     """A value that lets a comparison with a constant around it hold; None for any."""
+    alias: tuple[tuple[str, str], ...] = ()
+    """Labels that `label_replace` renames: the series' own name, and the one it is matched by."""
     excluding: bool = False
     """Whether it stands behind `unless`: while it is there, nothing comes out."""
 
@@ -68,6 +70,11 @@ class NoSeries(ValueError):
     """No series satisfies a selector; the message says which and why."""
 
 
+def is_replica(label: str) -> bool:
+    """Whether a label tells Prometheus replicas apart: series of a single one do not carry it."""
+    return label == "replica" or label.endswith("_replica") or label == "__replica__"
+
+
 def leaves(expressions: Sequence[Expr], labels: Sequence[str]) -> tuple[Leaf, ...]:
     """The distinct selectors of the expressions, whose results are told apart by `labels`, left to right."""
     found: dict[tuple[str, tuple[Matcher, ...]], Leaf] = {}
@@ -78,8 +85,15 @@ def leaves(expressions: Sequence[Expr], labels: Sequence[str]) -> tuple[Leaf, ..
                 other = found[key]
                 wanted = tuple(sorted({*leaf.wanted, *other.wanted}))
                 hint = other.hint if leaf.hint is None else leaf.hint
-                excluding = leaf.excluding and other.excluding
-                leaf = Leaf(other.selector, wanted, leaf.counter or other.counter, other.aggregated, leaf.histogram or other.histogram, hint, excluding)
+                leaf = replace(
+                    other,
+                    wanted=wanted,
+                    counter=leaf.counter or other.counter,
+                    histogram=leaf.histogram or other.histogram,
+                    hint=hint,
+                    alias=tuple(sorted({*leaf.alias, *other.alias})),
+                    excluding=leaf.excluding and other.excluding,
+                )
             found[key] = leaf
     return tuple(found.values())
 
@@ -102,7 +116,10 @@ def _leaves(expr: Expr, wanted: frozenset[str], counter: bool, kept: tuple[str, 
             more = frozenset(("le",)) if expr.function == "histogram_quantile" else frozenset[str]()
             if expr.function in ("label_replace", "label_join"):
                 words = [a.value for a in expr.arguments if isinstance(a, String)]
-                wanted = (wanted - {words[0]}) | ({words[2]} if expr.function == "label_replace" else set(words[2:]))
+                sources = words[2:3] if expr.function == "label_replace" else words[2:]
+                for leaf in _leaves(expr.arguments[0], (wanted - {words[0]}) | set(sources), slopes, kept, buckets, hint):
+                    yield replace(leaf, alias=(*leaf.alias, *((source, words[0]) for source in sources)))
+                return
             for argument in expr.arguments:
                 yield from _leaves(argument, wanted | more, slopes, kept, buckets, hint)
         case Binary():
@@ -205,6 +222,10 @@ def _preferred(found: Sequence[Leaf]) -> dict[str, str]:
     return preferred
 
 
+def _usual(name: str, preferred: Mapping[str, str]) -> str:
+    return preferred.get(name) or _USUAL.get(name, f"{name}-1")
+
+
 def _satisfying(wanted: Sequence[Matcher], first: str | None) -> str | None:
     """A value that all matchers of one label accept, `first` if it does; None if none is found."""
     options = [first] if first is not None else []
@@ -227,8 +248,8 @@ def _variants(leaf: Leaf, preferred: Mapping[str, str], *, alternatives: bool) -
             raise NoSeries(f"no value of the label {name!r} passes all matchers of {leaf.selector.name or 'a selector'}")
         labels[name] = value
     for name in leaf.wanted:
-        if name not in labels and not (name == "le" and leaf.histogram):
-            labels[name] = preferred.get(name) or _USUAL.get(name, f"{name}-1")
+        if name not in labels and not (name == "le" and leaf.histogram) and not is_replica(name):
+            labels[name] = _usual(dict(leaf.alias).get(name, name), preferred)
     found = [(1.0, labels)]
     if not alternatives or leaf.aggregated is None:
         return found
@@ -239,7 +260,8 @@ def _variants(leaf: Leaf, preferred: Mapping[str, str], *, alternatives: bool) -
         for value in (v for m in wanted if m.op == "=~" for v in samples(m.value)):
             if value != labels[name] and all(accepts(m, value) for m in wanted):
                 found.append((0.5, {**labels, name: value}))
-    free = next((name for name in (*leaf.wanted, *_CLONE_LABELS) if name not in leaf.aggregated and name not in by_label and name != "le"), None)
+    taken = {"le", *leaf.aggregated, *by_label}
+    free = next((name for name in (*leaf.wanted, *_CLONE_LABELS) if name not in taken and not is_replica(name)), None)
     if free:
         found.append((0.5, {**labels, free: f"{labels.get(free) or free}-2"}))
     return found

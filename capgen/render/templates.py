@@ -14,13 +14,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, Undefined, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 from markupsafe import Markup
 
 from capgen import yamlio
 from capgen.diagnostics import Diagnostic, Span
 from capgen.errors import Findings
+from capgen.render.origin import template_line
 
 PACKAGED = "capgen/"
 """A project's template extends the packaged one of its name as `capgen/<name>`."""
@@ -47,6 +48,8 @@ def template_root() -> Path:
 
 def _yaml(value: Any) -> Markup:
     # Markup is what a block or macro already printed, and only Jinja makes it.
+    if isinstance(value, Undefined):
+        str(value)  # a strict one raises, and names what is missing
     return value if isinstance(value, Markup) else Markup(yamlio.scalar(value))  # noqa: S704 (it is YAML, and escaped)
 
 
@@ -88,17 +91,20 @@ class Templates:
         self._sandbox: Environment | None = None
 
     def render(self, name: str, /, **values: Any) -> str:
-        """The text of a template. Raises Findings (CG701) naming file and line when a project's template fails."""
-        if name not in self.own:
+        """The text of a template. With templates of the project's own, raises Findings that name file and line
+        when one fails (CG701) or writes what is no YAML (CG702)."""
+        if not self.own:
             return _packaged().get_template(name).render(values)
-        template = self.own[name]
         try:
-            self._refuse_concatenation(template)
-            return self._sandboxed().get_template(name).render(values)
+            for template in self.own.values():
+                self._refuse_concatenation(template)
+            text = self._sandboxed().get_template(name).render(values)
         except TemplateSyntaxError as error:
-            raise _broken(self.own, template, error, error.lineno) from error
+            raise self._broken(name, error, error.lineno) from error
         except (TemplateError, SecurityError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-            raise _broken(self.own, template, error, _line_of(error, template.file)) from error
+            raise self._broken(name, error, None) from error
+        self._verify(name, text, values)
+        return text
 
     def _sandboxed(self) -> Environment:
         if self._sandbox is None:
@@ -113,19 +119,41 @@ class Templates:
         for node in tree.find_all(nodes.Concat):
             raise TemplateSyntaxError("`~` is not allowed: print the values one after the other", node.lineno, template.name, template.file)
 
+    def _verify(self, name: str, text: str, values: Mapping[str, Any]) -> None:
+        """The packaged templates are proved by tests; what a project's template writes is read back."""
+        _, found = yamlio.read(yamlio.Source(name, text))
+        if not found:
+            return
+        wrong = found[0]
+        line = wrong.span.line if wrong.span else 1
+        printed = template_line(self._sandboxed(), {t.name: t.file for t in self.own.values()}, name, values, line)
+        template = self.own[printed[0]] if printed else next(iter(self.own.values()))
+        at = printed[1] if printed else 1
+        message = f"what this template writes is broken: {wrong.message} (line {line} of the output: {wrong.excerpt.strip()!r})"
+        raise Findings([_finding("CG702", message, template, at)])
 
-def _broken(own: Mapping[str, Template], template: Template, error: Exception, line: int) -> Findings:
-    blamed = next((t for t in own.values() if t.file == getattr(error, "filename", None)), template)
-    span = Span(blamed.file, line, 1, line, 2)
-    lines = blamed.text.split("\n")
+    def _broken(self, name: str, error: Exception, line: int | None) -> Findings:
+        files = {t.file: t for t in self.own.values()}
+        at = line
+        blamed = files.get(str(getattr(error, "filename", None))) or self.own.get(name)
+        if at is None:
+            for template in self.own.values():
+                if (found := _line_of(error, template.file)) is not None:
+                    blamed, at = template, found
+        blamed = blamed or next(iter(self.own.values()))
+        return Findings([_finding("CG701", f"the template fails: {getattr(error, 'message', None) or error}", blamed, at or 1)])
+
+
+def _finding(code: str, message: str, template: Template, line: int) -> Diagnostic:
+    lines = template.text.split("\n")
     excerpt = lines[line - 1] if 0 < line <= len(lines) else ""
-    message = str(getattr(error, "message", None) or error)
-    return Findings([Diagnostic("CG701", f"the template fails: {message}", span, f"compare it with the packaged template {template.name}", excerpt=excerpt)])
+    span = Span(template.file, line, 1, line, len(excerpt) + 1)
+    return Diagnostic(code, message, span, f"compare it with the packaged template {PACKAGED}{template.name}", excerpt=excerpt)
 
 
-def _line_of(error: BaseException, file: str) -> int:
+def _line_of(error: BaseException, file: str) -> int | None:
     """The line of a template in which an error arose (Jinja rewrites its frames to template lines)."""
-    line, trace = 1, error.__traceback__
+    line, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == file:
             line = trace.tb_lineno

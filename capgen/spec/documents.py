@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from capgen.fields import Duration, LabelName, LabelValue, Model, Name, Text
+from capgen.fields import Duration, LabelName, LabelValue, Model, Name, Text, Word
 from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url, WebhookSpec
 from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
-from capgen.fields import Word
 
 ApiVersion = Literal["capgen/v1"]
 
@@ -23,6 +22,8 @@ class Metadata(Model):
     """The team that is paged: the `team` label of every alert."""
     runbook: Url | None = None
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
+    environments: list[Name] = Field(default_factory=list)
+    """Where it goes; everywhere if left out."""
 
 
 class DefaultMetadata(Model):

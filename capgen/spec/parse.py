@@ -118,11 +118,27 @@ def specs(project: Project, settings: Sequence[str] = (), only: Iterable[str] = 
                 folded = _fold(beneath, override, [node for name, node in layers if name in ("", capacity.name)])
                 model, problems = validated(Capacity, folded)
                 found += problems
+                found += _unknown_environments(project, model, folded) if model else []
                 done[key] = (model, folded)
             model, folded = done[key]
-            if model is not None:
+            if model is not None and _goes_to(model, environment):
                 result.append(Spec(capacity.file, environment, model, folded))
     return tuple(result), in_order(found)
+
+
+def _goes_to(model: Capacity, environment: Environment) -> bool:
+    wanted = model.metadata.environments
+    return not wanted or environment is IMPLICIT or environment.metadata.name in wanted
+
+
+def _unknown_environments(project: Project, model: Capacity, node: Node) -> list[Diagnostic]:
+    known = [document.name for document, _ in project.environments]
+    found = []
+    for index, name in enumerate(model.metadata.environments):
+        if known and name not in known:
+            at = node.at(("metadata", "environments", index)) or node
+            found.append(_finding("CG302", f"there is no Environment {name!r}", at.span, suggest(name, known, what="environments"), at))
+    return found
 
 
 def _fold(beneath: Node, override: Node | None, settings: Sequence[Node]) -> Node:

@@ -15,29 +15,45 @@ from capgen.catalog.model import Exporter, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 _TYPE = re.compile(r"^# TYPE (\S+) (\S+)\s*$", re.MULTILINE)
-_PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("", "_sum", "_count")}
+_PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
 _OWN_LABELS = frozenset(("le", "quantile"))
 
 
 @dataclass(frozen=True)
 class Family:
-    """A metric family as a page shows it; `labels` has each set of label names that some series of it has."""
+    """A metric family as a page shows it.
+
+    `labels` has each set of label names that some series of it has, `filled` the labels that are not always empty:
+    to Prometheus an empty label is none at all.
+    """
 
     type: str
     labels: frozenset[frozenset[str]]
+    filled: frozenset[str]
 
 
 def families(page: str) -> dict[str, Family]:
-    """The families of a page by the name in their TYPE line; series without one are untyped."""
+    """The families of a page by the name in their TYPE line, and the parts of histograms and summaries by theirs.
+
+    Series without a TYPE line are untyped.
+    """
     types = {name: kind for name, kind in _TYPE.findall(page)}
-    owner = {name + part: name for name, kind in types.items() for part in _PARTS.get(kind, ("",))}
-    labels: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
+    whole = {name + part: name for name, kind in types.items() for part in _PARTS.get(kind, ())}
+    labels: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
     # The parser renames counters to the OpenMetrics fashion (it adds or strips `_total`); untyped series it leaves alone.
     for series in text_string_to_metric_families(_TYPE.sub("", page)):
         for sample in series.samples:
-            name = owner.get(sample.name, sample.name)
-            labels[name].add(frozenset(sample.labels) - (_OWN_LABELS if types.get(name) in _PARTS else set()))
-    return {name: Family(types.get(name, "untyped"), frozenset(sets)) for name, sets in labels.items()}
+            labels[sample.name].append(sample.labels)
+            name = whole.get(sample.name, sample.name)
+            if types.get(name) in _PARTS:
+                labels[name + " "].append({k: v for k, v in sample.labels.items() if k not in _OWN_LABELS})
+    shown = {name: _family("counter" if name in whole else types.get(name, "untyped"), sets) for name, sets in labels.items()}
+    return shown | {name[:-1]: _family(types[name[:-1]], sets) for name, sets in labels.items() if name.endswith(" ")}
+
+
+def _family(kind: str, labels: list[dict[str, str]]) -> Family:
+    filled = frozenset(name for series in labels for name, value in series.items() if value)
+    return Family(kind, frozenset(frozenset(series) for series in labels), filled)
 
 
 def disagreements(
@@ -88,9 +104,10 @@ def _differences(
     if family.type != metric.type:
         yield f"is a {family.type}, not a {metric.type}"
     for labels in sorted(family.labels, key=sorted):
-        missing, more = set(metric.labels) - labels, labels - set(metric.labels)
-        if missing or more and not open_labels:
-            yield f"has the labels {sorted(labels)}, not {sorted(metric.labels)}"
+        if missing := set(metric.labels) - labels:
+            yield f"has a series with {sorted(labels)}, without {sorted(missing)}"
+    if (more := family.filled - set(metric.labels)) and not open_labels:
+        yield f"has the labels {sorted(more)} too"
 
 
 def within(version: str | None, metric: Metric) -> bool:

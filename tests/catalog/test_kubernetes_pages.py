@@ -75,12 +75,13 @@ def test_pgbouncers_counters_changed_their_names_with_0_11(version: str, name: s
 
 @pytest.fixture(scope="module")
 def answer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answer]:
-    state = Target(page("kubernetes_state"), "state", "ksm:1", twins=("ksm:2",))
+    renamed = "\n".join(line for line in page("pgbouncer_0.10").splitlines() if "pgbouncer_stats_" in line)
     targets = [
+        Target(page("kubernetes_state"), "state", "ksm:1", twins=("ksm:2",)),
         Target(page("kubernetes_cadvisor"), "cadvisor", "n1:10250", twins=("n1:4194",)),
         Target(page("kubernetes_kubelet"), "kubelet", "n1:10250", twins=("n2:10250",)),
-        state,
-        *(Target(page(name), name) for name in ("pgbouncer_0.11", "pgbouncer_0.10", "hikaricp", "go_sql", "opencost")),
+        Target(renamed, "pgbouncer_0.10"),
+        *(Target(page(name), name) for name in ("pgbouncer_0.11", "hikaricp", "go_sql", "opencost")),
     ]
     with history(tmp_path_factory.mktemp("history"), targets) as running:
         yield running

@@ -124,7 +124,7 @@ def test_a_comment_shows_hostile_text_as_it_is(found: list[Diagnostic]) -> None:
     for row in rows:
         # Our own line break before a hint is all the markup that a cell may hold.
         assert re.findall(r"<[^>]*>", row.replace("<br>", "")) == ["<td>", "</td>"] * 3
-        what = re.findall(r"<td>(.*?)</td>", row, re.DOTALL)[2].partition("<br>hint: ")[0]
+        what = re.findall(r"<td>(.*?)</td>", row, re.DOTALL)[2].partition("<br>hint:")[0]
         assert html.unescape(what).replace("\u200b", "").strip() in {message.strip() for message in said}
 
 

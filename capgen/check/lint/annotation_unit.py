@@ -11,7 +11,7 @@ from capgen.check.value_units import ValueUnit, unit_of
 from capgen.diagnostics import Severity
 
 CODE = "CG522"
-_VALUE = re.compile(r"\{\{-?\s*([^{}]*?(?:\$value|\.Value)[^{}]*?)-?\}\}([%\w/]*|\s(?:seconds|bytes|percent|ms)\b)?")
+_VALUE = re.compile(r"\{\{-?\s*([^{}]*?(?:\$value|\.Value)[^{}]*?)-?\}\}(\s(?:seconds|bytes|percent|ms)\b|\s%|[%\w/]+)?")
 
 FITTING: dict[str, frozenset[ValueUnit]] = {
     "humanizePercentage": frozenset(("ratio",)),

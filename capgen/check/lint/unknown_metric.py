@@ -16,16 +16,17 @@ UNITS = ("total", "seconds", "bytes", "ratio", "count", "info")
 def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
     """An error when a known name differs by a unit's suffix or a letter, else a note: catalogues are not complete."""
     for name, selector in {selector.name: selector for selector in reversed(selectors(tree))}.items():
-        owner = setting.facts.prefixes.get(name.partition("_")[0])
-        if owner is None or ":" in name or name in setting.records or setting.facts.of(name) or gated_metric.known(name):
+        owners = setting.facts.prefixes.get(name.partition("_")[0])
+        if not owners or ":" in name or name in setting.records or setting.facts.of(name) or gated_metric.known(name):
             continue
-        own = sorted(known for known, facts in setting.facts.all.items() if any(fact.exporter == owner for fact in facts))
+        own = sorted(known for known, facts in setting.facts.all.items() if any(fact.exporter in owners for fact in facts))
+        who = " or ".join(sorted(owners))
         if meant := misspelt(name, own):
-            yield Problem(CODE, Severity.ERROR, f"{owner} gives no {name}", f"did you mean {meant!r}?", selector)
+            yield Problem(CODE, Severity.ERROR, f"{who} gives no {name}", f"did you mean {meant!r}?", selector)
         else:
             close = nearest(name, own)
             hint = f"the closest known is {close!r}; " if close else ""
-            yield Problem(CODE, Severity.NOTE, f"{name} is not in the catalogue of {owner}, so nothing about it was checked",
+            yield Problem(CODE, Severity.NOTE, f"{name} is not in the catalogue of {who}, so nothing about it was checked",
                           f"{hint}a file in the project's catalog/ can declare it", selector)  # fmt: skip
 
 

@@ -1,0 +1,218 @@
+"""What every delivery target promises, on a real folder and on a real API server.
+
+A new target adds one `World` here: how to open it, how somebody else would interfere, and how to see that nothing
+was written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from harness.controlplane import ControlPlane
+from harness.manifests import config_map
+
+from capgen.artifact import Artifact
+from capgen.reconcile.build import build_plan
+from capgen.reconcile.outcome import Outcome, State
+from capgen.reconcile.plan import Action, Plan
+from capgen.reconcile.target import Target
+from capgen.targets import kubeconfig, kubernetes
+from capgen.targets.directory import Directory
+
+
+@dataclass(frozen=True)
+class World:
+    target: Target
+    read: Callable[[str], str | None]
+    """What stands there under a name: the text, None when nothing does."""
+    interfere: Callable[[str, str], None]
+    """Somebody else sets the text of a thing, which may be capgen's or not be there."""
+    writes: Callable[[], contextlib.AbstractContextManager[list[str]]]
+    """Collects what is written inside the block."""
+
+
+@pytest.fixture(params=["directory", "cluster"])
+def world(request: pytest.FixtureRequest) -> World:
+    if request.param == "directory":
+        return _folder(request.getfixturevalue("tmp_path") / "root")
+    return _cluster(request.getfixturevalue("control_plane"), request.getfixturevalue("namespace"))
+
+
+def thing(name: str, text: str, service: str = "apm") -> Artifact:
+    """An artifact that both kinds of target take, with a text in it."""
+    return config_map(name, {"text": text}, service)
+
+
+def plan(world: World, *desired: Artifact) -> Plan:
+    return build_plan(world.target.name, desired, world.target.read(desired))
+
+
+def apply(world: World, *desired: Artifact) -> Outcome:
+    return world.target.apply(plan(world, *desired))
+
+
+def actions(found: Plan) -> list[Action]:
+    return [change.action for change in found.changes]
+
+
+def states(outcome: Outcome) -> list[State]:
+    return [result.state for result in outcome.results]
+
+
+def test_nothing_desired_is_a_clean_plan_and_no_write(world: World) -> None:
+    with world.writes() as written:
+        assert plan(world).is_clean
+        assert apply(world).results == ()
+    assert written == []
+
+
+def test_create_then_unchanged_then_silent(world: World) -> None:
+    one, two = thing("one", "1"), thing("two", "2")
+    assert actions(plan(world, one, two)) == [Action.CREATE, Action.CREATE]
+    assert world.read("one") is None, "a plan writes nothing"
+    assert states(apply(world, one, two)) == [State.CREATED, State.CREATED]
+    assert (world.read("one"), world.read("two")) == ("1", "2")
+    with world.writes() as written:
+        assert actions(plan(world, one, two)) == [Action.UNCHANGED, Action.UNCHANGED]
+        outcome = apply(world, one, two)
+    assert states(outcome) == [State.UNCHANGED, State.UNCHANGED]
+    assert outcome.error() is None and not outcome.wrote
+    assert written == []
+
+
+def test_only_what_changed_is_written(world: World) -> None:
+    apply(world, thing("one", "1"), thing("two", "2"))
+    found = plan(world, thing("one", "1"), thing("two", "zwei"))
+    assert actions(found) == [Action.UNCHANGED, Action.UPDATE]
+    (field,) = found.changes[1].fields
+    assert "2" in str(field.old) and "zwei" in str(field.new)
+    assert states(world.target.apply(found)) == [State.UNCHANGED, State.UPDATED]
+    assert (world.read("one"), world.read("two")) == ("1", "zwei")
+
+
+def test_a_rehearsal_writes_nothing(world: World) -> None:
+    apply(world, thing("one", "1"))
+    with world.writes() as written:
+        rehearsed = world.target.rehearse(plan(world, thing("one", "eins"), thing("two", "2")))
+    assert actions(rehearsed) == [Action.UPDATE, Action.CREATE]
+    assert written == []
+    assert (world.read("one"), world.read("two")) == ("1", None)
+
+
+def test_what_somebody_else_changed_is_a_conflict_and_stays(world: World) -> None:
+    apply(world, thing("one", "1"))
+    world.interfere("one", "theirs")
+    found = plan(world, thing("one", "1"))
+    assert actions(found) == [Action.CONFLICT]
+    assert found.changes[0].reason and found.changes[0].fields
+    with world.writes() as written:
+        outcome = world.target.apply(found)
+    assert states(outcome) == [State.CONFLICT]
+    assert outcome.error() is not None and "one" in str(outcome.error())
+    assert written == []
+    assert world.read("one") == "theirs"
+
+
+def test_what_somebody_else_made_is_a_conflict_and_stays(world: World) -> None:
+    world.interfere("one", "theirs")
+    assert actions(plan(world, thing("one", "1"))) == [Action.CONFLICT]
+    apply(world, thing("one", "1"))
+    assert world.read("one") == "theirs"
+
+
+def test_what_nobody_asks_for_any_more_is_left_alone(world: World) -> None:
+    apply(world, thing("one", "1"), thing("two", "2"))
+    world.interfere("foreign", "theirs")
+    apply(world, thing("one", "1"))
+    assert (world.read("two"), world.read("foreign")) == ("2", "theirs")
+    # And it is still capgen's: wanted again, it is no conflict.
+    assert actions(plan(world, thing("one", "1"), thing("two", "zwei"))) == [Action.UNCHANGED, Action.UPDATE]
+
+
+def test_one_service_at_a_time_keeps_the_others(world: World) -> None:
+    apply(world, thing("one", "1", "first"))
+    apply(world, thing("two", "2", "second"))
+    assert plan(world, thing("one", "1", "first"), thing("two", "2", "second")).is_clean
+
+
+@pytest.mark.parametrize("text", ["🔥 {{ x }} {% y %} $(z)", "\x7f\x85\u2028\ufeff\t\"'\\", "a\r\nb\n", "null"])
+def test_any_text_comes_back_as_it_is(world: World, text: str) -> None:
+    hostile = thing("hostile", text)
+    assert states(apply(world, hostile)) == [State.CREATED]
+    assert world.read("hostile") == text
+    assert plan(world, hostile).is_clean
+
+
+def test_the_order_of_artifacts_says_nothing(world: World) -> None:
+    things = [thing(f"n{n}", str(n)) for n in range(6)]
+    expected = plan(world, *things)
+    for turned in (things[::-1], things[3:] + things[:3]):
+        assert plan(world, *turned) == expected
+
+
+def test_every_change_has_a_result_in_the_plan_s_order(world: World) -> None:
+    apply(world, thing("b", "1"), thing("c", "1"))
+    world.interfere("c", "theirs")
+    found = plan(world, thing("a", "1"), thing("b", "1"), thing("c", "2"))
+    outcome = world.target.apply(found)
+    assert [result.key for result in outcome.results] == [change.key for change in found.changes]
+
+
+# --- the two worlds
+
+
+def _folder(root: Path) -> World:
+    def place(name: str) -> Path:
+        return next(iter(root.glob(f"*/ConfigMap-{name}.yaml")), root / f"apm/ConfigMap-{name}.yaml")
+
+    def read(name: str) -> str | None:
+        if not place(name).exists():
+            return None
+        from capgen import yamlio
+
+        node, _ = yamlio.read(yamlio.Source(name, place(name).read_bytes().decode()))
+        text = node.at(("data", "text")) if node else None
+        return str(text.value) if text else None
+
+    def interfere(name: str, text: str) -> None:
+        place(name).parent.mkdir(parents=True, exist_ok=True)
+        place(name).write_bytes(thing(name, text).text.encode())
+
+    def files() -> dict[str, tuple[int, int]]:
+        return {str(p): (p.lstat().st_ino, p.lstat().st_mtime_ns) for p in (root, *root.rglob("*")) if p.exists()}
+
+    @contextlib.contextmanager
+    def writes() -> Iterator[list[str]]:
+        before = files()
+        written: list[str] = []
+        yield written
+        after = files()
+        written += sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+
+    return World(Directory(root), read, interfere, writes)
+
+
+def _cluster(plane: ControlPlane, namespace: str) -> World:
+    target = kubernetes.connect(kubeconfig.load([plane.kubeconfig()]), namespace, seconds=60)
+
+    def read(name: str) -> str | None:
+        if not plane.kubectl("get", "configmap", name, "-n", namespace, "--ignore-not-found"):
+            return None
+        return str(plane.get("configmap", name, namespace)["data"]["text"])
+
+    def interfere(name: str, text: str) -> None:
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
+        plane.apply_as("somebody", {**body, "data": {"text": text}}, "--force-conflicts")
+
+    @contextlib.contextmanager
+    def writes() -> Iterator[list[str]]:
+        written: list[str] = []
+        with plane.recorded() as seen:
+            yield written
+        written += [f"{request.verb} {request.uri}" for request in seen if request.writes]
+
+    return World(target, read, interfere, writes)

@@ -1,0 +1,470 @@
+"""The folder target: staged, checked, switched, reloaded; nothing led out of the root, nothing half done."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.prometheus import Start
+
+from capgen.artifact import Artifact
+from capgen.errors import PartlyDone, Refused, TargetError
+from capgen.reconcile.build import build_plan
+from capgen.reconcile.outcome import Outcome, State
+from capgen.reconcile.plan import Action, Plan
+from capgen.targets import record, tree
+from capgen.targets.directory import Directory
+
+CONFIG = "global: {scrape_interval: 15s}\nrule_files: ['apm/*.yml', 'theirs/*.yml', 'web/*.yml']\n"
+RULES = "groups:\n  - name: apm\n    rules:\n      - {record: 'a:b', expr: '1'}\n"
+
+
+def file(path: str, text: str, service: str = "apm") -> Artifact:
+    return Artifact(path, text, "rules", service, kubernetes=False)
+
+
+def plan(target: Directory, *desired: Artifact) -> Plan:
+    return build_plan(target.name, desired, target.read(desired))
+
+
+def apply(target: Directory, *desired: Artifact) -> Outcome:
+    return target.apply(plan(target, *desired))
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Every file below the root but the record and what is staged, links not followed."""
+    return {
+        str(path.relative_to(root)): path.read_text()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.is_symlink() and record.NAME not in path.name and path.suffix != tree.STAGED
+    }
+
+
+@pytest.fixture
+def with_promtool(promtool: Path, amtool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join([str(promtool.parent), str(amtool.parent), os.environ["PATH"]]))
+
+
+class Reloads(http.server.BaseHTTPRequestHandler):
+    """Counts what it is asked for and answers with what the test says."""
+
+    def do_POST(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        status, text = self.server.answer  # type: ignore[attr-defined]
+        time.sleep(self.server.delay)  # type: ignore[attr-defined]
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "/elsewhere")
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def reloads() -> Iterator[http.server.ThreadingHTTPServer]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Reloads)
+    server.asked, server.answer, server.delay = [], (200, ""), 0  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def url_of(server: http.server.ThreadingHTTPServer) -> str:
+    return f"http://127.0.0.1:{server.server_port}/-/reload"
+
+
+# --- killed in between
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2, 3])
+def test_a_run_killed_at_any_rename_is_finished_by_the_next(
+    tmp_path: Path, renames: int, reloads: http.server.ThreadingHTTPServer
+) -> None:
+    root = tmp_path / "root"
+    target = Directory(root, reload=url_of(reloads))
+    old = {"a/rules.yml": "old a\n", "b/rules.yml": "old b\n"}
+    apply(target, *(file(path, text) for path, text in old.items()))
+    new = (file("a/rules.yml", "new a\n"), file("b/rules.yml", "new b\n"), file("c/rules.yml", "new c\n"))
+
+    wanted = plan(target, *new)
+    child = os.fork()
+    if child == 0:
+        _die_after_renames(renames)
+        target.apply(wanted)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+    # The record goes first: after n renames, n - 1 files are new, and each is whole.
+    switched = {artifact.path: artifact.text for artifact in new[: max(0, renames - 1)]}
+    assert contents(root) == {**old, **switched}
+
+    reloads.asked.clear()  # type: ignore[attr-defined]
+    outcome = apply(target, *new)
+    assert outcome.error() is None, "the killed run's files are capgen's own, and no conflict"
+    assert contents(root) == {artifact.path: artifact.text for artifact in new}
+    assert not list(root.rglob(f"*{tree.STAGED}"))
+    assert reloads.asked == ["/-/reload"]  # type: ignore[attr-defined]
+
+
+def _die_after_renames(count: int) -> None:
+    rename, left = os.rename, [count]
+
+    def counted(*arguments: object, **options: object) -> None:
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        rename(*arguments, **options)  # type: ignore[arg-type]
+
+    os.rename = counted  # type: ignore[assignment]
+
+
+def test_killed_before_the_reload_it_is_made_up_for(tmp_path: Path, reloads: http.server.ThreadingHTTPServer) -> None:
+    target = Directory(tmp_path / "root", reload=url_of(reloads))
+    wanted = plan(target, file("a/rules.yml", "a\n"))
+    child = os.fork()
+    if child == 0:
+        _die_after_renames(2)
+        object.__setattr__(target, "reload", "")
+        target.apply(wanted)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert contents(tmp_path / "root") == {"a/rules.yml": "a\n"}
+    assert reloads.asked == []  # type: ignore[attr-defined]
+    assert plan(target, file("a/rules.yml", "a\n")).is_clean
+    apply(target, file("a/rules.yml", "a\n"))
+    apply(target, file("a/rules.yml", "a\n"))
+    assert reloads.asked == ["/-/reload"]  # type: ignore[attr-defined]
+
+
+# --- nothing leads out of the root
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../x",
+        "a/../../x",
+        "/etc/x",
+        "a//x",
+        "./x",
+        "a/./x",
+        "",
+        "a\\..\\x",
+        "a\0b",
+        ".capgen.json",
+        ".x.capgen-new",
+        "a/",
+    ],
+)
+def test_a_path_that_is_none_under_the_root_is_refused(tmp_path: Path, path: str) -> None:
+    target = Directory(tmp_path / "root")
+    found = plan(target, file(path, "evil"), file("good.yml", "good"))
+    assert {change.key: change.action for change in found.changes} == {path: Action.BLOCKED, "good.yml": Action.CREATE}
+    outcome = target.apply(found)
+    assert isinstance(outcome.error(), TargetError)
+    assert list(tmp_path.rglob("*")) == [], "all or nothing"
+
+
+def test_a_file_may_not_be_a_folder_as_well(tmp_path: Path) -> None:
+    found = plan(Directory(tmp_path), file("a", "x"), file("a/b", "y"))
+    assert found.changes[0].action is Action.BLOCKED and "folder" in found.changes[0].reason
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "dangling"])
+def test_links_are_not_followed(tmp_path: Path, kind: str) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "a").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "rules.yml").write_text("theirs")
+    match kind:
+        case "folder":
+            (root / "a").rmdir()
+            (root / "a").symlink_to(outside)
+        case "file":
+            (root / "a/rules.yml").symlink_to(outside / "rules.yml")
+        case "dangling":
+            (root / "a/rules.yml").symlink_to(outside / "new.yml")
+    target = Directory(root)
+    found = plan(target, file("a/rules.yml", "mine"))
+    assert [change.action for change in found.changes] == [Action.BLOCKED]
+    assert "link" in found.changes[0].reason
+    assert target.apply(found).results[0].state is State.FAILED
+    assert contents(outside) == {"rules.yml": "theirs"}
+
+
+def test_a_link_put_there_after_the_plan_is_not_followed_either(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    outside.mkdir()
+    target = Directory(root)
+    found = plan(target, file("a/rules.yml", "mine"), file("b/rules.yml", "mine"))
+    root.mkdir()
+    (root / "b").symlink_to(outside)
+    with pytest.raises(TargetError, match="links are not followed"):
+        target.apply(found)
+    assert list(outside.iterdir()) == []
+    assert not list(root.rglob("*rules*")), "what was staged for the others is taken back"
+
+
+# --- all or nothing
+
+
+def test_one_foreign_file_in_the_way_keeps_everything_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "b.yml").write_text("theirs")
+    target = Directory(tmp_path)
+    outcome = apply(target, file("a.yml", "mine"), file("b.yml", "mine"))
+    assert [result.state for result in outcome.results] == [State.NOT_TRIED, State.CONFLICT]
+    assert contents(tmp_path) == {"b.yml": "theirs"}
+    assert type(outcome.error()) is TargetError and "did not write this file" in str(outcome.error())
+
+
+def test_a_file_with_the_wanted_content_is_taken_note_of(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("same")
+    target = Directory(tmp_path)
+    assert apply(target, file("a.yml", "same")).error() is None
+    assert [change.action for change in plan(target, file("a.yml", "new")).changes] == [Action.UPDATE]
+
+
+def test_a_file_changed_since_the_plan_stops_the_whole_plan(tmp_path: Path) -> None:
+    target = Directory(tmp_path)
+    apply(target, file("a.yml", "1"), file("b.yml", "1"))
+    found = plan(target, file("a.yml", "2"), file("b.yml", "2"))
+    (tmp_path / "b.yml").write_text("edited meanwhile")
+    with pytest.raises(Refused, match=r"b\.yml changed since the plan"):
+        target.apply(found)
+    assert contents(tmp_path) == {"a.yml": "1", "b.yml": "edited meanwhile"}
+
+
+def test_what_no_spec_asks_for_is_told_and_left(tmp_path: Path) -> None:
+    target = Directory(tmp_path)
+    apply(target, file("apm/a.yml", "1"), file("web/a.yml", "1", service="web"))
+    found = plan(target, file("apm/b.yml", "1"))
+    assert {change.key: change.action for change in found.changes} == {
+        "apm/b.yml": Action.CREATE, "apm/a.yml": Action.EXTRA,
+    }  # fmt: skip
+    target.apply(found)
+    assert set(contents(tmp_path)) == {"apm/a.yml", "apm/b.yml", "web/a.yml"}
+
+
+def test_a_second_writer_waits_for_nothing_and_says_so(tmp_path: Path) -> None:
+    import fcntl
+
+    target = Directory(tmp_path)
+    found = plan(target, file("a.yml", "1"))
+    held = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(TargetError, match="another capgen is writing"):
+            target.apply(found)
+    finally:
+        os.close(held)
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(("umask", "plain", "script"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700)])
+def test_files_have_the_umask_s_rights_and_scripts_may_run(tmp_path: Path, umask: int, plain: int, script: int) -> None:
+    previous = os.umask(umask)
+    try:
+        apply(Directory(tmp_path), file("a.yml", "x\n"), file("jobs/run.sh", "#!/bin/sh\n"))
+    finally:
+        os.umask(previous)
+    assert (tmp_path / "a.yml").stat().st_mode & 0o777 == plain
+    assert (tmp_path / "jobs/run.sh").stat().st_mode & 0o777 == script
+
+
+@pytest.mark.parametrize("where", ["root", "folder", "new root"])
+def test_without_the_right_to_write_it_says_so_and_changes_nothing(tmp_path: Path, where: str) -> None:
+    root = tmp_path / "root"
+    (root / "apm").mkdir(parents=True)
+    (root / "apm/a.yml").write_text("theirs")
+    tmp_path.chmod(0o755)
+    for folder in (tmp_path, root, root / "apm"):
+        folder.chmod(0o555)
+    if where == "folder":
+        root.chmod(0o777)
+    target = Directory(tmp_path / "new" if where == "new root" else root)
+    message = _as_nobody(lambda: str(_error_of(target, file("apm/b.yml", "mine"), file("c.yml", "mine"))))
+    for folder in (tmp_path, root, root / "apm"):
+        folder.chmod(0o755)
+    assert "Permission denied" in message and "nothing was changed" in message, message
+    assert contents(tmp_path) == {"root/apm/a.yml": "theirs"}
+
+
+def _error_of(target: Directory, *desired: Artifact) -> Exception | None:
+    try:
+        return apply(target, *desired).error()
+    except TargetError as error:
+        return error
+
+
+def _as_nobody(work: object) -> str:
+    """What a function returns in a child process without root's rights."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                # pytest's folder of temporary folders is the user's own; only what is below counts here.
+                for parent in Path(os.environ.get("PYTEST_DEBUG_TEMPROOT", "/tmp")).glob("pytest-of-*"):
+                    with contextlib.suppress(OSError):
+                        _open_up(parent)
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            os.write(into, work().encode())  # type: ignore[operator]
+        except BaseException as error:
+            os.write(into, repr(error).encode())
+        os._exit(0)
+    os.close(into)
+    os.waitpid(child, 0)
+    with os.fdopen(out) as pipe:
+        return pipe.read()
+
+
+def _open_up(folder: Path) -> None:
+    folder.chmod(0o755)
+    for run in folder.glob("pytest-*"):
+        run.chmod(0o755)
+
+
+def test_a_record_that_cannot_be_read_stops_everything(tmp_path: Path) -> None:
+    target = Directory(tmp_path)
+    apply(target, file("a.yml", "1"))
+    (tmp_path / record.NAME).write_text("<<<<<<< merge")
+    with pytest.raises(TargetError, match="cannot be read"):
+        plan(target, file("a.yml", "2"))
+    assert (tmp_path / "a.yml").read_text() == "1"
+
+
+def test_a_record_names_no_time_and_no_place(tmp_path: Path) -> None:
+    texts = []
+    for name in ("one", "two"):
+        target = Directory(tmp_path / name)
+        apply(target, file("b.yml", "1"))
+        apply(target, file("a.yml", "1"))
+        texts.append((tmp_path / name / record.NAME).read_text())
+    assert texts[0] == texts[1]
+    assert str(tmp_path) not in texts[0]
+
+
+# --- checked first, then reloaded
+
+
+@pytest.mark.usefixtures("with_promtool")
+@pytest.mark.parametrize(
+    ("config", "rules", "said"),
+    [
+        (CONFIG.replace("15s", "15 sekunden"), RULES, "15 sekunden"),
+        (CONFIG, RULES.replace("expr: '1'", "expr: 'sum('"), "apm/rules.yml"),
+    ],
+)
+def test_what_promtool_refuses_is_not_put_in_place(tmp_path: Path, config: str, rules: str, said: str) -> None:
+    target = Directory(tmp_path / "root")
+    apply(target, file("prometheus.yml", CONFIG), file("apm/rules.yml", RULES))
+    before = contents(target.root)
+    broken = (file("prometheus.yml", config), file("apm/rules.yml", rules), file("web/rules.yml", RULES))
+    found = plan(target, *broken)
+    with pytest.raises(Refused, match="promtool refuses") as refused:
+        target.apply(found)
+    assert said in str(refused.value) and "nothing was changed" in str(refused.value)
+    assert contents(target.root) == before
+    assert not (target.root / "web").exists()
+    rehearsed = target.rehearse(found)
+    assert {change.action for change in rehearsed.changes} == {Action.BLOCKED, Action.UNCHANGED} - (
+        set() if any(c.action is Action.UNCHANGED for c in found.changes) else {Action.UNCHANGED}
+    )
+    assert contents(target.root) == before
+
+
+@pytest.mark.usefixtures("with_promtool")
+def test_rules_are_checked_against_a_configuration_that_is_not_capgen_s(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/rules.yml").write_text(RULES.replace("a:b", "c:d"))
+    (tmp_path / "prometheus.yml").write_text(CONFIG)
+    target = Directory(tmp_path)
+    with pytest.raises(Refused, match="promtool refuses"):
+        apply(target, file("apm/rules.yml", RULES.replace("expr: '1'", "expr: ')'")))
+    assert apply(target, file("apm/rules.yml", RULES)).error() is None
+
+
+@pytest.mark.usefixtures("with_promtool")
+def test_what_amtool_refuses_is_not_put_in_place(tmp_path: Path) -> None:
+    good = "route: {receiver: team}\nreceivers: [{name: team}]\n"
+    target = Directory(tmp_path)
+    assert apply(target, file("alertmanager.yml", good)).error() is None
+    with pytest.raises(Refused, match="amtool refuses"):
+        apply(target, file("alertmanager.yml", good.replace("receiver: team", "receiver: nobody")))
+    assert (tmp_path / "alertmanager.yml").read_text() == good
+
+
+@pytest.mark.usefixtures("with_promtool")
+def test_a_running_prometheus_takes_the_new_rules(tmp_path: Path, prometheus: Start) -> None:
+    root = tmp_path / "root"
+    apply(Directory(root), file("prometheus.yml", CONFIG))
+    with prometheus(root / "prometheus.yml") as server:
+        target = Directory(root, reload=f"{server.url}/-/reload")
+        desired = (file("prometheus.yml", CONFIG), file("apm/rules.yml", RULES))
+        assert server.json("/api/v1/rules")["data"]["groups"] == []
+        assert apply(target, *desired).error() is None
+        assert [group["name"] for group in server.json("/api/v1/rules")["data"]["groups"]] == ["apm"]
+
+
+def test_it_reloads_once_and_only_after_a_change(tmp_path: Path, reloads: http.server.ThreadingHTTPServer) -> None:
+    target = Directory(tmp_path, reload=url_of(reloads))
+    apply(target, file("a.yml", "1"), file("b.yml", "1"))
+    assert reloads.asked == ["/-/reload"]  # type: ignore[attr-defined]
+    apply(target, file("a.yml", "1"), file("b.yml", "1"))
+    assert reloads.asked == ["/-/reload"]  # type: ignore[attr-defined]
+    apply(target, file("a.yml", "2"), file("b.yml", "1"))
+    assert reloads.asked == ["/-/reload"] * 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("answer", "delay", "said"),
+    [
+        ((500, "bad rule in apm/rules.yml"), 0, "bad rule in apm/rules.yml"),
+        ((302, ""), 0, "302"),
+        ((200, ""), 2, "within 0.5 s"),
+    ],
+)
+def test_a_failed_reload_is_partly_done_and_tried_again(
+    tmp_path: Path, reloads: http.server.ThreadingHTTPServer, answer: tuple[int, str], delay: float, said: str
+) -> None:
+    target = Directory(tmp_path, reload=url_of(reloads), reload_seconds=0.5)
+    reloads.answer, reloads.delay = answer, delay  # type: ignore[attr-defined]
+    outcome = apply(target, file("a.yml", "1"))
+    error = outcome.error()
+    assert isinstance(error, PartlyDone) and error.exit_code == 5
+    assert url_of(reloads) in str(error) and said in str(error)
+    assert contents(tmp_path) == {"a.yml": "1"}
+    assert reloads.asked == ["/-/reload"], "a redirect is not followed"  # type: ignore[attr-defined]
+
+    reloads.answer, reloads.delay = (200, ""), 0  # type: ignore[attr-defined]
+    for _ in range(2):
+        assert apply(target, file("a.yml", "1")).error() is None
+    assert reloads.asked == ["/-/reload"] * 2, "made up for, once"  # type: ignore[attr-defined]
+
+
+def test_a_reload_nobody_answers_names_the_url(tmp_path: Path) -> None:
+    target = Directory(tmp_path, reload="http://127.0.0.1:9/-/reload")
+    assert "http://127.0.0.1:9/-/reload" in str(apply(target, file("a.yml", "1")).error())
+
+
+def test_a_reload_is_http(tmp_path: Path) -> None:
+    target = Directory(tmp_path, reload=f"file://{tmp_path}/a.yml")
+    assert "no http" in str(apply(target, file("a.yml", "1")).error())
