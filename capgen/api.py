@@ -88,7 +88,9 @@ def load_templates(folder: Path) -> Templates:
         return Templates()
     files = sorted(p for p in own.rglob("*.j2") if p.is_file())
     names = {p.relative_to(own).as_posix(): p for p in files}
-    return Templates({name: Template(name, path.as_posix(), _source(path.as_posix(), path).text) for name, path in names.items()})
+    return Templates(
+        {name: Template(name, path.as_posix(), _source(path.as_posix(), path).text) for name, path in names.items()}
+    )
 
 
 def _is_packaged(folder: Path) -> bool:
@@ -97,7 +99,9 @@ def _is_packaged(folder: Path) -> bool:
     return folder.resolve() == template_root().resolve()
 
 
-def compile_project(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()) -> Compiled:
+def compile_project(
+    paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
+) -> Compiled:
     """Reads, parses and compiles everything; mistakes are in the result's diagnostics, all of them."""
     project, found = parse_project(read_sources(paths))
     _know_environments(project, environments)
@@ -129,11 +133,17 @@ def exporter(catalog: Catalog, name: str) -> Exporter:
     try:
         return catalog.entry(name).exporter
     except KeyError:
-        raise UsageError(f"no exporter is called {name!r}: {suggest(name, catalog.exporters, what='exporters')}") from None
+        raise UsageError(
+            f"no exporter is called {name!r}: {suggest(name, catalog.exporters, what='exporters')}"
+        ) from None
 
 
 def check_rule_files(
-    paths: Sequence[Path], *, exporters: Sequence[str] = (), scrape_interval: str = "1m", evaluation_interval: str = "1m"
+    paths: Sequence[Path],
+    *,
+    exporters: Sequence[str] = (),
+    scrape_interval: str = "1m",
+    evaluation_interval: str = "1m",
 ) -> tuple[Diagnostic, ...]:
     """Lints rule files; a folder stands for the YAML below it. Raises UsageError for bad arguments."""
     from capgen.check.facts import facts_of
@@ -147,11 +157,16 @@ def check_rule_files(
     except units.BadQuantity as error:
         raise UsageError(str(error)) from error
     facts = facts_of(catalog, exporters)
-    found = [check_rules(source, facts, scrape_interval=scrape, evaluation_interval=evaluation) for source in read_sources(paths)]
+    found = [
+        check_rules(source, facts, scrape_interval=scrape, evaluation_interval=evaluation)
+        for source in read_sources(paths)
+    ]
     return in_order(finding for findings in found for finding in findings)
 
 
-def explain(thing: str, paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()) -> tuple[Answer, ...]:
+def explain(
+    thing: str, paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
+) -> tuple[Answer, ...]:
     """Where a generated line, a signal or a field comes from. Raises UsageError when nothing is known of it."""
     compiled = compile_project(paths, settings=settings, environments=environments)
     if has_errors(compiled.diagnostics):
@@ -160,14 +175,18 @@ def explain(thing: str, paths: Sequence[Path], *, settings: Sequence[str] = (), 
     if line.isdigit() and file:
         answer = explain_line(read_sources([Path(file)])[0], int(line), compiled.fleets)
         if answer is None:
-            raise UsageError(f"nothing in {file}:{line} comes from these specs; is it a generated file, and up to date?")
+            raise UsageError(
+                f"nothing in {file}:{line} comes from these specs; is it a generated file, and up to date?"
+            )
         return (answer,)
     capacity, _, what = thing.rpartition(":")
     chosen = [spec for spec in compiled.specs if capacity in ("", spec.name)]
     answers = [answer for spec in chosen if (answer := _explained(what, spec, compiled)) is not None]
     if not answers:
         known = {signal.id for fleet in compiled.fleets for service in fleet.services for signal in service.signals}
-        raise UsageError(f"{thing!r} is no code, generated line, signal or field: {suggest(what, known, what='signals')}")
+        raise UsageError(
+            f"{thing!r} is no code, generated line, signal or field: {suggest(what, known, what='signals')}"
+        )
     return tuple(answers)
 
 
@@ -176,7 +195,7 @@ def _explained(what: str, spec: Spec, compiled: Compiled) -> Answer | None:
     service = next(s for s in fleet.services if s.name == spec.name)
     signal = next((s for s in service.signals if s.id == what), None)
     if signal is not None:
-        return explain_signal(spec, signal, compiled.catalog)
+        return explain_signal(spec, signal)
     return explain_field(spec, steps(what))
 
 
@@ -208,7 +227,9 @@ def _know_environments(project: Project, wanted: Sequence[str]) -> None:
     known = [document.name for document, _ in project.environments]
     for name in wanted:
         if name not in known:
-            raise UsageError(f"there is no environment {name!r}; {'known: ' + ', '.join(known) if known else 'the specs declare none'}")
+            raise UsageError(
+                f"there is no environment {name!r}; {'known: ' + ', '.join(known) if known else 'the specs declare none'}"
+            )
 
 
 def _project_folder(paths: Sequence[Path]) -> Path:
@@ -225,7 +246,9 @@ def build(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: 
         raise Findings(found)
     rendered = []
     for fleet in compiled.fleets:
-        services = tuple(artifact for service in fleet.services for artifact in render_service(service, compiled.templates))
+        services = tuple(
+            artifact for service in fleet.services for artifact in render_service(service, compiled.templates)
+        )
         fleetwide = render_fleet(fleet, services, compiled.templates)
         rendered.append((fleet.environment, tuple(sorted((*services, *fleetwide), key=lambda a: a.path))))
     return Built(compiled, tuple(rendered))
@@ -233,4 +256,8 @@ def build(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: 
 
 def generated_files(built: Built) -> dict[str, str]:
     """The text of every file below the output folder, by path."""
-    return {f"{environment}/{artifact.path}": artifact.text for environment, artifacts in built.artifacts for artifact in artifacts}
+    return {
+        f"{environment}/{artifact.path}": artifact.text
+        for environment, artifacts in built.artifacts
+        for artifact in artifacts
+    }

@@ -57,7 +57,11 @@ def findings(out: Path, changes: tuple[FileChange, ...]) -> tuple[Diagnostic, ..
         code, words = _FINDINGS[change.state]
         name = (out / change.path).as_posix()
         line = _first_difference(change)
-        found.append(Diagnostic(code, f"{name} {words}", Span(name, line, 1, line, 2), "run `capgen build` and commit the result"))
+        found.append(
+            Diagnostic(
+                code, f"{name} {words}", Span(name, line, 1, line, 2), "run `capgen build` and commit the result"
+            )
+        )
     return tuple(found)
 
 
@@ -130,7 +134,9 @@ def _is_ours(path: Path) -> bool:
 def _first_difference(change: FileChange) -> int:
     if change.before is None or change.after is None:
         return 1
-    for number, (old, new) in enumerate(zip(change.before.split("\n"), change.after.split("\n"), strict=False), start=1):
+    for number, (old, new) in enumerate(
+        zip(change.before.split("\n"), change.after.split("\n"), strict=False), start=1
+    ):
         if old != new:
             return number
     return min(change.before.count("\n"), change.after.count("\n")) + 1

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from capgen import units
-from capgen.blueprint import Blueprint, Fleet, Group, Origin, Signal
-from capgen.catalog.load import Catalog
+from capgen.blueprint import Blueprint, Fleet, Group, Hpa, Origin, Signal, Vpa
 from capgen.spec.parse import Spec
 from capgen.yamlio import Node, Path, Source, read
 
@@ -49,7 +48,11 @@ def explain_line(source: Source, line: int, fleets: Sequence[Fleet]) -> Answer |
                 what, origin, signal = found
                 notes = (f"field {field or 'none'}", f"environment {fleet.environment}, service {service.name}")
                 facts = (Fact(origin.path, what, origin.layer or service.spec, str(origin.span or "")),)
-                extra = (Fact("signal", f"{signal.id}: {signal.title}", "", str(signal.origin.span or "")),) if signal else ()
+                extra = (
+                    (Fact("signal", f"{signal.id}: {signal.title}", "", str(signal.origin.span or "")),)
+                    if signal
+                    else ()
+                )
                 return Answer(f"{source.name}:{line}", notes, facts + extra)
     return None
 
@@ -88,7 +91,9 @@ def _item(service: Blueprint, names: dict[str, str]) -> tuple[str, Origin, Signa
     if "job" in names:
         scrape = next((s for s in service.scrapes if s.job == names["job"]), None)
         return (f"scrape job {scrape.job}", scrape.origin, None) if scrape else None
-    autoscalers = [*service.hpas, *service.vpas] if names.get("kind", "").endswith("PodAutoscaler") else []
+    autoscalers: list[Hpa | Vpa] = (
+        [*service.hpas, *service.vpas] if names.get("kind", "").endswith("PodAutoscaler") else []
+    )
     for item in autoscalers:
         if item.name == names.get("object"):
             return f"{names['kind']} {item.name}", item.origin, None
@@ -104,17 +109,40 @@ def _rule(group: Group, names: dict[str, str]) -> tuple[str, Origin, Signal | No
     return f"alert {alert.name}", level.origin if level else group.origin, group.signal
 
 
-_SIGNAL_FIELDS = ("title", "action", "expr", "unit", "ladder", "worse", "for", "keep_firing_for", "hysteresis", "window", "quantile", "capacity", "traffic", "min_traffic")
+_SIGNAL_FIELDS = (
+    "title",
+    "action",
+    "expr",
+    "unit",
+    "ladder",
+    "worse",
+    "for",
+    "keep_firing_for",
+    "hysteresis",
+    "window",
+    "quantile",
+    "capacity",
+    "traffic",
+    "min_traffic",
+)
 
 
-def explain_signal(spec: Spec, signal: Signal, catalog: Catalog) -> Answer:
+def explain_signal(spec: Spec, signal: Signal) -> Answer:
     """Every field of a signal with the layer that it comes from."""
     facts = [_signal_fact(spec, signal, name) for name in _SIGNAL_FIELDS if _signal_value(spec, signal, name)]
     facts += [
-        Fact(f"levels.{level.name}", f"{units.human(level.threshold, signal.unit)} ({level.severity or 'tells nobody'})", level.origin.layer, str(level.origin.span or ""))
+        Fact(
+            f"levels.{level.name}",
+            f"{units.human(level.threshold, signal.unit)} ({level.severity or 'tells nobody'})",
+            level.origin.layer,
+            str(level.origin.span or ""),
+        )
         for level in signal.levels
     ]
-    notes = (f"recorded as {signal.record}, by {', '.join(signal.labels) or 'nothing: one series'}", f"reads {', '.join(signal.metrics)}")
+    notes = (
+        f"recorded as {signal.record}, by {', '.join(signal.labels) or 'nothing: one series'}",
+        f"reads {', '.join(signal.metrics)}",
+    )
     return Answer(f"{spec.name} {signal.id} in {spec.environment.metadata.name}", notes, tuple(facts))
 
 
@@ -126,12 +154,24 @@ def _signal_value(spec: Spec, signal: Signal, name: str) -> str:
     value = getattr(signal, {"for": "for_"}.get(name, name))
     if name in ("for", "keep_firing_for", "window"):
         return units.duration(value)
-    return units.human(value, signal.unit) if name == "hysteresis" and value else units.number(value) if isinstance(value, float) and value else str(value or "")
+    return (
+        units.human(value, signal.unit)
+        if name == "hysteresis" and value
+        else units.number(value)
+        if isinstance(value, float) and value
+        else str(value or "")
+    )
 
 
 def _signal_fact(spec: Spec, signal: Signal, name: str) -> Fact:
     node = spec.node.at(("signals", signal.id, name))
-    layer = node.source.layer if node else "catalogue" if signal.origin.layer == "catalogue" or not signal.record.startswith("capgen:own_") else "default"
+    layer = (
+        node.source.layer
+        if node
+        else "catalogue"
+        if signal.origin.layer == "catalogue" or not signal.record.startswith("capgen:own_")
+        else "default"
+    )
     return Fact(name, _signal_value(spec, signal, name), layer, str(node.span) if node else "")
 
 
@@ -141,7 +181,12 @@ def explain_field(spec: Spec, path: Path) -> Answer | None:
     if node is None:
         return None
     facts = [
-        Fact(".".join(map(str, (*path, *below))), "" if leaf.value is None else str(leaf.value), leaf.source.layer, str(leaf.span))
+        Fact(
+            ".".join(map(str, (*path, *below))),
+            "" if leaf.value is None else str(leaf.value),
+            leaf.source.layer,
+            str(leaf.span),
+        )
         for below, leaf in node.walk()
         if not isinstance(leaf.value, (dict, list))
     ]

@@ -7,7 +7,7 @@ end) is left to the checks that run later, so that the models and the schema nev
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -42,26 +42,47 @@ def _quantity(unit: str, title: str, *, low: float | None, high: float | None, b
     examples = units.UNITS[unit].examples
 
     def read(value: object) -> float:
-        acceptable = isinstance(value, str) and pattern.match(value)
+        acceptable = isinstance(value, str) and pattern.match(value) is not None
         if bare and isinstance(value, (int, float)) and not isinstance(value, bool):
             acceptable = True
         if not acceptable and not isinstance(value, (str, int, float)):
-            raise PydanticCustomError("quantity", "{title} is wanted here; write {examples}", {"title": title, "examples": examples})
+            raise PydanticCustomError(
+                "quantity", "{title} is wanted here; write {examples}", {"title": title, "examples": examples}
+            )
         try:
             number = units.parse(value, unit)  # type: ignore[arg-type]  # str, int or float: checked above
         except units.BadQuantity as error:
             raise PydanticCustomError("quantity", "{reason}", {"reason": str(error)}) from None
         if not acceptable:
-            raise PydanticCustomError("quantity", "{value} is not how {title} is written; write {examples}", {"value": repr(value), "title": title, "examples": examples})
-        if low is not None and number < low or high is not None and number > high:
+            raise PydanticCustomError(
+                "quantity",
+                "{value} is not how {title} is written; write {examples}",
+                {"value": repr(value), "title": title, "examples": examples},
+            )
+        if (low is not None and number < low) or (high is not None and number > high):
             limits = " to ".join(units.human(x, unit) for x in (low, high) if x is not None)
-            words = f"from {limits}" if high is not None and low is not None else f"at least {limits}" if low is not None else f"at most {limits}"
-            raise PydanticCustomError("quantity_range", "{value} is out of range; {title} is {words}", {"value": repr(value), "title": title, "words": words})
+            words = (
+                f"from {limits}"
+                if high is not None and low is not None
+                else f"at least {limits}"
+                if low is not None
+                else f"at most {limits}"
+            )
+            raise PydanticCustomError(
+                "quantity_range",
+                "{value} is out of range; {title} is {words}",
+                {"value": repr(value), "title": title, "words": words},
+            )
         return number
 
     schema: dict[str, Any] = {"type": "string", "pattern": _pattern(unit)}
     kinds = [schema, {"type": "number"}] if bare else [schema]
-    described = {"title": title, "description": f"For example {examples}.", "anyOf": kinds, "x-unit": unit}
+    described: dict[str, Any] = {
+        "title": title,
+        "description": f"For example {examples}.",
+        "anyOf": kinds,
+        "x-unit": unit,
+    }
     if low is not None:
         described["x-minimum"] = low
     if high is not None:
@@ -80,8 +101,15 @@ Word = Annotated[str, Field(pattern=rf"^{naming.WORD}$(?!\n)", title="a word", e
 LabelName = Annotated[str, Field(pattern=rf"^{naming.LABEL_NAME}$(?!\n)", title="a label name", examples=["tier"])]
 LabelValue = Annotated[str, Field(max_length=256)]
 Text = Annotated[str, Field(max_length=4096)]
+Version = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){0,3}$(?!\n)")]
+UnitName = Literal["ratio", "seconds", "bytes", "bytes_per_second", "per_second", "short", "cores"]
 PromQL = Annotated[str, Field(min_length=1, max_length=8192)]
 Quantity = Annotated[
     str | int | float,
-    Field(union_mode="left_to_right", title="a quantity", description="In the signal's unit.", examples=["80%", "200ms", 500]),
+    Field(
+        union_mode="left_to_right",
+        title="a quantity",
+        description="In the signal's unit.",
+        examples=["80%", "200ms", 500],
+    ),
 ]

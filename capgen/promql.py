@@ -45,11 +45,15 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Number:
+    """A literal number."""
+
     value: float
 
 
 @dataclass(frozen=True, slots=True)
 class String:
+    """A literal text."""
+
     value: str
 
 
@@ -88,6 +92,8 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Subquery:
+    """`inner[range:step]`, seconds; `step` is None for the evaluation interval."""
+
     inner: Expr
     range: float
     step: float | None
@@ -96,6 +102,8 @@ class Subquery:
 
 @dataclass(frozen=True, slots=True)
 class Unary:
+    """`-inner` (or `+inner`, which promql-parser does not tell apart)."""
+
     inner: Expr
 
 
@@ -189,7 +197,7 @@ def _binary(node: Any) -> Binary:
             matching = "on" if str(modifier.matching.type).endswith("Include") else "ignoring"
             labels = tuple(modifier.matching.labels)
         card = str(modifier.card)
-        if card.endswith("ManyToOne") or card.endswith("OneToMany"):
+        if card.endswith(("ManyToOne", "OneToMany")):
             group = "left" if card.endswith("ManyToOne") else "right"
             include = tuple(modifier.group_labels or ())
     left, right = _convert(node.lhs), _convert(node.rhs)
@@ -316,7 +324,7 @@ def _operator(expr: Binary, left: Shape, right: Shape) -> Shape:
         return left
     if expr.group is not None:
         many, one = (left, right) if expr.group == "left" else (right, left)
-        return Shape("vector", many.labels | set(expr.include), many.open or one.open and bool(expr.include))
+        return Shape("vector", many.labels | set(expr.include), many.open or (one.open and bool(expr.include)))
     if expr.matching == "on":
         if expr.op in COMPARISONS and not expr.bool:
             return left

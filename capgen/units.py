@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµ%/]*)", re.ASCII)
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|us|µs|ns|s|m|h|d|w|y))", re.ASCII)
@@ -102,7 +103,7 @@ def _compound(text: str) -> Decimal | None:
     if not pieces or "".join(number + unit for number, unit in pieces) != text.strip():
         return None
     factors = [_SECONDS[unit] for _, unit in pieces]
-    if any(later >= earlier for earlier, later in zip(factors, factors[1:], strict=False)):
+    if any(later >= earlier for earlier, later in pairwise(factors)):
         return None
     return sum((Decimal(number) * _SECONDS[unit] for number, unit in pieces), Decimal(0))
 
@@ -132,7 +133,14 @@ def duration(seconds: float) -> str:
     if left % 1000 and left < 60_000:
         return f"{left}ms"
     parts = []
-    for suffix, size in (("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+    for suffix, size in (
+        ("w", 604_800_000),
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ):
         if suffix == "w" and left % size:
             continue  # 90d, not 12w6d
         count, left = divmod(left, size)
@@ -149,7 +157,11 @@ def human(value: float, unit: str) -> str:
         case "seconds":
             return duration(value) if value >= 0.001 else number(value) + "s"
         case "bytes":
-            return _scaled(value, (("Ei", 1 << 60), ("Pi", 1 << 50), ("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)), "B")
+            return _scaled(
+                value,
+                (("Ei", 1 << 60), ("Pi", 1 << 50), ("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)),
+                "B",
+            )
         case "bytes_per_second":
             return _scaled(value * 8, (("Tbps", 10**12), ("Gbps", 10**9), ("Mbps", 10**6), ("kbps", 10**3)), "bps")
         case "per_second":

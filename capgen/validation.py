@@ -45,7 +45,11 @@ def _distinct(errors: Iterable[Any], node: Node) -> list[Any]:
         if kept is None or _weight(problem) > _weight(kept):
             best[place] = problem
     # A mistake inside a branch makes the other branches complain about the whole: keep the inner one.
-    return [p for place, p in best.items() if not any(o != place and o[: len(place)] == place for o in best if _is_union(best[place]))]
+    return [
+        p
+        for place, p in best.items()
+        if not any(o != place and o[: len(place)] == place for o in best if _is_union(best[place]))
+    ]
 
 
 def _is_union(problem: Any) -> bool:
@@ -53,7 +57,14 @@ def _is_union(problem: Any) -> bool:
 
 
 def _weight(problem: Any) -> tuple[int, int]:
-    order = {"quantity_range": 3, "quantity": 2, "string_pattern_mismatch": 2, "literal_error": 2, "extra_forbidden": 4, "missing": 4}
+    order = {
+        "quantity_range": 3,
+        "quantity": 2,
+        "string_pattern_mismatch": 2,
+        "literal_error": 2,
+        "extra_forbidden": 4,
+        "missing": 4,
+    }
     return (order.get(problem["type"], 1), len(problem["loc"]))
 
 
@@ -82,22 +93,48 @@ def _diagnostic(model: type[BaseModel], root: Node, problem: Any) -> Diagnostic:
         parent = root.at(path[:-1]) or root
         known = fields_at(model, path[:-1])
         where = f" in {shown.rpartition('.')[0]}" if len(path) > 1 else ""
-        return _at(parent.key_span(name), "CG201", f"unknown key {name!r}{where}", suggest(name, known, what="keys"), parent)
+        return _at(
+            parent.key_span(name), "CG201", f"unknown key {name!r}{where}", suggest(name, known, what="keys"), parent
+        )
     if kind == "missing":
         where = f" in {shown}" if shown else ""
-        return _at(_key_of(root, path, node), "CG202", f"the key {name!r} is missing{where}", _missing_hint(model, path, name), node)
+        return _at(
+            _key_of(root, path, node),
+            "CG202",
+            f"the key {name!r} is missing{where}",
+            _missing_hint(model, path, name),
+            node,
+        )
     if name == "[key]":
         parent = root.at(path[:-1]) or root
-        return _at(parent.key_span(str(path[-1])), "CG206", f"{path[-1]!r} cannot be a name here", _pattern_hint(problem), parent)
+        return _at(
+            parent.key_span(str(path[-1])),
+            "CG206",
+            f"{path[-1]!r} cannot be a name here",
+            _pattern_hint(problem),
+            parent,
+        )
     if kind in ("quantity", "quantity_range"):
         code = "CG204" if kind == "quantity" else "CG205"
         return _at(node.span, code, f"{shown}: {problem['msg']}", "", node)
     if kind == "literal_error":
         options = [option.strip(" '") for option in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
-        return _at(node.span, "CG207", f"{shown}: {_show(node)} is not one of the choices", suggest(_text(node), options, what="choices"), node)
+        return _at(
+            node.span,
+            "CG207",
+            f"{shown}: {_show(node)} is not one of the choices",
+            suggest(_text(node), options, what="choices"),
+            node,
+        )
     if kind in _WANTED:
         found = _ARTICLES.get(type(node.value), "a value")
-        return _at(node.span, "CG203", f"{shown}: {_WANTED[kind]} is wanted, and {found} stands here", _type_hint(kind, node), node)
+        return _at(
+            node.span,
+            "CG203",
+            f"{shown}: {_WANTED[kind]} is wanted, and {found} stands here",
+            _type_hint(kind, node),
+            node,
+        )
     if kind == "string_pattern_mismatch":
         return _at(node.span, "CG206", f"{shown}: {_show(node)} cannot be a name here", _pattern_hint(problem), node)
     return _at(node.span, "CG205", f"{shown}: {_sentence(problem)}", "", node)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import yaml
 
@@ -23,7 +23,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 MAX_NODES = 50_000
 
-Data: TypeAlias = "str | int | float | bool | None | list[Data] | dict[str, Data]"
+Data: TypeAlias = "str | int | float | bool | list[Data] | dict[str, Data] | None"
 Mark: TypeAlias = "tuple[int, int, int, int]"
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -54,7 +54,7 @@ class Source:
 class Node:
     """A value with its place. Mappings hold `keys`: the place of each key itself."""
 
-    value: str | int | float | bool | None | list[Node] | dict[str, Node]
+    value: str | int | float | bool | list[Node] | dict[str, Node] | None
     source: Source
     mark: Mark
     keys: dict[str, Mark] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class _Builder:
         key: str | None = None
         key_mark: Mark | None = None
         documents = 0
-        for event in yaml.parse(text, Loader=_Loader):
+        for event in _events(text):
             kind = type(event)
             if kind is yaml.DocumentStartEvent:
                 documents += 1
@@ -180,12 +180,19 @@ class _Builder:
                 self.refuse_tag(event)
                 node = Node({} if kind is yaml.MappingStartEvent else [], self.source, _mark(event))
             if self.count > MAX_NODES:
-                self.reject("CG106", f"the document holds more than {MAX_NODES:,} values", event, "aliases count each time they are used")
+                self.reject(
+                    "CG106",
+                    f"the document holds more than {MAX_NODES:,} values",
+                    event,
+                    "aliases count each time they are used",
+                )
             self.attach(stack[-1][0] if stack else None, key, key_mark, node)
             root = root or node
             if kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
                 if len(stack) >= MAX_DEPTH:
-                    self.reject("CG105", f"nested deeper than {MAX_DEPTH} levels", event, "no field of a spec is that deep")
+                    self.reject(
+                        "CG105", f"nested deeper than {MAX_DEPTH} levels", event, "no field of a spec is that deep"
+                    )
                 stack.append((node, None, None, self.count, event.anchor))
             key = key_mark = None
         if root is None:
@@ -203,34 +210,58 @@ class _Builder:
 
     def key(self, event: Any, parent: Node) -> tuple[str, Mark]:
         if type(event) is not yaml.ScalarEvent:
-            self.reject("CG111", "a key must be a plain word", event, "quote the value if it starts with `{`, `[`, `*` or `&`")
+            self.reject(
+                "CG111", "a key must be a plain word", event, "quote the value if it starts with `{`, `[`, `*` or `&`"
+            )
         self.refuse_tag(event)
         key = str(event.value)
         if key == "<<" and not event.style:
-            self.reject("CG107", "merge keys (`<<`) are not part of YAML 1.2", event, "put what is shared into a `kind: Defaults` file")
+            self.reject(
+                "CG107",
+                "merge keys (`<<`) are not part of YAML 1.2",
+                event,
+                "put what is shared into a `kind: Defaults` file",
+            )
         if key in parent.keys:
             first = parent.keys[key][0]
-            self.reject("CG103", f"the key {key!r} stands here twice, first in line {first}", event, "remove one of the two")
+            self.reject(
+                "CG103", f"the key {key!r} stands here twice, first in line {first}", event, "remove one of the two"
+            )
         return key, _mark(event)
 
     def scalar(self, event: Any) -> Node:
         self.refuse_tag(event)
-        value = event.value if event.style else plain(event.value)
+        value: Any = event.value if event.style else plain(event.value)
         return Node(value, self.source, _mark(event))
 
     def alias(self, event: Any) -> tuple[Node, int]:
         if event.anchor not in self.anchors:
-            self.reject("CG101", f"the alias *{event.anchor} has no finished anchor before it", event, f"define &{event.anchor} first")
+            self.reject(
+                "CG101",
+                f"the alias *{event.anchor} has no finished anchor before it",
+                event,
+                f"define &{event.anchor} first",
+            )
         return self.anchors[event.anchor]
 
     def refuse_tag(self, event: Any) -> None:
-        if event.tag and event.tag not in ("!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+        if event.tag and event.tag not in (
+            "!",
+            "tag:yaml.org,2002:str",
+            "tag:yaml.org,2002:map",
+            "tag:yaml.org,2002:seq",
+        ):
             self.reject("CG108", f"the tag {event.tag!r} is not allowed", event, "write the value without a tag")
 
-    def reject(self, code: str, message: str, event: Any | None, hint: str) -> Any:
+    def reject(self, code: str, message: str, event: Any | None, hint: str) -> NoReturn:
         mark = _mark(event) if event is not None else (1, 1, 1, 2)
         span = Span(self.source.name, *mark)
         raise _Rejected(Diagnostic(code, message, span, hint, Severity.ERROR, self.source.line(mark[0])))
+
+
+def _events(text: str) -> Iterator[Any]:
+    """The parser's events; their types have no attributes in common."""
+    yield from yaml.parse(text, Loader=_Loader)
 
 
 def _mark(event: Any) -> Mark:
@@ -246,8 +277,18 @@ def _syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
     span = Span(source.name, line, column, line, column + 1)
     if "\t" in text[: len(text) - len(text.lstrip())] or text[column - 1 : column] == "\t":
         return Diagnostic("CG102", "a tab stands where YAML wants spaces", span, "indent with spaces", excerpt=text)
-    if "control characters" in problem or "special characters" in problem or "invalid" in problem and "UTF-8" in problem:
-        return Diagnostic("CG109", "the file holds a character that YAML does not allow", span, "write it as an escape in double quotes, like \"\\u0007\"", excerpt=text)
+    if (
+        "control characters" in problem
+        or "special characters" in problem
+        or ("invalid" in problem and "UTF-8" in problem)
+    ):
+        return Diagnostic(
+            "CG109",
+            "the file holds a character that YAML does not allow",
+            span,
+            'write it as an escape in double quotes, like "\\u0007"',
+            excerpt=text,
+        )
     return Diagnostic("CG101", f"not valid YAML: {problem}", span, _syntax_hint(problem), excerpt=text)
 
 

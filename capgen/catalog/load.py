@@ -56,7 +56,13 @@ class Catalog:
             if exporter.exporter != name:
                 span = node.at(("exporter",))
                 message = f"the file {source.name} declares the exporter {exporter.exporter!r}"
-                raise Findings([Diagnostic("CG604", message, span.span if span else None, f"name the file {exporter.exporter}.yaml")])
+                raise Findings(
+                    [
+                        Diagnostic(
+                            "CG604", message, span.span if span else None, f"name the file {exporter.exporter}.yaml"
+                        )
+                    ]
+                )
             self._entries[name] = Entry(exporter, node)
         return self._entries[name]
 
@@ -70,7 +76,9 @@ class Catalog:
 
     def unknown(self, name: str, span: Span) -> Diagnostic:
         """The finding for an exporter that no file declares."""
-        return Diagnostic("CG301", f"no exporter is called {name!r}", span, suggest(name, self.exporters, what="exporters"))
+        return Diagnostic(
+            "CG301", f"no exporter is called {name!r}", span, suggest(name, self.exporters, what="exporters")
+        )
 
 
 def _packaged(name: str) -> Source:

@@ -12,12 +12,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from capgen import naming
-from capgen.fields import Count, Duration, LabelName, Model, PromQL, Quantity, Text, Word
+from capgen.fields import Count, Duration, LabelName, Model, PromQL, Quantity, Text, UnitName, Version, Word
 
-Version = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){0,3}$(?!\n)")]
 MetricName = Annotated[str, Field(pattern=rf"^{naming.METRIC_NAME}$(?!\n)")]
 MetricType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
-UnitName = Literal["ratio", "seconds", "bytes", "bytes_per_second", "per_second", "short", "cores"]
 
 
 class Metric(Model):

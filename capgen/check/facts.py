@@ -114,9 +114,11 @@ def _series(name: str, metric: Metric) -> Iterator[tuple[str, SeriesType, dict[s
 
 def _prefixes(exporters: Iterable[Exporter]) -> dict[str, frozenset[str]]:
     owners: defaultdict[str, set[str]] = defaultdict(set)
+    shared: set[str] = set()
     for exporter in exporters:
         words = Counter(name.partition("_")[0] for name in exporter.metrics)
-        if not exporter.open_labels:
-            for word in (word for word, count in words.items() if count >= OWNED_FROM):
-                owners[word].add(exporter.exporter)
-    return {word: frozenset(names) for word, names in owners.items()}
+        if exporter.open_labels:  # applications name their own metrics so (`http_…`)
+            shared |= set(words)
+        for word in (word for word, count in words.items() if count >= OWNED_FROM):
+            owners[word].add(exporter.exporter)
+    return {word: frozenset(names) for word, names in owners.items() if word not in shared}

@@ -45,7 +45,9 @@ class _Verbs(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and name not in VERBS and not name.startswith("-"):
             from capgen.diagnostics import suggest
@@ -101,6 +103,9 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except Exception as bug:
         if debug:
             raise
-        click.echo(f"capgen: a mistake of capgen's own: {type(bug).__name__}: {bug}\nRun it again with --debug and report what it prints.", err=True)
+        click.echo(
+            f"capgen: a mistake of capgen's own: {type(bug).__name__}: {bug}\nRun it again with --debug and report what it prints.",
+            err=True,
+        )
         return 1
     return result if isinstance(result, int) else 0

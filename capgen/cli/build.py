@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from capgen.cli.output import colored, env_option, format_option, out_option, set_option, show_findings, spec_paths, specs_argument
+from capgen.cli.output import (
+    colored,
+    env_option,
+    format_option,
+    out_option,
+    set_option,
+    show_findings,
+    spec_paths,
+    specs_argument,
+)
 from capgen.disk import FileChange
 from capgen.report.findings import Format
 
@@ -19,7 +28,9 @@ _SIGNS = {"missing": "+", "stale": "~", "orphaned": "-"}
 @env_option
 @set_option
 @out_option
-@click.option("--check", "checking", is_flag=True, help="Write nothing; exit 3 when files are stale, missing or orphaned.")
+@click.option(
+    "--check", "checking", is_flag=True, help="Write nothing; exit 3 when files are stale, missing or orphaned."
+)
 @click.option("--diff", "show_diff", is_flag=True, help="Show the difference, line by line.")
 @format_option
 def command(
@@ -64,4 +75,6 @@ def _show(changes: Sequence[FileChange], out: Path) -> None:
     from capgen.report.unified import unified
 
     for change in changes:
-        click.echo(unified(change.before, change.after, (out / change.path).as_posix(), color=colored()), nl=False, color=True)
+        click.echo(
+            unified(change.before, change.after, (out / change.path).as_posix(), color=colored()), nl=False, color=True
+        )

@@ -13,7 +13,13 @@ from capgen.cli.output import env_option, set_option, width
 
 @click.command("explain")
 @click.argument("thing")
-@click.option("--specs", "specs", multiple=True, type=click.Path(path_type=Path), help="Files or folders of specs; `specs` if left out.")
+@click.option(
+    "--specs",
+    "specs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Files or folders of specs; `specs` if left out.",
+)
 @env_option
 @set_option
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)

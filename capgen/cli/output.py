@@ -18,10 +18,26 @@ from capgen.report.findings import FORMATS, Format, render
 F = TypeVar("F", bound=Callable[..., Any])
 
 specs_argument = click.argument("specs", nargs=-1, type=click.Path(path_type=Path))
-env_option = click.option("--env", "environments", multiple=True, metavar="NAME", help="Only this environment; may be given several times.")
-set_option = click.option("--set", "settings", multiple=True, metavar="[CAPACITY:]PATH=VALUE", help="Lay a value over the specs, like signals.host.cpu.levels.critical=85%.")
-out_option = click.option("--out", type=click.Path(path_type=Path), default=Path("generated"), show_default=True, help="Where generated files go.")
-format_option = click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How findings are written.")
+env_option = click.option(
+    "--env", "environments", multiple=True, metavar="NAME", help="Only this environment; may be given several times."
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="[CAPACITY:]PATH=VALUE",
+    help="Lay a value over the specs, like signals.host.cpu.levels.critical=85%.",
+)
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("generated"),
+    show_default=True,
+    help="Where generated files go.",
+)
+format_option = click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How findings are written."
+)
 
 
 def spec_paths(given: Sequence[Path]) -> list[Path]:

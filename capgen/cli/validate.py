@@ -32,5 +32,7 @@ def command(specs: Sequence[Path], environments: Sequence[str], settings: Sequen
     if form == "text":
         count = len(compiled.project.capacities)
         where = ", ".join(fleet.environment for fleet in compiled.fleets)
-        click.echo(f"{count} {'spec is' if count == 1 else 'specs are'} valid for {where or 'no environment'}", err=True)
+        click.echo(
+            f"{count} {'spec is' if count == 1 else 'specs are'} valid for {where or 'no environment'}", err=True
+        )
     return 0

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import Literal
 
 from capgen import naming, units
-from capgen.blueprint import ContainerBounds, Hpa, HpaMetric, Labels, Origin, ScalingPolicy, ScalingRules, Signal, Vpa, Workload
+from capgen.blueprint import (
+    ContainerBounds,
+    Hpa,
+    HpaMetric,
+    Labels,
+    Origin,
+    ScalingPolicy,
+    ScalingRules,
+    Signal,
+    Vpa,
+    Workload,
+)
 from capgen.compile.context import Context
 from capgen.compile.sources import Bound
 from capgen.diagnostics import suggest
@@ -15,22 +26,37 @@ from capgen.units import BadQuantity
 from capgen.yamlio import Path
 
 _API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "ReplicaSet": "apps/v1", "DaemonSet": "apps/v1"}
-_MODES: Mapping[str, Literal["Off", "Initial", "Recreate", "InPlaceOrRecreate"]] = {"recommend": "Off", "initial": "Initial", "recreate": "Recreate", "in_place": "InPlaceOrRecreate"}
+_MODES: Mapping[str, Literal["Off", "Initial", "Recreate", "InPlaceOrRecreate"]] = {
+    "recommend": "Off",
+    "initial": "Initial",
+    "recreate": "Recreate",
+    "in_place": "InPlaceOrRecreate",
+}
 _SELECT: Mapping[str, Literal["Max", "Min", "Disabled"]] = {"max": "Max", "min": "Min", "disabled": "Disabled"}
-_VALUES: Mapping[str, Literal["RequestsOnly", "RequestsAndLimits"]] = {"requests": "RequestsOnly", "requests_and_limits": "RequestsAndLimits"}
+_VALUES: Mapping[str, Literal["RequestsOnly", "RequestsAndLimits"]] = {
+    "requests": "RequestsOnly",
+    "requests_and_limits": "RequestsAndLimits",
+}
 _CONTAINER_MODES: Mapping[str, Literal["Auto", "Off"]] = {"auto": "Auto", "off": "Off"}
 _RESOURCES = {"cpu": "cores", "memory": "bytes"}
 
 Signals = Mapping[str, tuple[Signal, Bound]]
 
 
-def size_autoscalers(context: Context, signals: Signals) -> tuple[tuple[Hpa, ...], tuple[Vpa, ...], tuple[tuple[Workload, Origin], ...]]:
+def size_autoscalers(
+    context: Context, signals: Signals
+) -> tuple[tuple[Hpa, ...], tuple[Vpa, ...], tuple[tuple[Workload, Origin], ...]]:
     """HPAs, VPAs and the workloads left to scripts, each by the workload's name."""
     hpas, vpas, scripted = [], [], []
     for name, spec in sorted(context.spec.model.workloads.items()):
         api_version = spec.api_version or _API_VERSIONS.get(spec.kind)
         if api_version is None:
-            context.error("CG323", f"nobody knows the API of the kind {spec.kind!r}", ("workloads", name, "kind"), f"give `apiVersion:`, or choose one of {', '.join(sorted(_API_VERSIONS))}")
+            context.error(
+                "CG323",
+                f"nobody knows the API of the kind {spec.kind!r}",
+                ("workloads", name, "kind"),
+                f"give `apiVersion:`, or choose one of {', '.join(sorted(_API_VERSIONS))}",
+            )
             continue
         workload = Workload(spec.name or name, spec.kind, api_version, spec.namespace)
         if spec.horizontal is not None and spec.horizontal.by == "hpa":
@@ -58,25 +84,41 @@ def _hpa(context: Context, name: str, workload: Workload, spec: HorizontalSpec, 
     )
 
 
-def _metric(context: Context, path: Path, key: str, target: str | float | TargetSpec, signals: Signals) -> HpaMetric | None:
+def _metric(
+    context: Context, path: Path, key: str, target: str | float | TargetSpec, signals: Signals
+) -> HpaMetric | None:
     at = (*path, "targets", key)
     if isinstance(target, TargetSpec):
         return _full_metric(context, at, key, target, signals)
     resource, _, container = key.partition("/")
     if resource in _RESOURCES:
-        kind = "ContainerResource" if container else "Resource"
+        kind: Literal["ContainerResource", "Resource"] = "ContainerResource" if container else "Resource"
         if isinstance(target, str) and target.strip().endswith("%"):
             share = _quantity(context, at, target, "ratio")
             if share is None:
                 return None
             if not 0 < share <= 10:
-                context.error("CG205", f"{key}: a utilisation of {target} cannot be a target", at, "write a share of the request, like 70%")
+                context.error(
+                    "CG205",
+                    f"{key}: a utilisation of {target} cannot be a target",
+                    at,
+                    "write a share of the request, like 70%",
+                )
             return HpaMetric(kind, resource, "Utilization", units.number(round(share * 100)), container)
         if not isinstance(target, str):
-            context.error("CG204", f"{key}: {target!r} has no unit", at, "write a share of the request, like 70%, or an amount for each pod, like 500m or 1Gi")
+            context.error(
+                "CG204",
+                f"{key}: {target!r} has no unit",
+                at,
+                "write a share of the request, like 70%, or an amount for each pod, like 500m or 1Gi",
+            )
             return None
         amount = _quantity(context, at, target, _RESOURCES[resource])
-        return None if amount is None else HpaMetric(kind, resource, "AverageValue", _canonical(resource, amount), container)
+        return (
+            None
+            if amount is None
+            else HpaMetric(kind, resource, "AverageValue", _canonical(resource, amount), container)
+        )
     if key not in signals:
         _unknown_target(context, at, key, signals)
         return None
@@ -85,7 +127,9 @@ def _metric(context: Context, path: Path, key: str, target: str | float | Target
     return None if amount is None else _signal_metric(context, signal, bound, "AverageValue", amount)
 
 
-def _signal_metric(context: Context, signal: Signal, bound: Bound, kind: Literal["AverageValue", "Value"], amount: float) -> HpaMetric:
+def _signal_metric(
+    context: Context, signal: Signal, bound: Bound, kind: Literal["AverageValue", "Value"], amount: float
+) -> HpaMetric:
     name = naming.external_metric(bound.entry.exporter.exporter, signal.id.partition(".")[2])
     selector = ((naming.SERVICE, context.spec.name), (naming.SOURCE, signal.source))
     return HpaMetric("External", name, kind, _kube_number(amount), selector=selector, signal=signal.id)
@@ -95,7 +139,13 @@ def _full_metric(context: Context, at: Path, key: str, target: TargetSpec, signa
     amounts = {"utilization": target.utilization, "average": target.average, "value": target.value}
     given = [name for name, amount in amounts.items() if amount is not None]
     if len(given) != 1:
-        context.error("CG311", f"{key}: exactly one of utilization, average and value is wanted", at, "write how much of the metric one pod (average) or all of them (value) should see", at_key=True)
+        context.error(
+            "CG311",
+            f"{key}: exactly one of utilization, average and value is wanted",
+            at,
+            "write how much of the metric one pod (average) or all of them (value) should see",
+            at_key=True,
+        )
         return None
     which = given[0]
     raw = amounts[which]
@@ -118,7 +168,13 @@ def _full_metric(context: Context, at: Path, key: str, target: TargetSpec, signa
     if target.object and target.of is not None:
         described = (target.of.api_version, target.of.kind, target.of.name)
         return HpaMetric("Object", target.object, kind, number, selector=selector, object=described)
-    context.error("CG311", f"{key}: nothing says which metric this is", at, "add `pods:`, `external:`, or `object:` with `of:`, or use a signal's name as the key", at_key=True)
+    context.error(
+        "CG311",
+        f"{key}: nothing says which metric this is",
+        at,
+        "add `pods:`, `external:`, or `object:` with `of:`, or use a signal's name as the key",
+        at_key=True,
+    )
     return None
 
 
@@ -152,15 +208,29 @@ def _rules(context: Context, path: Path, spec: ScalingSpec | None) -> ScalingRul
     for index, policy in enumerate(spec.policies):
         at = (*path, "policies", index)
         if (policy.pods is None) == (policy.percent is None):
-            context.error("CG324", "a policy limits either pods or percent", at, "write one of `pods: 4` and `percent: 100`")
+            context.error(
+                "CG324", "a policy limits either pods or percent", at, "write one of `pods: 4` and `percent: 100`"
+            )
             continue
         if not 1 <= policy.every <= 1800 or policy.every != int(policy.every):
-            context.error("CG205", f"every: {units.duration(policy.every)} is out of range", (*at, "every"), "Kubernetes takes whole seconds from 1s to 30m")
+            context.error(
+                "CG205",
+                f"every: {units.duration(policy.every)} is out of range",
+                (*at, "every"),
+                "Kubernetes takes whole seconds from 1s to 30m",
+            )
         pods = policy.pods is not None
-        policies.append(ScalingPolicy("Pods" if pods else "Percent", policy.pods or policy.percent or 0, int(policy.every)))
+        policies.append(
+            ScalingPolicy("Pods" if pods else "Percent", policy.pods or policy.percent or 0, int(policy.every))
+        )
     window = spec.stabilization
     if window is not None and not (0 <= window <= 3600 and window == int(window)):
-        context.error("CG205", f"stabilization: {units.duration(window)} is out of range", (*path, "stabilization"), "Kubernetes takes whole seconds from 0s to 1h")
+        context.error(
+            "CG205",
+            f"stabilization: {units.duration(window)} is out of range",
+            (*path, "stabilization"),
+            "Kubernetes takes whole seconds from 0s to 1h",
+        )
     select = _SELECT[spec.select] if spec.select else None
     tolerance = units.number(spec.tolerance) if spec.tolerance is not None else None
     return ScalingRules(None if window is None else int(window), tuple(policies), select, tolerance)
@@ -182,13 +252,26 @@ def _vpa(context: Context, name: str, workload: Workload, spec: WorkloadSpec, ve
     containers = []
     for container, policy in sorted(vertical.containers.items()):
         if spec.containers and container != "*" and container not in spec.containers:
-            context.error("CG312", f"the workload {name!r} has no container {container!r}", (*path, "containers", container), suggest(container, spec.containers, what="containers"), at_key=True)
+            context.error(
+                "CG312",
+                f"the workload {name!r} has no container {container!r}",
+                (*path, "containers", container),
+                suggest(container, spec.containers, what="containers"),
+                at_key=True,
+            )
         low, high = _resources(policy.min), _resources(policy.max)
         _check_bounds(context, (*path, "containers", container), policy.min, policy.max)
         values = _VALUES[policy.values] if policy.values else None
         mode = _CONTAINER_MODES[policy.mode] if policy.mode else None
         containers.append(ContainerBounds(container, mode, low, high, tuple(sorted(policy.control)), values))
-    return Vpa(naming.vpa(name), workload, _MODES[vertical.mode], vertical.min_replicas, tuple(containers), context.origin(path))
+    return Vpa(
+        naming.vpa(name),
+        workload,
+        _MODES[vertical.mode],
+        vertical.min_replicas,
+        tuple(containers),
+        context.origin(path),
+    )
 
 
 def _resources(given: Resources | None) -> Labels:
@@ -202,4 +285,9 @@ def _check_bounds(context: Context, path: Path, low: Resources | None, high: Res
     for name in ("cpu", "memory"):
         least, most = getattr(low, name, None), getattr(high, name, None)
         if least is not None and most is not None and least > most:
-            context.error("CG325", f"{name}: the minimum {_canonical(name, least)} is above the maximum {_canonical(name, most)}", (*path, "min", name), "swap them or change one")
+            context.error(
+                "CG325",
+                f"{name}: the minimum {_canonical(name, least)} is above the maximum {_canonical(name, most)}",
+                (*path, "min", name),
+                "swap them or change one",
+            )

@@ -46,8 +46,26 @@ class Context:
             return Span(node.source.name, *parent.keys[path[-1]])
         return self.node(path).span
 
-    def error(self, code: str, message: str, path: Path, hint: str = "", *, at_key: bool = False, severity: Severity = Severity.ERROR) -> None:
+    def error(
+        self,
+        code: str,
+        message: str,
+        path: Path,
+        hint: str = "",
+        *,
+        at_key: bool = False,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
         """Notes a finding at the value of a path, or at its key."""
         node = self.node(path)
         span = self.key_span(path) if at_key else node.span
-        self.found.append(Diagnostic(code, message, span, hint, severity, node.source.line(span.line) if span.file == node.source.name else ""))
+        self.found.append(
+            Diagnostic(
+                code,
+                message,
+                span,
+                hint,
+                severity,
+                node.source.line(span.line) if span.file == node.source.name else "",
+            )
+        )

@@ -10,7 +10,9 @@ from capgen.catalog.model import Ladder
 from capgen.diagnostics import Diagnostic, Span, in_order
 
 
-def assemble(blueprints: Sequence[Blueprint], ladders: Mapping[str, Ladder]) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
+def assemble(
+    blueprints: Sequence[Blueprint], ladders: Mapping[str, Ladder]
+) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
     """The fleet of one environment; findings name both places where two services claim the same thing."""
     services = tuple(sorted(blueprints, key=lambda b: b.name))
     if not services:
@@ -21,7 +23,11 @@ def assemble(blueprints: Sequence[Blueprint], ladders: Mapping[str, Ladder]) -> 
 
 def _collisions(services: Sequence[Blueprint]) -> Iterator[Diagnostic]:
     for what, claims, hint in (
-        ("the scrape job", _jobs(services), "name the `job:` of one of them differently, or mark it `existing: true` if it is the same one"),
+        (
+            "the scrape job",
+            _jobs(services),
+            "name the `job:` of one of them differently, or mark it `existing: true` if it is the same one",
+        ),
         ("the alert", _alerts(services), "rename one of the services or signals"),
         ("the autoscaler", _autoscalers(services), "one workload has one owner: remove one of the two"),
     ):
@@ -64,7 +70,14 @@ def _inhibitions(services: Sequence[Blueprint], ladders: Mapping[str, Ladder]) -
     Alertmanager takes labels that both sides lack as equal, so a rule is made for each set of labels that
     signals have, matching just the alerts with that set: its labels present, all others absent.
     """
-    sets = sorted({signal.labels for service in services for signal in service.signals if any(level.severity for level in signal.levels)})
+    sets = sorted(
+        {
+            signal.labels
+            for service in services
+            for signal in service.signals
+            if any(level.severity for level in signal.levels)
+        }
+    )
     universe = sorted({label for labels in sets for label in labels})
     used = {signal.ladder for service in services for signal in service.signals}
     rules: list[Inhibition] = []

@@ -33,12 +33,23 @@ def resolve_levels(
     path = ("signals", id_)
     known = context.catalog.ladders.get(ladder)
     if known is None:
-        context.error("CG307", f"there is no ladder {ladder!r}", (*path, "ladder"), suggest(ladder, context.catalog.ladders, what="ladders"))
+        context.error(
+            "CG307",
+            f"there is no ladder {ladder!r}",
+            (*path, "ladder"),
+            suggest(ladder, context.catalog.ladders, what="ladders"),
+        )
         return ()
     names = list(known.levels)
     thresholds = _thresholds(context, path, words, definition, ladder, names)
     for name in sorted(set(words.severity) - set(names)):
-        context.error("CG308", f"{ladder!r} has no level {name!r}", (*path, "severity", name), suggest(name, names, what="levels"), at_key=True)
+        context.error(
+            "CG308",
+            f"{ladder!r} has no level {name!r}",
+            (*path, "severity", name),
+            suggest(name, names, what="levels"),
+            at_key=True,
+        )
     levels: list[Level] = []
     for rank, name in enumerate(names):
         if name not in thresholds:
@@ -49,14 +60,24 @@ def resolve_levels(
             continue
         if top is not None and value >= top and worse == "above":
             message = f"{name}: {units.human(value, unit)} can never be passed: the histogram's last bucket ends at {units.human(top, unit)}"
-            context.error("CG317", message, (*path, "levels", name), "choose a lower level, or declare the source's own `buckets:`")
+            context.error(
+                "CG317",
+                message,
+                (*path, "levels", name),
+                "choose a lower level, or declare the source's own `buckets:`",
+            )
         levels.append(Level(name, value, _severity(words, known, name), rank, origin))
     _check_order(context, path, levels, worse, unit)
     return tuple(levels)
 
 
 def _thresholds(
-    context: Context, path: tuple[str, str], words: SignalSpec, definition: SignalDef | None, ladder: str, names: list[str]
+    context: Context,
+    path: tuple[str, str],
+    words: SignalSpec,
+    definition: SignalDef | None,
+    ladder: str,
+    names: list[str],
 ) -> dict[str, tuple[str | int | float, Origin]]:
     thresholds: dict[str, tuple[str | int | float, Origin]] = {}
     removed = "levels" in words.model_fields_set and words.levels is None
@@ -66,9 +87,17 @@ def _thresholds(
     for name, value in (words.levels or {}).items():
         at = (*path, "levels", name)
         if name not in names:
-            context.error("CG308", f"{ladder!r} has no level {name!r}", at, suggest(name, names, what="levels"), at_key=True)
+            context.error(
+                "CG308", f"{ladder!r} has no level {name!r}", at, suggest(name, names, what="levels"), at_key=True
+            )
         elif name == names[0]:
-            context.error("CG308", f"{name!r} is where things are fine; it begins nowhere", at, f"give the levels after it: {', '.join(names[1:])}", at_key=True)
+            context.error(
+                "CG308",
+                f"{name!r} is where things are fine; it begins nowhere",
+                at,
+                f"give the levels after it: {', '.join(names[1:])}",
+                at_key=True,
+            )
         elif value is None:
             thresholds.pop(name, None)
         else:
@@ -76,7 +105,9 @@ def _thresholds(
     return thresholds
 
 
-def _number(context: Context, path: tuple[str, str], name: str, given: str | float, unit: str, *, unbounded: bool) -> float | None:
+def _number(
+    context: Context, path: tuple[str, str], name: str, given: str | float, unit: str, *, unbounded: bool
+) -> float | None:
     at = (*path, "levels", name)
     try:
         value = units.parse(given, unit)
@@ -86,7 +117,12 @@ def _number(context: Context, path: tuple[str, str], name: str, given: str | flo
     if value < 0:
         context.error("CG205", f"{name}: a level cannot be negative", at, f"write {units.UNITS[unit].examples}")
     if unit == "ratio" and value > 1 and not unbounded:
-        context.error("CG205", f"{name}: {units.human(value, unit)} is more than all of it", at, f"a share ends at 100%; write {units.UNITS[unit].examples}")
+        context.error(
+            "CG205",
+            f"{name}: {units.human(value, unit)} is more than all of it",
+            at,
+            f"a share ends at 100%; write {units.UNITS[unit].examples}",
+        )
     return value
 
 

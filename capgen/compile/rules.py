@@ -29,7 +29,9 @@ _PRINTED = {
 }
 
 
-def derive_groups(context: Context, signals: Sequence[tuple[Signal, Bound]], sources: Sequence[Bound], evaluation: float) -> tuple[Group, ...]:
+def derive_groups(
+    context: Context, signals: Sequence[tuple[Signal, Bound]], sources: Sequence[Bound], evaluation: float
+) -> tuple[Group, ...]:
     """All groups by name: one a signal, and one a source for its targets and metrics."""
     groups = [_signal_group(context, signal, bound, evaluation) for signal, bound in signals]
     for bound in sources:
@@ -46,7 +48,9 @@ def _signal_group(context: Context, signal: Signal, bound: Bound, evaluation: fl
     if signal.traffic and signal.min_traffic > 0 and alerting:
         records.append(Record(_traffic_record(signal), signal.traffic, identity))
     alerts = tuple(_level_alert(context, signal, level, evaluation) for level in alerting)
-    return Group(naming.group(service, signal.id), evaluation, tuple(records), alerts, signal, bound.scrape, signal.origin)
+    return Group(
+        naming.group(service, signal.id), evaluation, tuple(records), alerts, signal, bound.scrape, signal.origin
+    )
 
 
 def _traffic_record(signal: Signal) -> str:
@@ -63,14 +67,34 @@ def _level_alert(context: Context, signal: Signal, level: Level, evaluation: flo
     keys = ", ".join(sorted((*signal.labels, naming.SERVICE, naming.SOURCE)))
     if signal.hysteresis:
         back = _back(level.threshold, signal)
-        firing = f"ALERTS{{alertname={promql.string(name)},alertstate=\"firing\",{naming.SERVICE}={promql.string(service)}}}"
+        firing = (
+            f'ALERTS{{alertname={promql.string(name)},alertstate="firing",{naming.SERVICE}={promql.string(service)}}}'
+        )
         expr = f"{expr} or ({value} {comparison} {units.number(back)} and on ({keys}) {firing})"
     if signal.traffic and signal.min_traffic > 0:
         expr = f"({expr})" if signal.hysteresis else expr
         expr = f"{expr} and on ({keys}) {_traffic_record(signal)}{scope} >= {units.number(signal.min_traffic)}"
-    labels = _labels(context, {naming.KIND: "level", naming.SIGNAL: signal.id, naming.LEVEL: level.name, naming.SEVERITY: str(level.severity)})
+    labels = _labels(
+        context,
+        {
+            naming.KIND: "level",
+            naming.SIGNAL: signal.id,
+            naming.LEVEL: level.name,
+            naming.SEVERITY: str(level.severity),
+        },
+    )
     wait = max(signal.for_, 2 * evaluation) if signal.for_ else 0.0
-    return Alert(name, expr, wait, signal.keep_firing_for, labels, _level_annotations(context, signal, level), "level", signal.id, level.name)
+    return Alert(
+        name,
+        expr,
+        wait,
+        signal.keep_firing_for,
+        labels,
+        _level_annotations(context, signal, level),
+        "level",
+        signal.id,
+        level.name,
+    )
 
 
 def _back(threshold: float, signal: Signal) -> float:
@@ -108,7 +132,9 @@ def _source_group(context: Context, bound: Bound, signals: Sequence[Signal], eva
     read = {metric for signal in signals if any(level.severity for level in signal.levels) for metric in signal.metrics}
     required = sorted(metric for metric in read if _is_required(bound, metric))
     alerts += [_absent_alert(context, bound, metric, evaluation) for metric in required]
-    return Group(naming.group(service, bound.name), evaluation, (), tuple(alerts), None, bound.scrape, bound.scrape.origin)
+    return Group(
+        naming.group(service, bound.name), evaluation, (), tuple(alerts), None, bound.scrape, bound.scrape.origin
+    )
 
 
 def _is_required(bound: Bound, metric: str) -> bool:
@@ -130,7 +156,9 @@ def _down_alert(context: Context, bound: Bound, evaluation: float) -> Alert:
     labels = _labels(context, {naming.KIND: "down", naming.SOURCE: bound.name, naming.SEVERITY: "critical"})
     texts = tuple(sorted((key, text) for key, text in annotations.items() if text))
     name = naming.down_alert(context.spec.name, bound.name)
-    return Alert(name, expr, max(DOWN_FOR, 2 * bound.scrape.interval, 2 * evaluation), 0.0, labels, texts, "down", bound.name, "")
+    return Alert(
+        name, expr, max(DOWN_FOR, 2 * bound.scrape.interval, 2 * evaluation), 0.0, labels, texts, "down", bound.name, ""
+    )
 
 
 def _absent_alert(context: Context, bound: Bound, metric: str, evaluation: float) -> Alert:
@@ -143,10 +171,22 @@ def _absent_alert(context: Context, bound: Bound, metric: str, evaluation: float
         "runbook_url": literal(context.spec.model.metadata.runbook or ""),
     }
     expr = f"absent({metric}{{{bound.matchers(metric, equality_only=True)}}})"
-    labels = _labels(context, {naming.KIND: "absent", naming.SOURCE: bound.name, naming.METRIC: metric, naming.SEVERITY: "warning"})
+    labels = _labels(
+        context, {naming.KIND: "absent", naming.SOURCE: bound.name, naming.METRIC: metric, naming.SEVERITY: "warning"}
+    )
     texts = tuple(sorted((key, text) for key, text in annotations.items() if text))
     name = naming.absent_alert(context.spec.name, bound.name)
-    return Alert(name, expr, max(ABSENT_FOR, 2 * bound.scrape.interval, 2 * evaluation), 0.0, labels, texts, "absent", bound.name, metric)
+    return Alert(
+        name,
+        expr,
+        max(ABSENT_FOR, 2 * bound.scrape.interval, 2 * evaluation),
+        0.0,
+        labels,
+        texts,
+        "absent",
+        bound.name,
+        metric,
+    )
 
 
 def _labels(context: Context, own: dict[str, str]) -> Labels:

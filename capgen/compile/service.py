@@ -56,7 +56,13 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
 
 def _check_labels(context: Context) -> None:
     for label in sorted(set(context.spec.model.metadata.labels) & RESERVED_LABELS):
-        context.error("CG313", f"capgen sets the label {label!r} itself", ("metadata", "labels", label), "choose another name", at_key=True)
+        context.error(
+            "CG313",
+            f"capgen sets the label {label!r} itself",
+            ("metadata", "labels", label),
+            "choose another name",
+            at_key=True,
+        )
 
 
 def _delivery(context: Context) -> Delivery:

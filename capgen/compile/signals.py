@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-
 from capgen import naming, promql, units
 from capgen.blueprint import Origin, Signal
-from capgen.catalog.model import Exporter, SignalDef
+from capgen.catalog.model import SignalDef
 from capgen.compile.context import Context
 from capgen.compile.levels import resolve_levels
 from capgen.compile.sources import Bound
@@ -73,16 +72,34 @@ def _own_signal(context: Context, sources: Mapping[str, Bound], id_: str, words:
     if words.expr is None:
         if prefix not in context.spec.model.sources:
             hint = suggest(prefix, context.spec.model.sources, what="sources")
-            context.error("CG304", f"there is no source {prefix!r} for the signal {id_!r}", path, f"{hint}; a signal of your own needs `source:` and `expr:`", at_key=True)
+            context.error(
+                "CG304",
+                f"there is no source {prefix!r} for the signal {id_!r}",
+                path,
+                f"{hint}; a signal of your own needs `source:` and `expr:`",
+                at_key=True,
+            )
         elif prefix in sources:
             known = sources[prefix].entry.exporter
             hint = suggest(name, known.signals, what="signals")
-            context.error("CG306", f"{known.title} has no signal {name!r}", path, f"{hint}; a signal of your own needs `source:` and `expr:`", at_key=True)
+            context.error(
+                "CG306",
+                f"{known.title} has no signal {name!r}",
+                path,
+                f"{hint}; a signal of your own needs `source:` and `expr:`",
+                at_key=True,
+            )
         return None
     source = words.source or prefix
     if source not in context.spec.model.sources:
         at = (*path, "source") if words.source else path
-        context.error("CG304", f"there is no source {source!r}", at, suggest(source, context.spec.model.sources, what="sources"), at_key=words.source is None)
+        context.error(
+            "CG304",
+            f"there is no source {source!r}",
+            at,
+            suggest(source, context.spec.model.sources, what="sources"),
+            at_key=words.source is None,
+        )
         return None
     return Wanted(id_, sources[source], words, None) if source in sources else None
 
@@ -99,21 +116,40 @@ def _resolve(context: Context, wanted: Wanted) -> Signal | None:
     template = words.expr or _expression(wanted, definition)
     traffic = words.traffic or (definition.traffic if definition else None) or ""
     filled = _fill(context, wanted, template, window, values, own=own, key="expr")
-    flow = _fill(context, wanted, traffic, window, values, own=words.traffic is not None, key="traffic") if traffic else ""
+    flow = (
+        _fill(context, wanted, traffic, window, values, own=words.traffic is not None, key="traffic") if traffic else ""
+    )
     if filled is None or flow is None:
         return None
     labels = _labels(context, wanted, template)
     metrics = tuple(sorted({s.name for s in promql.selectors(promql.parse(_canonical(template)))}))
     ladder = words.ladder or (definition.ladder if definition else "utilisation")
     buckets = _buckets(bound, metrics)
-    levels = resolve_levels(context, wanted.id, words, definition, ladder=ladder, unit=unit, worse=worse, top=buckets[-1] if buckets and "histogram_quantile" in template else None)
+    levels = resolve_levels(
+        context,
+        wanted.id,
+        words,
+        definition,
+        ladder=ladder,
+        unit=unit,
+        worse=worse,
+        top=buckets[-1] if buckets and "histogram_quantile" in template else None,
+    )
     hold = words.for_ if words.for_ is not None else definition.for_ if definition else 300.0
-    keep = words.keep_firing_for if words.keep_firing_for is not None else (definition.keep_firing_for if definition else None)
+    keep = (
+        words.keep_firing_for
+        if words.keep_firing_for is not None
+        else (definition.keep_firing_for if definition else None)
+    )
     floor = words.min_traffic if words.min_traffic is not None else definition.min_traffic if definition else 0.0
     if len(context.found) > before and any(d.severity == "error" for d in context.found[before:]):
         return None
     exporter, name = bound.entry.exporter, wanted.id.partition(".")[2]
-    record = naming.record(exporter.exporter, name, definition.record) if definition else naming.record("own", wanted.id, unit)
+    record = (
+        naming.record(exporter.exporter, name, definition.record)
+        if definition
+        else naming.record("own", wanted.id, unit)
+    )
     return Signal(
         id=wanted.id,
         source=bound.name,
@@ -127,7 +163,9 @@ def _resolve(context: Context, wanted: Wanted) -> Signal | None:
         expr=filled,
         record=record,
         labels=labels,
-        of_request=(bound.spec.workload, definition.of_request) if definition and definition.of_request and bound.spec.workload else ("", ""),
+        of_request=(bound.spec.workload, definition.of_request)
+        if definition and definition.of_request and bound.spec.workload
+        else ("", ""),
         metrics=metrics,
         interval=interval,
         window=window,
@@ -156,8 +194,13 @@ def _window(context: Context, wanted: Wanted, interval: float) -> float:
         return max(DEFAULT_WINDOW, least)
     if wanted.words.window < least:
         short, scrape = units.duration(wanted.words.window), units.duration(interval)
-        context.error("CG318", f"a window of {short} is too short for samples every {scrape}", (*wanted.path, "window"), f"use at least {units.duration(least)}: four samples, so that one missed scrape does no harm")
-    return wanted.words.window
+        context.error(
+            "CG318",
+            f"a window of {short} is too short for samples every {scrape}",
+            (*wanted.path, "window"),
+            f"use at least {units.duration(least)}: four samples, so that one missed scrape does no harm",
+        )
+    return float(wanted.words.window)
 
 
 def _hysteresis(context: Context, wanted: Wanted, unit: str) -> float:
@@ -170,7 +213,12 @@ def _hysteresis(context: Context, wanted: Wanted, unit: str) -> float:
         context.error("CG204", f"hysteresis: {error}", (*wanted.path, "hysteresis"))
         return 0.0
     if value < 0:
-        context.error("CG205", "a hysteresis cannot be negative", (*wanted.path, "hysteresis"), "it is a distance from the threshold")
+        context.error(
+            "CG205",
+            "a hysteresis cannot be negative",
+            (*wanted.path, "hysteresis"),
+            "it is a distance from the threshold",
+        )
     return value
 
 
@@ -214,7 +262,13 @@ def _values(context: Context, wanted: Wanted) -> dict[str, str]:
     for name in ("quantile", "capacity", *wanted.words.params):
         if _given(wanted.words, name) is not None and name not in declared and wanted.definition is not None:
             at = (*wanted.path, name) if name in ("quantile", "capacity") else (*wanted.path, "params", name)
-            context.error("CG311", f"the signal {wanted.id!r} takes no {name!r}", at, suggest(name, declared, what="params"), at_key=True)
+            context.error(
+                "CG311",
+                f"the signal {wanted.id!r} takes no {name!r}",
+                at,
+                suggest(name, declared, what="params"),
+                at_key=True,
+            )
     for name, param in declared.items():
         given = _given(wanted.words, name)
         value = param.default if given is None else given
@@ -225,11 +279,18 @@ def _values(context: Context, wanted: Wanted) -> dict[str, str]:
         except units.BadQuantity as error:
             context.error("CG204", f"{name}: {error}", (*wanted.path, name))
     if "quantile" in values and not 0 < float(values["quantile"]) < 1:
-        context.error("CG205", "a quantile lies between 0 and 1", (*wanted.path, "quantile"), "0.95 or 95% for the 95th percentile")
+        context.error(
+            "CG205",
+            "a quantile lies between 0 and 1",
+            (*wanted.path, "quantile"),
+            "0.95 or 95% for the 95th percentile",
+        )
     return values
 
 
-def _fill(context: Context, wanted: Wanted, template: str, window: float, values: Mapping[str, str], *, own: bool, key: str) -> str | None:
+def _fill(
+    context: Context, wanted: Wanted, template: str, window: float, values: Mapping[str, str], *, own: bool, key: str
+) -> str | None:
     replicas = _replica_labels(context)
     known = {**values, "window": units.duration(window), "replicas": ", ".join(replicas)}
     path = (*wanted.path, key)
@@ -239,13 +300,24 @@ def _fill(context: Context, wanted: Wanted, template: str, window: float, values
             promql.parse(filled)
     except KeyError as missing:
         name = str(missing.args[0])
-        context.error("CG311", f"`${name}` has no value", path if own else wanted.path, suggest(name, {*known, "selector"}, what="placeholders"), at_key=not own)
+        context.error(
+            "CG311",
+            f"`${name}` has no value",
+            path if own else wanted.path,
+            suggest(name, {*known, "selector"}, what="placeholders"),
+            at_key=not own,
+        )
         return None
     except promql.BadPromQL as error:
         context.error("CG320", f"not valid PromQL: {error}", path, "try it in Prometheus' expression browser")
         return None
     if own and (bare := _unscoped(template)):
-        context.error("CG321", f"`{bare}` is not narrowed down to this service", path, f"write `{bare}{{$selector}}`, so that other services' series do not count")
+        context.error(
+            "CG321",
+            f"`{bare}` is not narrowed down to this service",
+            path,
+            f"write `{bare}{{$selector}}`, so that other services' series do not count",
+        )
         return None
     return filled
 
@@ -263,7 +335,10 @@ _MARK = '__capgen__="1"'
 @lru_cache(maxsize=4096)
 def _canonical(template: str) -> str:
     """The template with stand-ins, the same for all services: what its labels and metrics depend on."""
-    values = {name: "5m" if name == "window" else "0.5" if name in ("quantile", "capacity") else "x" for name in promql.placeholders(template)}
+    values = {
+        name: "5m" if name == "window" else "0.5" if name in ("quantile", "capacity") else "x"
+        for name in promql.placeholders(template)
+    }
     return promql.fill(template, lambda _: _MARK, values)
 
 
@@ -276,22 +351,36 @@ def _unscoped(template: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _shape(template: str, exporter: str, shapes: tuple[tuple[str, promql.Shape | None], ...]) -> promql.Shape:
+def _shape(template: str, shapes: tuple[tuple[str, promql.Shape | None], ...]) -> promql.Shape:
     return promql.shape(promql.parse(_canonical(template)), dict(shapes).get)
 
 
 def _labels(context: Context, wanted: Wanted, template: str) -> tuple[str, ...]:
-    exporter: Exporter = wanted.source.entry.exporter
     names = sorted({s.name for s in promql.selectors(promql.parse(_canonical(template)))})
-    shape = _shape(template, exporter.exporter, tuple((name, wanted.source.shape_of(name)) for name in names))
+    shape = _shape(template, tuple((name, wanted.source.shape_of(name)) for name in names))
     labels = shape.labels - {"__capgen__"}
     path = (*wanted.path, "expr")
     if shape.kind != "vector":
-        context.error("CG322", f"the expression gives a {shape.kind}, and a signal is a vector of series", path, "wrap it in an aggregation of a metric")
+        context.error(
+            "CG322",
+            f"the expression gives a {shape.kind}, and a signal is a vector of series",
+            path,
+            "wrap it in an aggregation of a metric",
+        )
     elif shape.open:
-        context.error("CG322", "nobody can tell which labels this expression's series have", path, "aggregate it: `sum by (queue) (…)`; alerts need labels that are always there")
+        context.error(
+            "CG322",
+            "nobody can tell which labels this expression's series have",
+            path,
+            "aggregate it: `sum by (queue) (…)`; alerts need labels that are always there",
+        )
     elif clash := sorted(labels & naming.RESERVED_LABELS):
-        context.error("CG313", f"the label {clash[0]!r} is one that capgen sets itself", path, "rename it with label_replace, or aggregate it away")
+        context.error(
+            "CG313",
+            f"the label {clash[0]!r} is one that capgen sets itself",
+            path,
+            "rename it with label_replace, or aggregate it away",
+        )
     return tuple(sorted(labels))
 
 
@@ -302,5 +391,3 @@ def _buckets(bound: Bound, metrics: tuple[str, ...]) -> tuple[float, ...]:
         return tuple(sorted(bound.spec.buckets))
     known = next((m for name in metrics if name.endswith("_bucket") and (m := bound.metric(name)) and m.buckets), None)
     return tuple(sorted(known.buckets)) if known else ()
-
-

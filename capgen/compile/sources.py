@@ -108,13 +108,36 @@ def _bind(context: Context, name: str, source: SourceSpec, entry: Entry) -> Boun
         message = f"the timeout {duration(timeout)} is longer than the interval {duration(interval)}"
         context.error("CG314", message, (*path, "timeout"), "Prometheus refuses such a job; shorten the timeout")
     if not 1 <= interval <= LONGEST_INTERVAL:
-        context.error("CG314", f"a scrape interval of {duration(interval)} does not work", (*path, "interval"), "choose 1s to 2m: rates need four samples, and Prometheus looks back five minutes")
+        context.error(
+            "CG314",
+            f"a scrape interval of {duration(interval)} does not work",
+            (*path, "interval"),
+            "choose 1s to 2m: rates need four samples, and Prometheus looks back five minutes",
+        )
     for key in sorted(set(source.params) - set(exporter.params)):
-        context.error("CG311", f"{exporter.title} has no param {key!r}", (*path, "params", key), suggest(key, exporter.params, what="params"), at_key=True)
+        context.error(
+            "CG311",
+            f"{exporter.title} has no param {key!r}",
+            (*path, "params", key),
+            suggest(key, exporter.params, what="params"),
+            at_key=True,
+        )
     for key in sorted(set(source.jobs) - set(exporter.jobs)):
-        context.error("CG311", f"{exporter.title} has no job {key!r}", (*path, "jobs", key), suggest(key, exporter.jobs, what="jobs"), at_key=True)
+        context.error(
+            "CG311",
+            f"{exporter.title} has no job {key!r}",
+            (*path, "jobs", key),
+            suggest(key, exporter.jobs, what="jobs"),
+            at_key=True,
+        )
     for label in sorted(naming.RESERVED_LABELS & set(source.labels)):
-        context.error("CG313", f"capgen sets the label {label!r} itself", (*path, "labels", label), "choose another name", at_key=True)
+        context.error(
+            "CG313",
+            f"capgen sets the label {label!r} itself",
+            (*path, "labels", label),
+            "choose another name",
+            at_key=True,
+        )
     scope, regex = _workload_scope(context, name, source)
     service = source.service
     scrape = Scrape(
@@ -141,14 +164,24 @@ def _check_delivery(context: Context, name: str, source: SourceSpec, *, existing
         hint = "add `targets: [host:port]`, a `service:` in Kubernetes, or `existing: true` if somebody else scrapes it"
         context.error("CG305", f"nothing says where {name!r} is scraped", path, hint, at_key=True)
     if source.targets and source.service is not None:
-        context.error("CG305", f"{name!r} has both targets and a service", (*path, "service"), "keep one of the two", at_key=True)
+        context.error(
+            "CG305", f"{name!r} has both targets and a service", (*path, "service"), "keep one of the two", at_key=True
+        )
     files = context.spec.environment.deliver.prometheus == "files" and context.spec.environment.kubernetes is None
     if source.service is not None and files and context.spec.environment.directory is not None:
         hint = "give `targets:` in an override of this environment, or deliver through the operator"
-        context.error("CG305", f"{name!r} is found through a Kubernetes Service, which this environment has not", (*path, "service"), hint, at_key=True)
+        context.error(
+            "CG305",
+            f"{name!r} is found through a Kubernetes Service, which this environment has not",
+            (*path, "service"),
+            hint,
+            at_key=True,
+        )
     for index, target in enumerate(source.targets):
         if not 0 < int(target.rpartition(":")[2]) < 65536:
-            context.error("CG205", f"{target!r} has a port that does not exist", (*path, "targets", index), "ports are 1 to 65535")
+            context.error(
+                "CG205", f"{target!r} has a port that does not exist", (*path, "targets", index), "ports are 1 to 65535"
+            )
 
 
 def _default_interval(context: Context, *, existing: bool) -> float:
@@ -173,7 +206,12 @@ def _workload_scope(context: Context, name: str, source: SourceSpec) -> tuple[Ma
     workloads = context.spec.model.workloads
     workload = workloads.get(source.workload)
     if workload is None:
-        context.error("CG312", f"there is no workload {source.workload!r}", ("sources", name, "workload"), suggest(source.workload, workloads, what="workloads"))
+        context.error(
+            "CG312",
+            f"there is no workload {source.workload!r}",
+            ("sources", name, "workload"),
+            suggest(source.workload, workloads, what="workloads"),
+        )
         return {}, {}
     target = workload.name or source.workload
     equal = {"namespace": workload.namespace, "horizontalpodautoscaler": naming.hpa(source.workload)}

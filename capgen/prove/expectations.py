@@ -19,6 +19,8 @@ from capgen.units import number
 
 Reading = tuple[tuple[Expected, ...], ...]
 VALUE_TOLERANCE = 1e-6
+ELSEWHERE = "elsewhere"
+"""The value of a label on records that another service or source made."""
 
 
 def result_labels(labels: Labels, record: Labels) -> Labels:
@@ -79,6 +81,7 @@ def check_alerts(readings: Sequence[Reading], instants: Iterable[int], step: flo
 def check_record(record: Record, found: Trace, instants: Iterable[int], step: float) -> tuple[SampleCheck, ...]:
     """A record's series and values: exact labels, and the value within what both readings allow."""
     checks = []
+    own = [f'{name}!="{ELSEWHERE}"' for name, _ in record.labels]
     for k in instants:
         closed, opened = found[0][k], found[1][k]
         if closed.keys() != opened.keys() or any(v != v for v in (*closed.values(), *opened.values())):
@@ -86,11 +89,12 @@ def check_record(record: Record, found: Trace, instants: Iterable[int], step: fl
         rows = {result_labels(labels, record.labels): (closed[labels], opened[labels]) for labels in closed}
         if len(rows) != 1:
             expected = tuple(sorted((braces(labels), 1.0) for labels in rows))
-            checks.append(SampleCheck(k * step, f"{record.name} * 0 + 1" if rows else record.name, expected))
+            everything = f"{record.name}{{{','.join(own)}}}"
+            checks.append(SampleCheck(k * step, f"{everything} * 0 + 1" if rows else everything, expected))
         for labels, (a, b) in sorted(rows.items()):
             middle = (a + b) / 2
             tolerance = abs(a - b) * 0.51 + VALUE_TOLERANCE * max(abs(middle), 1e-9)
-            selector = record.name if len(rows) == 1 else record.name + braces(labels)
+            selector = f"{record.name}{{{','.join(own)}}}" if len(rows) == 1 else record.name + braces(labels)
             expr = f"abs({selector} - {number(float(f'{middle:.12g}'))}) <= bool {number(float(f'{tolerance:.3g}'))}"
             checks.append(SampleCheck(k * step, expr.replace("- -", "+ "), ((braces(labels), 1.0),)))
     return tuple(checks)

@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 from capgen.blueprint import Group, Level, Record, Signal
 from capgen.promql import Call, Expr, Selector, Subquery, children, parse, walk
 from capgen.prove import goals as names
-from capgen.prove.expectations import alert_names, check_alerts, check_record, check_states
+from capgen.prove.expectations import ELSEWHERE, alert_names, check_alerts, check_record, check_states
 from capgen.prove.goals import goals
 from capgen.prove.oracle import Trace, follow, rules, trace
 from capgen.prove.plan import Conflict, Identity, Plan, Unsupported, Vector, prepare
 from capgen.prove.suite import Case, Gap, Suite
-from capgen.prove.tape import Segment, Tape
+from capgen.prove.tape import Segment, Tape, spelled
 from capgen.prove.templates import UnknownTemplate
 from capgen.prove.universe import Universe
-from capgen.prove.witness import NoWitness, State, Witness, find, with_traffic
+from capgen.prove.witness import NoWitness, State, find, with_traffic
 
 LONGEST_STEP = 240.0
 """Below Prometheus' look-back of five minutes, so that `ALERTS` is still seen at the next evaluation."""
@@ -220,7 +220,17 @@ class _Prover:
         instants = sorted({*ends, *middles})
         for record in self.group.records:
             samples += check_record(record, self.recorded(record, value, traffic, tape, universe), instants, step)
-        return Case(name, self.pace.interval, step, tape.series(), alerts, tuple(sorted(samples, key=lambda s: (s.at, s.expr))))
+        series = (*tape.series(), *self.strangers(tape))
+        return Case(name, self.pace.interval, step, series, alerts, tuple(sorted(samples, key=lambda s: (s.at, s.expr))))
+
+    def strangers(self, tape: Tape) -> Iterator[tuple[str, str]]:
+        """What another service records under the same names: bad values that must not concern these alerts."""
+        count = len(tape.rows[0]) - 1
+        for record in self.group.records:
+            value = self.witness.values[names.SEVERE] if record.expr == self.signal.expr else 1e9
+            for label, _ in record.labels:
+                labels = {**dict(self.witness.main), **dict(record.labels), label: ELSEWHERE}
+                yield spelled(Identity(record.name, tuple(sorted(labels.items())))), f"{number(value)}+0x{count}"
 
     def recorded(self, record: Record, value: Trace, traffic: Trace | None, tape: Tape, universe: Universe) -> Trace:
         if record.expr == self.signal.expr:
@@ -237,7 +247,7 @@ class _Prover:
         """The samples have to give what the states promised."""
         for segment in segments:
             wanted = self.witness.values.get(segment.name)
-            if wanted is None or segment.name.startswith("just ") and self.witness.states[segment.name] != segment.state:
+            if wanted is None or (segment.name.startswith("just ") and self.witness.states[segment.name] != segment.state):
                 continue
             for rows in value:
                 got = rows[segment.last].get(self.witness.main)

@@ -11,7 +11,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from capgen.promql import COMPARISONS, SET_OPERATORS, Aggregate, Binary, Call, Expr, Number, Selector, String, Subquery, Unary
+from capgen.promql import (
+    COMPARISONS,
+    SET_OPERATORS,
+    Aggregate,
+    Binary,
+    Call,
+    Expr,
+    Number,
+    Selector,
+    String,
+    Subquery,
+    Unary,
+)
 from capgen.prove import functions
 from capgen.prove.sampling import accepts
 
@@ -185,7 +197,7 @@ def _only(values: list[Value]) -> float:
 
 def _over(expr: Call, universe: Sequence[Identity]) -> Plan:
     name = expr.function
-    place = next(i for i, a in enumerate(expr.arguments) if isinstance(a, Subquery) or isinstance(a, Selector) and a.range is not None)
+    place = next(i for i, a in enumerate(expr.arguments) if isinstance(a, Subquery) or (isinstance(a, Selector) and a.range is not None))
     window = _range(expr.arguments[place], universe)
     extra = [_scalar(a, universe, name) for i, a in enumerate(expr.arguments) if i != place]
     return _distinct(Vector(window.labels, lambda s: window.apply(s, name, [e.run(s) for e in extra])))

@@ -35,7 +35,7 @@ def run_tests(promtool: Path, folder: Path, files: Sequence[str], jobs: int) -> 
 def _verdicts(promtool: Path, folder: Path, files: Sequence[str]) -> dict[str, str]:
     output = _run([str(promtool), "test", "rules", *files], folder)
     pieces = _HEADLINE.split(output)
-    said = {Path(name).name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
+    said = {name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
     return {name: _complaint(said[name]) if name in said else f"promtool stopped before it: {pieces[0].strip()}" for name in files}
 
 

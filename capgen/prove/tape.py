@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from capgen.promql import string
 from capgen.prove.plan import Identity, Value
 from capgen.prove.sources import STALE, Recording
 from capgen.prove.universe import Universe
-from capgen.promql import string
 from capgen.units import number
 
 

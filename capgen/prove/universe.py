@@ -11,9 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from capgen.promql import SET_OPERATORS, Aggregate, Binary, Call, Expr, Matcher, Number, Selector, String, Subquery, Unary, children
+from capgen.promql import (
+    SET_OPERATORS,
+    Aggregate,
+    Binary,
+    Call,
+    Expr,
+    Matcher,
+    Number,
+    Selector,
+    String,
+    Subquery,
+    Unary,
+    children,
+)
 from capgen.prove import functions
-from capgen.prove.plan import Identity, Labels, matches
+from capgen.prove.plan import Identity, matches
 from capgen.prove.sampling import accepts, refused, samples
 
 _USUAL: Mapping[str, str] = {"instance": "i1", "namespace": "ns", "job": "job", "le": "+Inf"}

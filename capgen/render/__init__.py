@@ -1,0 +1,1 @@
+"""A Blueprint becomes artifacts: text for whoever consumes it, escaped for its format."""

@@ -50,8 +50,15 @@ def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templa
 def _prometheus(blueprint: Blueprint, templates: Templates) -> list[Artifact]:
     name, delivery = blueprint.name, blueprint.delivery
     if delivery.prometheus == "operator":
-        text = templates.render("kubernetes/prometheusrule.yaml.j2", groups=group_lines(blueprint.groups, 2, templates), **_object(blueprint))
-        return [Artifact(f"{name}/prometheusrule.yaml", text, "PrometheusRule", name, kubernetes=True), *scrape_objects(blueprint, templates)]
+        text = templates.render(
+            "kubernetes/prometheusrule.yaml.j2",
+            groups=group_lines(blueprint.groups, 2, templates),
+            **_object(blueprint),
+        )
+        return [
+            Artifact(f"{name}/prometheusrule.yaml", text, "PrometheusRule", name, kubernetes=True),
+            *scrape_objects(blueprint, templates),
+        ]
     scrapes = scrape_file(blueprint, templates)
     files = [("rules.yml", rules_of(blueprint, templates)), *([("scrape.yml", scrapes)] if scrapes else [])]
     if delivery.prometheus == "configmap":

@@ -15,13 +15,33 @@ def autoscaler_objects(blueprint: Blueprint, templates: Templates) -> list[Artif
     """One manifest an autoscaler, in the workload's namespace."""
     artifacts = []
     for hpa in blueprint.hpas:
-        directions = [{"name": name, "rules": rules} for name, rules in (("scaleDown", hpa.scale_down), ("scaleUp", hpa.scale_up)) if _says_something(rules)]
-        text = templates.render("kubernetes/hpa.yaml.j2", hpa=hpa, metrics=[_metric(m) for m in hpa.metrics], directions=directions, **_common(blueprint, hpa))
-        artifacts.append(Artifact(_path(blueprint, "hpa", hpa.name), text, "HorizontalPodAutoscaler", blueprint.name, kubernetes=True))
+        directions = [
+            {"name": name, "rules": rules}
+            for name, rules in (("scaleDown", hpa.scale_down), ("scaleUp", hpa.scale_up))
+            if _says_something(rules)
+        ]
+        text = templates.render(
+            "kubernetes/hpa.yaml.j2",
+            hpa=hpa,
+            metrics=[_metric(m) for m in hpa.metrics],
+            directions=directions,
+            **_common(blueprint, hpa),
+        )
+        artifacts.append(
+            Artifact(
+                _path(blueprint, "hpa", hpa.name), text, "HorizontalPodAutoscaler", blueprint.name, kubernetes=True
+            )
+        )
     for vpa in blueprint.vpas:
-        view = {"workload": vpa.workload, "min_replicas": vpa.min_replicas, "containers": [_container(c) for c in vpa.containers]}
+        view = {
+            "workload": vpa.workload,
+            "min_replicas": vpa.min_replicas,
+            "containers": [_container(c) for c in vpa.containers],
+        }
         text = templates.render("kubernetes/vpa.yaml.j2", vpa=view, mode=vpa.mode, **_common(blueprint, vpa))
-        artifacts.append(Artifact(_path(blueprint, "vpa", vpa.name), text, "VerticalPodAutoscaler", blueprint.name, kubernetes=True))
+        artifacts.append(
+            Artifact(_path(blueprint, "vpa", vpa.name), text, "VerticalPodAutoscaler", blueprint.name, kubernetes=True)
+        )
     return artifacts
 
 
@@ -31,12 +51,20 @@ def _path(blueprint: Blueprint, kind: str, name: str) -> str:
 
 def _common(blueprint: Blueprint, item: Hpa | Vpa) -> dict[str, Any]:
     workload: Workload = item.workload
-    return {"spec": blueprint.spec, "name": item.name, "namespace": workload.namespace, "service": blueprint.name, "labels": ()}
+    return {
+        "spec": blueprint.spec,
+        "name": item.name,
+        "namespace": workload.namespace,
+        "service": blueprint.name,
+        "labels": (),
+    }
 
 
 def _says_something(rules: ScalingRules | None) -> bool:
     # An empty direction would be null in YAML, which the API server takes for a value.
-    return rules is not None and bool(rules.policies or rules.select or rules.tolerance or rules.stabilization is not None)
+    return rules is not None and bool(
+        rules.policies or rules.select or rules.tolerance or rules.stabilization is not None
+    )
 
 
 def _metric(metric: HpaMetric) -> dict[str, Any]:

@@ -34,8 +34,13 @@ def first_spec(name: str, exporters: Sequence[_Exporter], kind: str) -> dict[str
     kubernetes = kind != "host"
     signals: list[dict[str, Any]] = []
     for exporter in exporters:
-        with_levels: list[tuple[str, _Signal]] = [(key, s) for key, s in exporter.signals.items() if s.levels and s.default]
-        signals += [{"id": f"{exporter.exporter}.{key}", "title": signal.title, "levels": _given(signal.levels)} for key, signal in with_levels[:_SHOWN]]
+        with_levels: list[tuple[str, _Signal]] = [
+            (key, s) for key, s in exporter.signals.items() if s.levels and s.default
+        ]
+        signals += [
+            {"id": f"{exporter.exporter}.{key}", "title": signal.title, "levels": _given(signal.levels)}
+            for key, signal in with_levels[:_SHOWN]
+        ]
     sources = [
         {
             "name": exporter.exporter,

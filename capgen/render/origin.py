@@ -50,7 +50,9 @@ def _marked(environment: Environment, text: str, name: str) -> str:
     return "".join(pieces)
 
 
-def template_line(environment: Environment, files: Mapping[str, str], name: str, values: Mapping[str, Any], line: int) -> tuple[str, int] | None:
+def template_line(
+    environment: Environment, files: Mapping[str, str], name: str, values: Mapping[str, Any], line: int
+) -> tuple[str, int] | None:
     """The name and line of the own template (`files`: name -> file) that printed a line of the output of `name`."""
     marking = environment.overlay(loader=_Marking(environment, files), cache_size=0)
     found: tuple[str, int] | None = None

@@ -58,7 +58,10 @@ def _view(scrape: Scrape) -> dict[str, Any]:
             "labels": service.labels,
             "port": service.port,
             "keep": [
-                *({"label": f"__meta_kubernetes_service_label_{_meta(name)}", "regex": re.escape(value)} for name, value in service.labels),
+                *(
+                    {"label": f"__meta_kubernetes_service_label_{_meta(name)}", "regex": re.escape(value)}
+                    for name, value in service.labels
+                ),
                 {"label": "__meta_kubernetes_endpoint_port_name", "regex": re.escape(service.port)},
             ],
         },

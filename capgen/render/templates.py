@@ -14,8 +14,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, Undefined, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    Undefined,
+    nodes,
+)
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from capgen import yamlio
@@ -27,7 +37,19 @@ PACKAGED = "capgen/"
 """A project's template extends the packaged one of its name as `capgen/<name>`."""
 
 # They would switch escaping off, or escape for HTML, which is no format of ours.
-_UNSAFE_FILTERS = ("safe", "e", "escape", "forceescape", "tojson", "xmlattr", "urlize", "striptags", "format", "join", "replace")
+_UNSAFE_FILTERS = (
+    "safe",
+    "e",
+    "escape",
+    "forceescape",
+    "tojson",
+    "xmlattr",
+    "urlize",
+    "striptags",
+    "format",
+    "join",
+    "replace",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +123,15 @@ class Templates:
             text = self._sandboxed().get_template(name).render(values)
         except TemplateSyntaxError as error:
             raise self._broken(name, error, error.lineno) from error
-        except (TemplateError, SecurityError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except (
+            TemplateError,
+            SecurityError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            LookupError,
+            AttributeError,
+        ) as error:
             raise self._broken(name, error, None) from error
         self._verify(name, text, values)
         return text
@@ -117,7 +147,9 @@ class Templates:
         """`~` would glue text that is escaped to text that is not."""
         tree = self._sandboxed().parse(template.text, template.name, template.file)
         for node in tree.find_all(nodes.Concat):
-            raise TemplateSyntaxError("`~` is not allowed: print the values one after the other", node.lineno, template.name, template.file)
+            raise TemplateSyntaxError(
+                "`~` is not allowed: print the values one after the other", node.lineno, template.name, template.file
+            )
 
     def _verify(self, name: str, text: str, values: Mapping[str, Any]) -> None:
         """The packaged templates are proved by tests; what a project's template writes is read back."""
@@ -141,14 +173,18 @@ class Templates:
                 if (found := _line_of(error, template.file)) is not None:
                     blamed, at = template, found
         blamed = blamed or next(iter(self.own.values()))
-        return Findings([_finding("CG701", f"the template fails: {getattr(error, 'message', None) or error}", blamed, at or 1)])
+        return Findings(
+            [_finding("CG701", f"the template fails: {getattr(error, 'message', None) or error}", blamed, at or 1)]
+        )
 
 
 def _finding(code: str, message: str, template: Template, line: int) -> Diagnostic:
     lines = template.text.split("\n")
     excerpt = lines[line - 1] if 0 < line <= len(lines) else ""
     span = Span(template.file, line, 1, line, len(excerpt) + 1)
-    return Diagnostic(code, message, span, f"compare it with the packaged template {PACKAGED}{template.name}", excerpt=excerpt)
+    return Diagnostic(
+        code, message, span, f"compare it with the packaged template {PACKAGED}{template.name}", excerpt=excerpt
+    )
 
 
 def _line_of(error: BaseException, file: str) -> int | None:

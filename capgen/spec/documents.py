@@ -41,7 +41,9 @@ class PrometheusSpec(Model):
     evaluation_interval: Duration | None = None
     replica_labels: list[LabelName] = Field(default_factory=list)
     """Labels that tell the members of a highly available pair apart."""
-    version: Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?$(?!\n)", examples=["2.45"])] | None = None
+    version: (
+        Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?$(?!\n)", examples=["2.45"])] | None
+    ) = None
     """The oldest Prometheus that has to take the result; 2.45 if left out."""
 
 

@@ -32,7 +32,9 @@ def without_removed(node: Node, path: Path = ()) -> Node:
     signal or level to remove, so there it stays."""
     if isinstance(node.value, list):
         items = [without_removed(item, (*path, index)) for index, item in enumerate(node.value)]
-        return node if all(a is b for a, b in zip(items, node.value, strict=True)) else Node(items, node.source, node.mark)
+        return (
+            node if all(a is b for a, b in zip(items, node.value, strict=True)) else Node(items, node.source, node.mark)
+        )
     if not isinstance(node.value, dict):
         return node
     kept: dict[str, Node] = {}
@@ -49,7 +51,7 @@ def without_removed(node: Node, path: Path = ()) -> Node:
 def _removes_from_catalogue(path: Path) -> bool:
     if path[0] != "signals":
         return False
-    return len(path) == 2 or len(path) >= 3 and path[2] == "levels"
+    return len(path) == 2 or (len(path) >= 3 and path[2] == "levels")
 
 
 def setting(text: str) -> tuple[Node | None, str, tuple[Diagnostic, ...]]:
@@ -61,7 +63,11 @@ def setting(text: str) -> tuple[Node | None, str, tuple[Diagnostic, ...]]:
     keys = steps(path if colon else left)
     if not equals or not all(keys):
         span = Span(where.name, 1, 1, 1, len(text) + 1)
-        return None, "", (Diagnostic("CG208", f"{text!r} sets nothing", span, "write `path.to.field=value`", excerpt=text),)
+        return (
+            None,
+            "",
+            (Diagnostic("CG208", f"{text!r} sets nothing", span, "write `path.to.field=value`", excerpt=text),),
+        )
     value, found = read(Source(where.name, right, SET_LAYER)) if right.strip() else (_leaf(where, (1, 1, 1, 2)), ())
     if value is None:
         return None, name, found

@@ -12,9 +12,15 @@ from capgen.spec.sections import HttpPath, SignalName
 
 Cron = Annotated[
     str,
-    Field(pattern=r"^(@(hourly|daily|weekly|monthly|yearly)|[0-9A-Za-z*/,\-?#]+( [0-9A-Za-z*/,\-?#]+){4})$(?!\n)", title="a cron schedule", examples=["*/5 * * * *"]),
+    Field(
+        pattern=r"^(@(hourly|daily|weekly|monthly|yearly)|[0-9A-Za-z*/,\-?#]+( [0-9A-Za-z*/,\-?#]+){4})$(?!\n)",
+        title="a cron schedule",
+        examples=["*/5 * * * *"],
+    ),
 ]
-Url = Annotated[str, Field(pattern=r"^https?://[!-~]{1,2000}$(?!\n)", title="an http(s) URL", examples=["http://localhost:8080"])]
+Url = Annotated[
+    str, Field(pattern=r"^https?://[!-~]{1,2000}$(?!\n)", title="an http(s) URL", examples=["http://localhost:8080"])
+]
 Money = Annotated[float | int, Field(ge=0, title="an amount of money", examples=[150])]
 Months = Annotated[int, Field(ge=1, le=600)]
 MonthList = list[Annotated[int, Field(ge=1, le=600)]]

@@ -88,13 +88,23 @@ def parse_project(sources: Iterable[Source]) -> tuple[Project, tuple[Diagnostic,
         for name in environment.overrides:
             if name not in names and capacities:
                 span = overrides.key_span(name)
-                found.append(_finding("CG302", f"there is no Capacity {name!r} to override", span, suggest(name, names, what="capacities"), overrides))
+                found.append(
+                    _finding(
+                        "CG302",
+                        f"there is no Capacity {name!r} to override",
+                        span,
+                        suggest(name, names, what="capacities"),
+                        overrides,
+                    )
+                )
     defaults = tuple(d for d in documents if d.kind == "Defaults")
     ordered = tuple(sorted(environments, key=lambda pair: pair[0].name))
     return Project(capacities, defaults, ordered), in_order(found)
 
 
-def specs(project: Project, settings: Sequence[str] = (), only: Iterable[str] = ()) -> tuple[tuple[Spec, ...], tuple[Diagnostic, ...]]:
+def specs(
+    project: Project, settings: Sequence[str] = (), only: Iterable[str] = ()
+) -> tuple[tuple[Spec, ...], tuple[Diagnostic, ...]]:
     """Every service in every environment (or those named in `only`), with `--set` on top."""
     found: list[Diagnostic] = []
     wanted = set(only)
@@ -137,7 +147,11 @@ def _unknown_environments(project: Project, model: Capacity, node: Node) -> list
     for index, name in enumerate(model.metadata.environments):
         if known and name not in known:
             at = node.at(("metadata", "environments", index)) or node
-            found.append(_finding("CG302", f"there is no Environment {name!r}", at.span, suggest(name, known, what="environments"), at))
+            found.append(
+                _finding(
+                    "CG302", f"there is no Environment {name!r}", at.span, suggest(name, known, what="environments"), at
+                )
+            )
     return found
 
 
@@ -171,9 +185,21 @@ def _document(source: Source, node: Node) -> tuple[Document | None, tuple[Diagno
     kind = node.at(("kind",))
     if kind is None:
         here = Span(source.name, 1, 1, 1, 2)
-        return None, (_finding("CG202", "the key 'kind' is missing", here, "add `kind: Capacity`, `Defaults` or `Environment`", node),)
+        return None, (
+            _finding(
+                "CG202", "the key 'kind' is missing", here, "add `kind: Capacity`, `Defaults` or `Environment`", node
+            ),
+        )
     if not isinstance(kind.value, str) or kind.value not in KINDS:
-        return None, (_finding("CG207", f"kind: {kind.value!r} is not one of the choices", kind.span, suggest(str(kind.value), KINDS, what="kinds"), kind),)
+        return None, (
+            _finding(
+                "CG207",
+                f"kind: {kind.value!r} is not one of the choices",
+                kind.span,
+                suggest(str(kind.value), KINDS, what="kinds"),
+                kind,
+            ),
+        )
     name = node.at(("metadata", "name"))
     shown = name.value if name is not None and isinstance(name.value, str) else ""
     return Document(source.name, kind.value, shown, node), ()
@@ -191,15 +217,27 @@ def _duplicates(documents: Sequence[Document]) -> list[Diagnostic]:
         if earlier is document:
             continue
         name = document.node.at(("metadata", "name")) or document.node.at(("kind",)) or document.node
-        what = f"the {document.kind} {document.name!r}" if document.kind != "Defaults" else "the Defaults of this folder"
-        found.append(_finding("CG303", f"{what} is declared twice, first in {earlier.file}", name.span, "rename or remove one of the two", name))
+        what = (
+            f"the {document.kind} {document.name!r}" if document.kind != "Defaults" else "the Defaults of this folder"
+        )
+        found.append(
+            _finding(
+                "CG303",
+                f"{what} is declared twice, first in {earlier.file}",
+                name.span,
+                "rename or remove one of the two",
+                name,
+            )
+        )
     return found
 
 
 def _unknown_targets(project: Project, layers: Sequence[tuple[str, Node]]) -> list[Diagnostic]:
     names = {d.name for d in project.capacities}
     return [
-        _finding("CG302", f"there is no Capacity {name!r} to set", node.span, suggest(name, names, what="capacities"), node)
+        _finding(
+            "CG302", f"there is no Capacity {name!r} to set", node.span, suggest(name, names, what="capacities"), node
+        )
         for name, node in layers
         if name and name not in names
     ]

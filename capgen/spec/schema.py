@@ -32,7 +32,9 @@ def schema(kind: str | None = None) -> dict[str, Any]:
         document = _document(model)
         definitions |= document.pop("$defs", {})
         definitions[name] = document
-        kinds.append({"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}, "then": {"$ref": f"#/$defs/{name}"}})
+        kinds.append(
+            {"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}, "then": {"$ref": f"#/$defs/{name}"}}
+        )
     return {
         "$schema": DIALECT,
         "title": "capgen spec",
@@ -63,7 +65,8 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     result = {**part}
     if properties:
         result["properties"] = properties
-    return _values_nullable(result)
+    nullable: dict[str, Any] = _values_nullable(result)
+    return nullable
 
 
 def _nullable(inside: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +75,9 @@ def _nullable(inside: dict[str, Any]) -> dict[str, Any]:
         return inside
     if isinstance(inside.get("type"), str) and not {"enum", "const", "anyOf"} & set(inside):
         return {**inside, "type": [inside["type"], "null"]}
-    kept = {key: inside.pop(key) for key in ("title", "description", "examples", "default") if key in inside}
+    kept: dict[str, Any] = {
+        key: inside.pop(key) for key in ("title", "description", "examples", "default") if key in inside
+    }
     return {**kept, "anyOf": [inside, {"type": "null"}]}
 
 
@@ -82,7 +87,10 @@ def _values_nullable(inside: Any) -> Any:
         return [_values_nullable(item) for item in inside]
     if not isinstance(inside, dict):
         return inside
-    result = {key: _values_nullable(value) if key in ("anyOf", "items", "properties", "$defs") else value for key, value in inside.items()}
+    result = {
+        key: _values_nullable(value) if key in ("anyOf", "items", "properties", "$defs") else value
+        for key, value in inside.items()
+    }
     if isinstance(result.get("properties"), dict):
         result["properties"] = {key: _values_nullable(value) for key, value in result["properties"].items()}
     for key in ("patternProperties",):
@@ -92,7 +100,11 @@ def _values_nullable(inside: Any) -> Any:
             # What does not match the pattern is as wrong as it is to the models.
             result["propertyNames"] = {"pattern": pattern}
             result["additionalProperties"] = _nullable(value)
-    if isinstance(result.get("additionalProperties"), dict) and "propertyNames" not in inside and "patternProperties" not in inside:
+    if (
+        isinstance(result.get("additionalProperties"), dict)
+        and "propertyNames" not in inside
+        and "patternProperties" not in inside
+    ):
         result["additionalProperties"] = _nullable(result["additionalProperties"])
     return result
 
@@ -113,7 +125,12 @@ def _fields(node: ast.ClassDef) -> dict[str, str]:
     described: dict[str, str] = {}
     for field, following in zip(node.body, node.body[1:], strict=False):
         named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if named and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant) and isinstance(following.value.value, str):
+        if (
+            named
+            and isinstance(following, ast.Expr)
+            and isinstance(following.value, ast.Constant)
+            and isinstance(following.value.value, str)
+        ):
             assert isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)  # noqa: S101 (told to mypy)
             described[field.target.id.rstrip("_")] = re.sub(r"\s+", " ", following.value.value).strip()
     return described
@@ -125,4 +142,9 @@ def _models() -> list[type[BaseModel]]:
     import capgen.spec.sections
 
     modules = (capgen.spec.documents, capgen.spec.operations, capgen.spec.sections)
-    return [item for module in modules for item in vars(module).values() if inspect.isclass(item) and issubclass(item, BaseModel) and item.__module__ == module.__name__]
+    return [
+        item
+        for module in modules
+        for item in vars(module).values()
+        if inspect.isclass(item) and issubclass(item, BaseModel) and item.__module__ == module.__name__
+    ]

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from capgen import naming
-from capgen.catalog.model import UnitName, Version
 from capgen.fields import (
     Bytes,
     Cores,
@@ -25,17 +24,26 @@ from capgen.fields import (
     Quantity,
     Ratio,
     Text,
+    UnitName,
+    Version,
     Word,
 )
 
 SignalName = Annotated[
     str,
-    Field(pattern=rf"^{naming.WORD}\.{naming.WORD}$(?!\n)", title="a signal", description="`<source>.<signal>`.", examples=["host.cpu"]),
+    Field(
+        pattern=rf"^{naming.WORD}\.{naming.WORD}$(?!\n)",
+        title="a signal",
+        description="`<source>.<signal>`.",
+        examples=["host.cpu"],
+    ),
 ]
 Severity = Literal["none", "info", "warning", "critical", "emergency"]
 Resource = Literal["cpu", "memory"]
 HttpPath = Annotated[str, Field(pattern=r"^/[!-~]{0,1023}$(?!\n)", examples=["/metrics"])]
-Target = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\[\]:-]{1,253}:[0-9]{1,5}$(?!\n)", title="host:port", examples=["localhost:9100"])]
+Target = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_.\[\]:-]{1,253}:[0-9]{1,5}$(?!\n)", title="host:port", examples=["localhost:9100"])
+]
 
 
 class ServiceSelector(Model):
@@ -54,7 +62,9 @@ class SourceSpec(Model):
     exporter: Annotated[Word, Field(examples=["node"])]
     version: Version | None = None
     """The exporter's version, where its metrics depend on it; the newest known one if left out."""
-    job: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$(?!\n)", examples=["node-exporter"])] | None = None
+    job: (
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$(?!\n)", examples=["node-exporter"])] | None
+    ) = None
     """The `job` label of its series; `<capacity>-<source>` if left out."""
     targets: list[Target] = Field(default_factory=list)
     service: ServiceSelector | None = None
@@ -200,7 +210,9 @@ class VerticalSpec(Model):
 
     mode: Literal["recommend", "initial", "recreate", "in_place"]
     min_replicas: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    containers: dict[Annotated[str, Field(pattern=rf"^(\*|{naming.DNS_LABEL})$(?!\n)")], ContainerPolicy] = Field(default_factory=dict)
+    containers: dict[Annotated[str, Field(pattern=rf"^(\*|{naming.DNS_LABEL})$(?!\n)")], ContainerPolicy] = Field(
+        default_factory=dict
+    )
 
 
 class WorkloadSpec(Model):

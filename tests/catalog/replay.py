@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import urllib.error
 import urllib.parse
@@ -24,7 +25,7 @@ from harness.binaries import program
 from harness.processes import answers, free_port, serving
 from prometheus_client.parser import text_string_to_metric_families
 
-STEP, SAMPLES, START = 15, 241, 1_760_000_400
+STEP, SAMPLES, START = 60, 61, 1_760_000_400
 END = START + STEP * (SAMPLES - 1)
 ALONE, PAIR = "alone", "pair"
 
@@ -36,6 +37,8 @@ Values = dict[frozenset[tuple[str, str]], float]
 class Target:
     """What Prometheus scraped from one target: the page at the end of the hour, and maybe the one at its start."""
 
+    exporter: Exporter
+    """Only its metrics are kept."""
     page: str
     job: str = "test"
     instance: str = "i:1"
@@ -91,7 +94,7 @@ def history(folder: Path, targets: Sequence[Target]) -> Iterator[Answer]:
 def _samples(target: Target) -> Iterator[str]:
     first = _series(target.before) if target.before is not None else None
     for (name, labels), (value, grows) in _series(target.page).items():
-        if math.isnan(value):
+        if math.isnan(value) or not {name, _whole(name)} & set(target.exporter.metrics):
             continue
         start = first.get((name, labels), (value, grows))[0] if first is not None else 0.0 if grows else value
         named = {key: text for key, text in labels if text}
@@ -110,10 +113,15 @@ def _series(page: str) -> Mapping[tuple[str, frozenset[tuple[str, str]]], tuple[
     types = dict(line.split()[2:4] for line in page.splitlines() if line.startswith("# TYPE "))
     for family in text_string_to_metric_families("\n".join(line for line in page.splitlines() if not line.startswith("#")) + "\n"):
         for sample in family.samples:
-            whole = sample.name.removesuffix("_sum").removesuffix("_count").removesuffix("_bucket")
+            whole = _whole(sample.name)
             grows = types.get(sample.name) == "counter" or sample.name != whole and types.get(whole) in ("summary", "histogram")
             found[sample.name, frozenset(sample.labels.items())] = sample.value, grows
     return found
+
+
+def _whole(name: str) -> str:
+    """The histogram or summary that a series may be a part of."""
+    return re.sub("_(sum|count|bucket)$", "", name)
 
 
 def _written(labels: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""A project's catalogue of exporters (it stands before the packaged one), and rules checked against it."""
+"""The packaged catalogue with two exporters of a project beside it, and rules checked against it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from capgen.diagnostics import Diagnostic
 from capgen.yamlio import Source
 
 HERE = Path(__file__).parent
-EXPORTERS = ("node", "postgres", "redis", "nginx", "kubernetes", "web", "shop")
+EXPORTERS = ("node", "postgres", "redis", "nginx", "kubernetes", "http", "otel_http", "shop")
 
 Check = Callable[..., tuple[Diagnostic, ...]]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from check.conftest import EXPORTERS
 
 from capgen.check.expressions import check_expression
 from capgen.check.facts import facts_of
 from capgen.check.problem import Setting
-from check.conftest import EXPORTERS
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
+from check.conftest import EXPORTERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from capgen.check.expressions import check_expression
 from capgen.check.facts import facts_of
 from capgen.check.problem import Setting
-from check.conftest import EXPORTERS
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 WORDS = [
@@ -67,7 +67,7 @@ def inside(found, text):
     lines = text.split("\n")
     for d in found:
         assert d.span is not None
-        assert 1 <= d.span.line and 1 <= d.span.column
+        assert d.span.line >= 1 and d.span.column >= 1
         assert d.excerpt in ("", lines[d.span.line - 1].rstrip("\r") if d.span.line <= len(lines) else "")
 
 

@@ -7,9 +7,9 @@ import pkgutil
 import re
 
 import pytest
+from check.conftest import HERE
 
 from capgen.check import lint
-from check.conftest import HERE
 
 CODES = HERE.parents[1] / "capgen" / "codes"
 PAGES = sorted(CODES.glob("CG5*.md"))

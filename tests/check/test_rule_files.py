@@ -66,7 +66,7 @@ def test_a_manifest_and_a_list_and_several_documents(check):
     listed = f"kind: List\nitems:\n- kind: ConfigMap\n- kind: PrometheusRule\n  spec:\n    groups: {rule}\n"
     assert at(check(listed)) == ["CG504 6:62-67 error"]
     several = f"# first\n---\nkind: ConfigMap\n---\n{manifest}---\n# nothing\n---\n{manifest}"
-    assert [d.span.line for d in check(several)] == [7, 13]
+    assert [d.span.line for d in check(several) if d.code == "CG504"] == [7, 13]
     assert at(check("kind: ConfigMap\n---\nkind: Secret\n")) == ["CG500 1:1-2 error"]
 
 

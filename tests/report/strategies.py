@@ -16,6 +16,7 @@ _PIECES = (
     "](http://evil.example)",
     "@everyone",
     "www.evil.example",
+    "GH-1",
     "\r\n::stop",
 )
 

@@ -24,9 +24,17 @@ def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
             continue
         name = hpa.origin.path.removeprefix("workloads.").removesuffix(".horizontal")
         for metric in hpa.metrics:
-            if metric.type not in ("Resource", "ContainerResource") or metric.target_type != "AverageValue" or metric.name not in controlled(vpa, metric.container):
+            if (
+                metric.type not in ("Resource", "ContainerResource")
+                or metric.target_type != "AverageValue"
+                or metric.name not in controlled(vpa, metric.container)
+            ):
                 continue
-            bounds = [dict(c.max_allowed).get(metric.name) for c in vpa.containers if not metric.container or c.container in (metric.container, "*")]
+            bounds = [
+                dict(c.max_allowed).get(metric.name)
+                for c in vpa.containers
+                if not metric.container or c.container in (metric.container, "*")
+            ]
             if not bounds or None in bounds:
                 continue
             unit = _UNITS[metric.name]

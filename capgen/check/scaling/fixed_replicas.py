@@ -17,4 +17,10 @@ def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
     for name, workload in spec.model.workloads.items():
         if workload.replicas is not None and workload.horizontal is not None:
             path = ("workloads", name, "replicas")
-            yield finding(spec, CODE, f"{name!r} has a fixed number of replicas and is scaled as well", path, "remove `replicas`, or remove `horizontal`")
+            yield finding(
+                spec,
+                CODE,
+                f"{name!r} has a fixed number of replicas and is scaled as well",
+                path,
+                "remove `replicas`, or remove `horizontal`",
+            )

@@ -20,4 +20,10 @@ def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
         replicas = workload.horizontal.replicas
         if replicas.min > replicas.max:
             path = ("workloads", name, "horizontal", "replicas", "min")
-            yield finding(spec, CODE, f"at least {replicas.min} replicas cannot be at most {replicas.max}", path, "raise `max` or lower `min`")
+            yield finding(
+                spec,
+                CODE,
+                f"at least {replicas.min} replicas cannot be at most {replicas.max}",
+                path,
+                "raise `max` or lower `min`",
+            )

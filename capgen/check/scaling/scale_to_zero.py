@@ -18,5 +18,10 @@ def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
         if hpa.min_replicas == 0 and not any(m.type in ("Object", "External") for m in hpa.metrics):
             name = hpa.origin.path.removeprefix("workloads.").removesuffix(".horizontal")
             path = ("workloads", name, "horizontal", "replicas", "min")
-            yield finding(spec, CODE, "nothing would ever scale it up from zero", path, "write `min: 1`, or add a target that is measured without pods, like a signal")
-
+            yield finding(
+                spec,
+                CODE,
+                "nothing would ever scale it up from zero",
+                path,
+                "write `min: 1`, or add a target that is measured without pods, like a signal",
+            )

@@ -48,7 +48,7 @@ def _compared(workload: str, key: str, target: object, signals: dict[str, Signal
 def _value(target: object, signal: Signal) -> float | None:
     amount = target.value if isinstance(target, TargetSpec) else target
     if isinstance(target, TargetSpec) and target.utilization is not None:
-        return target.utilization
+        return float(target.utilization)
     if signal.unit == "ratio" and isinstance(amount, str) and not amount.strip().endswith("%"):
         return None  # an amount for each pod, not a share
     try:

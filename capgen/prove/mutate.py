@@ -1,0 +1,115 @@
+"""Mutation testing of generated rules: each rule is broken in small ways, and some generated test has to notice.
+
+A test that never fails proves nothing. `mutate` lists the broken forms of a group; `survivors` runs its tests
+against all of them, many files in one promtool.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from capgen.blueprint import Alert, Group, Labels, Record
+from capgen.promql import BadPromQL, parse
+from capgen.prove import promtool as tool
+from capgen.prove.mutations import changes
+from capgen.prove.printer import text
+from capgen.prove.run import Prepared
+from capgen.render.rules import rule_file
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A group with one rule broken."""
+
+    group: Group
+    rule: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """What became of a mutant."""
+
+    mutant: Mutant
+    killed: bool
+
+
+def mutate(group: Group) -> tuple[Mutant, ...]:
+    """All mutants of a group, each different from it and valid PromQL."""
+    found = (*_records(group), *_alerts(group))
+    return tuple(m for m in found if m.group != group and _valid(m.group))
+
+
+def _valid(group: Group) -> bool:
+    try:
+        for rule in (*group.records, *group.alerts):
+            parse(rule.expr)
+    except BadPromQL:
+        return False
+    return True
+
+
+def _records(group: Group) -> Iterator[Mutant]:
+    for i, record in enumerate(group.records):
+        def put(what: str, *new: Record, i: int = i, name: str = record.name) -> Mutant:
+            return Mutant(replace(group, records=(*group.records[:i], *new, *group.records[i + 1 :])), name, what)
+
+        for what, expr in changes(parse(record.expr), thresholds=False):
+            yield put(what, replace(record, expr=text(expr)))
+        for what, labels in _labels(record.labels):
+            yield put(what, replace(record, labels=labels))
+        yield put("the record was renamed", replace(record, name=record.name + "_x"))
+        yield put("the record was deleted")
+
+
+def _alerts(group: Group) -> Iterator[Mutant]:
+    for i, alert in enumerate(group.alerts):
+        name = f"{alert.name}/{alert.level}" if alert.kind == "absent" else alert.name
+
+        def put(what: str, *new: Alert, i: int = i, name: str = name) -> Mutant:
+            return Mutant(replace(group, alerts=(*group.alerts[:i], *new, *group.alerts[i + 1 :])), name, what)
+
+        for what, expr in changes(parse(alert.expr), thresholds=True):
+            yield put(what, replace(alert, expr=text(expr)))
+        for what, labels in _labels(alert.labels):
+            yield put(what, replace(alert, labels=labels))
+        for key, words in alert.annotations:
+            changed = tuple((k, w + "!" if k == key else w) for k, w in alert.annotations)
+            yield put(f"the annotation {key} became {words[:20]}…!", replace(alert, annotations=changed))
+        if alert.for_:
+            yield put("for was halved", replace(alert, for_=alert.for_ / 2))
+            yield put("for was doubled", replace(alert, for_=alert.for_ * 2))
+        if alert.keep_firing_for:
+            yield put("keep_firing_for was lost", replace(alert, keep_firing_for=0.0))
+            yield put("keep_firing_for was doubled", replace(alert, keep_firing_for=alert.keep_firing_for * 2))
+        yield put("the alert was renamed", replace(alert, name=alert.name + "X"))
+        yield put("the alert was deleted")
+
+
+def _labels(labels: Labels) -> Iterator[tuple[str, Labels]]:
+    for name, value in labels:
+        yield f"the label {name} was lost", tuple(pair for pair in labels if pair[0] != name)
+        yield f"the label {name} was changed", tuple((k, v + "x" if k == name else v) for k, v in labels if value)
+
+
+def run_mutants(groups: Sequence[Prepared], *, promtool: Path, jobs: int = 2) -> tuple[Mutation, ...]:
+    """Runs each group's tests against each of its mutants; killed is what some test noticed."""
+    mutants: dict[str, Mutant] = {}
+    with tempfile.TemporaryDirectory(prefix="capgen-mutants-") as name:
+        folder = Path(name)
+        for prepared in groups:
+            if not prepared.suite.cases:
+                continue
+            (folder / prepared.tests_name).write_text(prepared.tests, encoding="utf-8")
+            for number, mutant in enumerate(mutate(prepared.suite.group)):
+                place = f"{number}-{prepared.tests_name}"
+                (folder / place).mkdir()
+                (folder / place / prepared.rules_name).write_text(rule_file([mutant.group]), encoding="utf-8")
+                os.link(folder / prepared.tests_name, folder / place / place)
+                mutants[place] = mutant
+        verdicts = tool.run_tests(promtool, folder, [f"{place}/{place}" for place in mutants], jobs)
+    return tuple(Mutation(mutant, bool(verdicts[f"{place}/{place}"])) for place, mutant in mutants.items())

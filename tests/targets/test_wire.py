@@ -1,0 +1,191 @@
+"""Retries and time limits, against a server that misbehaves as scripted. A real API server does not do so on demand."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import socketserver
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capgen import yamlio
+from capgen.errors import TargetError
+from capgen.targets.wire import Login, Wire, encode
+
+OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+
+def status(code: int, message: str = "", *, headers: str = "", **more: object) -> str:
+    body = json.dumps({"kind": "Status", "code": code, "message": message, **more})
+    return f"HTTP/1.1 {code} X\r\nContent-Length: {len(body)}\r\n{headers}Connection: close\r\n\r\n{body}"
+
+
+@dataclass
+class Script:
+    """The answers in turn (the last one stays): raw text, "" to drop the connection, a number to wait first."""
+
+    url: str
+    answers: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def server() -> Iterator[Script]:
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            line = self.rfile.readline().decode().strip()
+            length = 0
+            while header := self.rfile.readline().decode().strip().lower():
+                length = int(header.partition(":")[2]) if header.startswith("content-length:") else length
+            self.rfile.read(length)
+            scripted.requests.append(line)
+            answer = scripted.answers.pop(0) if len(scripted.answers) > 1 else scripted.answers[0]
+            if answer.startswith("sleep "):
+                time.sleep(float(answer.split()[1]))
+            self.wfile.write(answer.encode())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
+        listening.daemon_threads = True
+        scripted = Script(f"http://127.0.0.1:{listening.server_address[1]}")
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield scripted
+        listening.shutdown()
+
+
+@dataclass
+class Clock:
+    """A clock that sleeping moves; the answers themselves take no time on it."""
+
+    now: float = 0
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def wire(server: Script, clock: Clock, seconds: float = 300) -> Wire:
+    made = Wire(lambda: Login(urllib3.PoolManager(), server.url, {}), clock=lambda: clock.now, sleep=clock.sleep)
+    made.begin(seconds)
+    return made
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        status(429),
+        status(500, "etcd"),
+        status(502),
+        status(503),
+        status(504),
+        "",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+    ],
+)
+def test_what_may_pass_is_tried_again(server: Script, method: str, trouble: str) -> None:
+    # The first answer proves that the server is there at all.
+    server.answers = [OK, trouble, trouble, OK]
+    clock = Clock()
+    made = wire(server, clock)
+    made.request("GET", "/", {})
+    assert made.request(method, "/x", {"a": "b c"}, b"{}", "application/json").status == 200
+    assert server.requests[1:] == [f"{method} /x?a=b+c HTTP/1.1"] * 3
+    first, second = clock.slept
+    assert 0.25 <= first <= 0.4 and 0.5 <= second <= 0.8
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        status(400, "no"), status(403, "no"), status(404, "no"), status(422, "no"),
+        status(500, "failed to create typed patch object (x): .spec.y: field not declared in schema"),
+        status(409, "Apply failed with 1 conflict", details={"causes": [{"reason": "FieldManagerConflict"}]}),
+        status(409, "Operation cannot be fulfilled on configmaps: uid mismatch: no existing object was found"),
+    ],
+)  # fmt: skip
+def test_what_will_not_pass_is_asked_once(server: Script, answer: str) -> None:
+    server.answers = [answer]
+    wire(server, Clock()).request("PATCH", "/x", {}, b"{}", "x")
+    assert len(server.requests) == 1
+
+
+def test_a_quota_that_moved_is_tried_again(server: Script) -> None:
+    server.answers = [status(409, "Operation cannot be fulfilled on resourcequotas: the object has been modified"), OK]
+    assert wire(server, Clock()).request("PATCH", "/x", {}, b"{}", "x").status == 200
+
+
+def test_the_server_s_wish_to_wait_is_granted(server: Script) -> None:
+    clock = Clock()
+    server.answers = [
+        status(429, headers="Retry-After: 7\r\n"),
+        status(503, headers=f"Retry-After: {email.utils.formatdate(time.time() + 30, usegmt=True)}\r\n"),
+        status(429, details={"retryAfterSeconds": 3}),
+        status(429, headers="Retry-After: soon\r\n"),
+        OK,
+    ]
+    assert wire(server, clock).request("PATCH", "/x", {}, b"{}", "x").status == 200
+    assert clock.slept[0] == 7 and 25 <= clock.slept[1] <= 31 and clock.slept[2] == 3 and clock.slept[3] < 4
+
+
+def test_it_gives_up_at_the_deadline_with_the_last_answer(server: Script) -> None:
+    clock = Clock()
+    server.answers = [status(429, "later", headers="Retry-After: 40\r\n")]
+    answer = wire(server, clock, seconds=100).request("PATCH", "/x", {}, b"{}", "x")
+    assert (answer.status, answer.message) == (429, "later")
+    assert clock.slept == [40, 40]
+
+
+def test_constant_trouble_ends(server: Script) -> None:
+    server.answers = [status(503, "down")]
+    assert wire(server, Clock(), seconds=1e9).request("GET", "/x", {}).status == 503
+    assert len(server.requests) == 6
+
+
+def test_a_server_that_went_away_is_an_error_with_its_address(server: Script) -> None:
+    server.answers = [OK, ""]
+    made = wire(server, Clock())
+    made.request("GET", "/x", {})
+    with pytest.raises(TargetError, match=f"{server.url} gave no answer"):
+        made.request("GET", "/x", {})
+
+
+def test_a_slow_server_is_not_waited_for_past_the_deadline(server: Script) -> None:
+    server.answers = ["sleep 3"]
+    made = Wire(lambda: Login(urllib3.PoolManager(), server.url, {}))
+    made.begin(0.4)
+    started = time.monotonic()
+    with pytest.raises(TargetError):
+        made.request("GET", "/x", {})
+    assert time.monotonic() - started < 2
+
+
+def test_a_redirect_is_an_answer(server: Script) -> None:
+    server.answers = [status(307, headers=f"Location: {server.url}/elsewhere\r\n")]
+    assert wire(server, Clock()).request("GET", "/x", {}).status == 307
+    assert len(server.requests) == 1
+
+
+def test_a_proxy_s_page_is_a_message_and_not_a_list(server: Script) -> None:
+    page = "<html>\x1b[31mBad\r\n gateway</html>"
+    server.answers = [f"HTTP/1.1 403 X\r\nContent-Length: {len(page)}\r\n\r\n{page}"]
+    answer = wire(server, Clock()).request("GET", "/x", {})
+    assert answer.document == {} and answer.causes == ()
+    assert answer.message == "<html> [31mBad gateway</html>"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_body_is_json_and_yaml_and_means_the_same_in_both(text: str) -> None:
+    document: Mapping[str, object] = {"data": {"text": text}}
+    body = encode(document)
+    assert json.loads(body) == document
+    node, mistakes = yamlio.read(yamlio.Source("body", body.decode()))
+    assert mistakes == () and node is not None and node.data() == document
+    assert b"\\ud8" not in body.lower(), "the API server refuses escaped surrogates"
