@@ -45,11 +45,11 @@ class Diagnostic:
     excerpt: str = ""
 
     @property
-    def sort_key(self) -> tuple[str, int, int, str, str]:
+    def sort_key(self) -> tuple[str, int, int, str, str, str]:
         """File, position, code: the order reports are written in."""
         if self.span is None:
-            return ("", 0, 0, self.code, self.message)
-        return (self.span.file, self.span.line, self.span.column, self.code, self.message)
+            return ("", 0, 0, self.code, self.message, self.hint)
+        return (self.span.file, self.span.line, self.span.column, self.code, self.message, self.hint)
 
 
 def in_order(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -37,7 +37,8 @@ class Findings(CapgenError):
     exit_code = 3
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        super().__init__(f"{len(diagnostics)} finding(s)")
+        first = f", the first: {diagnostics[0].message}" if diagnostics else ""
+        super().__init__(f"{len(diagnostics)} findings{first}")
         self.diagnostics = tuple(diagnostics)
 
 

@@ -1,74 +1,173 @@
 """From a tree with positions to a pydantic model, or to findings that point at the right word.
 
 pydantic knows what is wrong and the path to it; the tree knows where that stands. Its wording is replaced by
-ours: what was found, what is wanted, the close name.
+ours: what was found, what is wanted, the close name. One mistake gives one finding: the branches of a union, a
+misspelt key that is missing under its right name, and a part laid over nothing each complain once.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from capgen.diagnostics import Diagnostic, Span, suggest
-from capgen.yamlio import Node
+from capgen import naming
+from capgen.diagnostics import Diagnostic, nearest, suggest
+from capgen.yamlio import Node, Path, scalar
 
 M = TypeVar("M", bound=BaseModel)
+Place = tuple[str | int, ...]
+"""A path of the tree, with the name of a missing key or KEY at its end."""
 
+LIMIT = 200
+"""How many mistakes of one document are listed: a hostile one may have as many as it has values."""
+KEY = "[key]"
+"""What pydantic ends a path with when the key itself is wrong."""
 _ARTICLES: Mapping[type, str] = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a whole number", float: "a number", type(None): "nothing"}  # fmt: skip
 _WANTED: Mapping[str, str] = {
     "dict_type": "a mapping", "model_type": "a mapping", "model_attributes_type": "a mapping",
     "list_type": "a list", "tuple_type": "a list", "string_type": "text", "bool_type": "true or false",
     "int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number",
-    "none_required": "nothing", "missing": "a value",
+    "none_required": "nothing",
+}  # fmt: skip
+_WEIGHTS: Mapping[str, int] = {
+    "extra_forbidden": 4, "missing": 4, "quantity_range": 3, "quantity": 2, "string_pattern_mismatch": 2,
+    "literal_error": 2,
+}  # fmt: skip
+_BOUNDS: Mapping[str, tuple[str, str]] = {
+    "greater_than_equal": ("ge", "write at least"), "less_than_equal": ("le", "write at most"),
+    "string_too_long": ("max_length", "shorten it; its characters are at most"),
+}  # fmt: skip
+# What text has to look like, by its pattern: the noun and the advice.
+_SPELLINGS: Mapping[str, tuple[str, str]] = {
+    rf"^{naming.DNS_LABEL}$(?!\n)": ("a name", "use lower-case letters, digits and hyphens, at most 63, starting and ending with a letter or digit"),
+    rf"^(\*|{naming.DNS_LABEL})$(?!\n)": ("a container's name", "use lower-case letters, digits and hyphens, or `\"*\"` for all containers"),
+    rf"^{naming.WORD}$(?!\n)": ("a name", "use lower-case letters, digits and underscores, starting with a letter"),
+    rf"^{naming.LABEL_NAME}$(?!\n)": ("a label's or variable's name", "use letters, digits and underscores, not starting with a digit"),
+    rf"^{naming.METRIC_NAME}$(?!\n)": ("a metric's name", "use letters, digits, underscores and colons, not starting with a digit"),
+    rf"^{naming.WORD}\.{naming.WORD}$(?!\n)": ("a signal", "write `<source>.<signal>` like host.cpu, in lower-case letters, digits and underscores"),
+    rf"^({naming.WORD}(\.{naming.WORD})?|(cpu|memory)/{naming.DNS_LABEL})$(?!\n)": ("a scaling target", "write cpu, memory, cpu/<container>, a signal like app.throughput, or a lower-case name of your own"),
+    r"^[^\x00-\x08\x0b-\x1f\x7f]*$": ("printable text", "remove the control characters"),
+    r"^[^\x00-\x1f\x7f]*$(?!\n)": ("text on one line", "remove the control characters and line breaks"),
+    r"^[A-Z]{3}$(?!\n)": ("a currency", "write its three capital letters, like USD or EUR"),
+    r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$(?!\n)": ("a team", "use letters, digits, spaces and `_ . -`, at most 63, starting with a letter or digit"),
+    r"^https?://[!-~]{1,2000}$(?!\n)": ("a URL", "start it with http:// or https://, without spaces"),
+    r"^[^\x00\n]{1,1023}$(?!\n)": ("a folder", "write a path on one line, like ./deploy"),
+    r"^(@(hourly|daily|weekly|monthly|yearly)|[0-9A-Za-z*/,\-?#]+( [0-9A-Za-z*/,\-?#]+){4})$(?!\n)": ("a cron schedule", 'write five fields like "*/5 * * * *" (minute, hour, day, month, day of the week), or @daily'),
+    r"^[0-9a-f-]{36}$(?!\n)": ("a UID", "write the 36 characters that `kubectl get namespace kube-system -o jsonpath={.metadata.uid}` prints"),
+    r"^[a-z0-9./-]{1,253}$(?!\n)": ("an API version", "write group/version, like apps/v1"),
+    r"^[A-Z][A-Za-z0-9]{0,62}$(?!\n)": ("a Kubernetes kind", "start it with a capital letter, like Deployment"),
+    r"^/[!-~]{0,1023}$(?!\n)": ("a URL's path", "start it with a slash, like /metrics"),
+    r"^[0-9]{1,3}\.[0-9]{1,3}(\.[0-9]{1,3})?$(?!\n)": ("a version", 'write it in quotes, like "2.45"'),
+    r"^[0-9]{1,4}(\.[0-9]{1,4}){0,3}$(?!\n)": ("a version", "write numbers with dots between, like 1.12.1"),
+    r"^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$(?!\n)": ("a Kubernetes label", "write a name, or prefix/name, like app.kubernetes.io/name"),
+    r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$(?!\n)": ("a Kubernetes label's value", "use letters, digits and `_ . -`, at most 63, starting and ending with a letter or digit"),
+    r"^([0-9]{4}-)?Q[1-4]$(?!\n)": ("a quarter", "write Q1 to Q4, with or without a year, like 2027-Q1"),
+    r"^[A-Za-z0-9._-]{1,253}$(?!\n)": ("a Secret's key", "use letters, digits and `_ . -`"),
+    r"^/[^\x00\n]{1,1023}$(?!\n)": ("an absolute path", "start it with a slash, like /run/secrets/webhook"),
+    r"^[a-z0-9-]{1,63}$(?!\n)": ("a port's name", "write the name that the Service gives its port, like metrics"),
+    r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$(?!\n)": ("a scrape job's name", "use letters, digits and `_ . / -`, starting with a letter or digit"),
+    r"^[A-Za-z0-9_.\[\]:-]{1,253}:[0-9]{1,5}$(?!\n)": ("a target", "write host:port, like localhost:9100"),
+    r"^[A-Za-z0-9_:][A-Za-z0-9_.:/-]{0,252}$(?!\n)": ("a metric of a metrics adapter", "use letters, digits and `_ . : / -`"),
 }  # fmt: skip
 
 
 def validated(model: type[M], node: Node) -> tuple[M | None, tuple[Diagnostic, ...]]:
     """The model's value, or every mistake in the tree, each at the word that has to change."""
-    data = node.data()
     try:
-        return model.model_validate(data), ()
+        return model.model_validate(node.data()), ()
     except ValidationError as error:
-        problems = _distinct(error.errors(include_url=False), node)
-        return None, tuple(_diagnostic(model, node, problem) for problem in problems)
+        found = _distinct(model, _by_place(error.errors(include_url=False), node))
+        shown = tuple(islice(_diagnostics(model, node, found), LIMIT))
+        return None, (*shown, *_rest(node, found)) if len(found) > LIMIT else shown
 
 
-def _distinct(errors: Iterable[Any], node: Node) -> list[Any]:
-    """One problem a place: of a union's branches, the one that got furthest into the value."""
-    best: dict[tuple[object, ...], Any] = {}
+def _rest(root: Node, found: Mapping[Place, object]) -> Iterator[Diagnostic]:
+    place = next(islice(found, LIMIT, None))
+    message = f"and {len(found) - LIMIT:,} more mistakes from here on"
+    yield _at(_node_at(root, _existing(root, place)), "CG209", message, "mend those above first")
+
+
+def told(sentence: object) -> tuple[str, str]:
+    """What is wrong and what to do, from the one sentence in which a quantity's error says both."""
+    wrong, _, advice = str(sentence).rpartition("; ")
+    return (wrong, advice) if wrong else (advice, "write a smaller number")
+
+
+def unknown_removals(model: type[BaseModel], node: Node) -> tuple[Diagnostic, ...]:
+    """Findings for the keys set to null that no layer could ever have: a misspelt removal removes nothing."""
+    found = []
+    for path, inside in node.walk():
+        if inside.value is not None or not path or not isinstance(path[-1], str):
+            continue
+        parent = _node_at(node, path[:-1])
+        kinds, name = _kinds_at(model, path[:-1]), path[-1]
+        if kinds and all(_is_closed(kind) for kind in kinds) and name not in fields_at(model, path[:-1]):
+            found.append(_unknown_key(model, parent, path[:-1], name))
+        for problem in (wrong for kind in kinds for wrong in _key_problems(kind, name)):
+            found.append(_at_key(parent, name, "CG206", *_misnamed(repr(name), problem)))
+    return tuple(found)
+
+
+def _node_at(root: Node, path: Path) -> Node:
+    return root.at(path) or root
+
+
+def _is_closed(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel) and kind.model_config.get("extra") == "forbid"
+
+
+def _key_problems(kind: Any, name: str) -> Iterable[Any]:
+    """What a mapping's keys have against one of them."""
+    if get_origin(kind) is not dict:
+        return ()
+    try:
+        TypeAdapter(get_args(kind)[0], config=ConfigDict(regex_engine="python-re")).validate_python(name, strict=True)
+    except ValidationError as error:
+        return error.errors(include_url=False)[:1]
+    return ()
+
+
+def _by_place(errors: Iterable[Any], node: Node) -> dict[Place, list[Any]]:
+    """The problems by the place they are about, the one that got furthest into the value first."""
+    found: dict[Place, list[Any]] = {}
     for problem in errors:
         place = _existing(node, problem["loc"])
-        kept = best.get(place)
-        if kept is None or _weight(problem) > _weight(kept):
-            best[place] = problem
-    # A mistake inside a branch makes the other branches complain about the whole: keep the inner one.
-    return [
-        p
-        for place, p in best.items()
-        if not any(o != place and o[: len(place)] == place for o in best if _is_union(best[place]))
-    ]
-
-
-def _is_union(problem: Any) -> bool:
-    return problem["type"] in _WANTED or problem["type"] in ("literal_error", "string_pattern_mismatch", "quantity")
+        if problem["type"] == "missing":
+            place = (*place, problem["loc"][-1])
+        elif problem["loc"] and problem["loc"][-1] == KEY:
+            place = (*place, KEY)
+        found.setdefault(place, []).append(problem)
+    return {place: sorted(problems, key=_weight, reverse=True) for place, problems in found.items()}
 
 
 def _weight(problem: Any) -> tuple[int, int]:
-    order = {
-        "quantity_range": 3,
-        "quantity": 2,
-        "string_pattern_mismatch": 2,
-        "literal_error": 2,
-        "extra_forbidden": 4,
-        "missing": 4,
-    }
-    return (order.get(problem["type"], 1), len(problem["loc"]))
+    return (_WEIGHTS.get(problem["type"], 1), len(problem["loc"]))
 
 
-def _existing(node: Node, loc: Iterable[int | str]) -> tuple[str | int, ...]:
+def _distinct(model: type[BaseModel], found: Mapping[Place, list[Any]]) -> dict[Place, list[Any]]:
+    """The problems without those that say of a whole what another says of a part of it, and without a key that
+    is missing because it stands there misspelt."""
+    inside = {place[:length] for place in found for length in range(len(place))}
+    strange: dict[Place, list[str]] = {}
+    for place, problems in found.items():
+        if problems[0]["type"] == "extra_forbidden":
+            strange.setdefault(place[:-1], []).append(str(place[-1]))
+    kept = {}
+    for place, problems in found.items():
+        kind = problems[0]["type"]
+        whole = kind in (*_WANTED, "literal_error", "string_pattern_mismatch", "quantity") and place[-1:] != (KEY,)
+        beside = strange.get(place[:-1], ())[:LIMIT] if kind == "missing" else ()
+        misspelt = any(nearest(name, fields_at(model, place[:-1])) == place[-1] for name in beside)
+        if not misspelt and not (whole and place in inside):
+            kept[place] = problems
+    return kept
+
+
+def _existing(node: Node, loc: Iterable[int | str]) -> Place:
     """The part of a pydantic path that exists in the tree: tags of unions and missing keys fall out."""
     path: list[str | int] = []
     at = node
@@ -84,75 +183,108 @@ def _existing(node: Node, loc: Iterable[int | str]) -> tuple[str | int, ...]:
     return tuple(path)
 
 
-def _diagnostic(model: type[BaseModel], root: Node, problem: Any) -> Diagnostic:
-    path = _existing(root, problem["loc"])
-    node = root.at(path) or root
-    kind, name = problem["type"], str(problem["loc"][-1]) if problem["loc"] else ""
-    shown = ".".join(str(step) for step in path)
-    if kind == "extra_forbidden":
-        parent = root.at(path[:-1]) or root
-        known = fields_at(model, path[:-1])
-        where = f" in {shown.rpartition('.')[0]}" if len(path) > 1 else ""
-        return _at(
-            parent.key_span(name), "CG201", f"unknown key {name!r}{where}", suggest(name, known, what="keys"), parent
-        )
+def _diagnostics(model: type[BaseModel], root: Node, found: Mapping[Place, Sequence[Any]]) -> Iterator[Diagnostic]:
+    bad_keys = {place[:-1] for place in found if place[-1:] == (KEY,)}
+    for place, problems in found.items():
+        stray = _stray(model, root, place[:-1]) if problems[0]["type"] == "missing" else None
+        if stray is None:
+            yield _diagnostic(model, root, place, problems)
+            continue
+        path, close = stray
+        if (*path[:-1], close) not in bad_keys:
+            parent, name = _node_at(root, path[:-1]), str(path[-1])
+            message = f"there is no {name!r} in {_shown(path[:-1])} to lay this over"
+            yield _at_key(parent, name, "CG302", message, f"did you mean {close!r}?")
+
+
+def _stray(model: type[BaseModel], root: Node, path: Path) -> tuple[Path, str] | None:
+    """The incomplete item that one layer adds beside another layer's of nearly the same name, and that name."""
+    for length in range(2, len(path) + 1):
+        parent, name = _node_at(root, path[: length - 1]), path[length - 1]
+        if not isinstance(parent.value, dict) or not isinstance(name, str) or fields_at(model, path[: length - 1]):
+            continue
+        source = parent.value[name].source
+        others = [key for key, child in parent.value.items() if child.source is not source]
+        if close := nearest(name, others):
+            return path[:length], close
+    return None
+
+
+def _diagnostic(model: type[BaseModel], root: Node, place: Place, problems: Sequence[Any]) -> Diagnostic:
+    problem = problems[0]
+    kind = problem["type"]
     if kind == "missing":
-        where = f" in {shown}" if shown else ""
-        return _at(
-            _key_of(root, path, node),
-            "CG202",
-            f"the key {name!r} is missing{where}",
-            _missing_hint(model, path, name),
-            node,
-        )
-    if name == "[key]":
-        parent = root.at(path[:-1]) or root
-        return _at(
-            parent.key_span(str(path[-1])),
-            "CG206",
-            f"{path[-1]!r} cannot be a name here",
-            _pattern_hint(problem),
-            parent,
-        )
+        return _missing(model, root, place[:-1], str(place[-1]))
+    if place[-1:] == (KEY,):
+        name = str(place[-2])
+        return _at_key(_node_at(root, place[:-2]), name, "CG206", *_misnamed(repr(name), problem))
+    if kind == "extra_forbidden":
+        return _unknown_key(model, _node_at(root, place[:-1]), place[:-1], str(place[-1]))
+    node = _node_at(root, place)
+    said = f"{_shown(place)}: " if place else ""
     if kind in ("quantity", "quantity_range"):
-        code = "CG204" if kind == "quantity" else "CG205"
-        return _at(node.span, code, f"{shown}: {problem['msg']}", "", node)
+        wrong, advice = told(problem["msg"])
+        return _at(node, "CG204" if kind == "quantity" else "CG205", said + wrong, advice)
     if kind == "literal_error":
         options = [option.strip(" '") for option in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
-        return _at(
-            node.span,
-            "CG207",
-            f"{shown}: {_show(node)} is not one of the choices",
-            suggest(_text(node), options, what="choices"),
-            node,
-        )
+        close = nearest(_text(node), options)
+        advice = f"did you mean {close!r}?" if close else f"write {_either(options)}"
+        return _at(node, "CG207", f"{said}{_show(node)} is not one of the choices", advice)
     if kind in _WANTED:
-        found = _ARTICLES.get(type(node.value), "a value")
+        wanted = _wanted([other["type"] for other in problems])
+        stands = _show(node) if kind == "int_from_float" else _ARTICLES.get(type(node.value), "a value")
         return _at(
-            node.span,
-            "CG203",
-            f"{shown}: {_WANTED[kind]} is wanted, and {found} stands here",
-            _type_hint(kind, node),
-            node,
+            node, "CG203", f"{said}{wanted} is wanted, and {stands} stands here", _type_hint(model, place, wanted, node)
         )
     if kind == "string_pattern_mismatch":
-        return _at(node.span, "CG206", f"{shown}: {_show(node)} cannot be a name here", _pattern_hint(problem), node)
-    return _at(node.span, "CG205", f"{shown}: {_sentence(problem)}", "", node)
+        wrong, advice = _misnamed(_show(node), problem)
+        return _at(node, "CG206", said + wrong, advice)
+    if kind in _BOUNDS:
+        limit, advice = _BOUNDS[kind]
+        wrong = "the text is too long" if kind == "string_too_long" else f"{_show(node)} is out of range"
+        return _at(node, "CG205", said + wrong, f"{advice} {problem['ctx'][limit]}")
+    if kind in ("string_too_short", "too_short"):
+        return _at(node, "CG205", f"{said}nothing stands in it", _example(model, place[:-1], str(place[-1])))
+    return _at(node, "CG205", said + _sentence(problem), "`capgen schema` prints what fits here")
 
 
-def _at(span: Span, code: str, message: str, hint: str, node: Node) -> Diagnostic:
-    return Diagnostic(code, message, span, hint, excerpt=node.source.line(span.line))
+def _unknown_key(model: type[BaseModel], parent: Node, path: Path, name: str) -> Diagnostic:
+    where = f" in {_shown(path)}" if path else ""
+    return _at_key(
+        parent, name, "CG201", f"unknown key {name!r}{where}", suggest(name, fields_at(model, path), what="keys")
+    )
 
 
-def _key_of(root: Node, path: tuple[str | int, ...], node: Node) -> Span:
-    if path and isinstance(path[-1], str) and (parent := root.at(path[:-1])) is not None:
-        return parent.key_span(path[-1])
-    line = node.mark[0]
-    return Span(node.source.name, line, node.mark[1], line, node.mark[1] + 1)
+def _missing(model: type[BaseModel], root: Node, path: Path, name: str) -> Diagnostic:
+    """At the key if it was given nothing, else at the key of the mapping that lacks it."""
+    node, where = _node_at(root, path), f" in {_shown(path)}" if path else ""
+    advice = _example(model, path, name)
+    if name in node.keys:
+        return _at_key(node, name, "CG202", f"the key {name!r}{where} has no value", advice)
+    message = f"the key {name!r} is missing{where}"
+    if path and isinstance(path[-1], str):
+        return _at_key(_node_at(root, path[:-1]), path[-1], "CG202", message, advice)
+    line, column = node.mark[:2]
+    return _at(Node(None, node.source, (line, column, line, column + 1)), "CG202", message, advice)
+
+
+def _at(node: Node, code: str, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(code, message, node.span, hint, excerpt=node.source.line(node.span.line))
+
+
+def _at_key(parent: Node, name: str, code: str, message: str, hint: str) -> Diagnostic:
+    span = parent.key_span(name)
+    return Diagnostic(code, message, span, hint, excerpt=parent.key_source(name).line(span.line))
+
+
+def _shown(path: Path) -> str:
+    return ".".join(str(step) for step in path)
 
 
 def _show(node: Node) -> str:
-    text = repr(node.value) if not isinstance(node.value, (dict, list)) else _ARTICLES[type(node.value)]
+    if isinstance(node.value, (dict, list)):
+        return _ARTICLES[type(node.value)]
+    text = repr(node.value) if isinstance(node.value, str) else scalar(node.value)
     return text if len(text) <= 60 else text[:57] + "…'"
 
 
@@ -165,37 +297,60 @@ def _sentence(problem: Any) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _type_hint(kind: str, node: Node) -> str:
-    if kind == "string_type" and isinstance(node.value, (int, float, bool)):
-        return f'quote it: "{str(node.value).lower() if isinstance(node.value, bool) else node.value}"'
-    if kind == "bool_type" and isinstance(node.value, str):
-        return "write true or false"
-    if kind in ("int_type", "float_type", "int_from_float"):
+def _either(options: Sequence[str]) -> str:
+    return " or ".join([", ".join(options[:-1]), options[-1]]) if len(options) > 1 else options[0]
+
+
+def _wanted(kinds: Iterable[str]) -> str:
+    """What the branches of a union take, in words: text or a number is how a quantity is written."""
+    words = list(dict.fromkeys(_WANTED[kind] for kind in kinds if kind in _WANTED))
+    numbers = [word for word in words if word.endswith("number")]
+    if "text" in words and numbers:
+        words = ["a quantity", *(word for word in words if word not in (*numbers, "text"))]
+    elif "a number" in words:
+        words = [word for word in words if word != "a whole number"]
+    return _either(words)
+
+
+def _type_hint(model: type[BaseModel], path: Path, wanted: str, node: Node) -> str:
+    if "a quantity" in wanted:
+        return "write a number with its unit, like 80%, 200ms or 500"
+    if wanted.startswith("text"):
+        if isinstance(node.value, (int, float)):
+            return f'quote it: "{scalar(node.value)}"'
+        return "write a word, or text in quotes"
+    if wanted == "true or false":
+        return "write true or false (yes, no, on and off are plain words)"
+    if wanted.endswith("number"):
         return "write a number without quotes or unit"
-    if kind in ("list_type", "tuple_type"):
+    if wanted == "a list":
         return "write it as [a, b], or one `- item` a line"
-    if kind in ("dict_type", "model_type", "model_attributes_type"):
-        return "write `key: value` lines, indented below it"
-    return ""
+    if keys := sorted(fields_at(model, path)):
+        return f"write `key: value` lines below it; known keys: {', '.join(keys[:12])}{', …' if keys[12:] else ''}"
+    return "write `key: value` lines, indented below it"
 
 
-def _pattern_hint(problem: Any) -> str:
+def _misnamed(shown: str, problem: Any) -> tuple[str, str]:
     pattern = str(problem.get("ctx", {}).get("pattern", ""))
-    if pattern.startswith("^[a-z0-9]"):
-        return "use lower-case letters, digits and hyphens, at most 63, starting and ending with a letter or digit"
-    if pattern.startswith("^[a-z][a-z0-9_]"):
-        return "use lower-case letters, digits and underscores, starting with a letter"
-    return f"it has to match {pattern}"
+    noun, advice = _SPELLINGS.get(pattern, ("a name", f"it has to match {pattern}"))
+    return f"{shown} is not {noun}", advice
 
 
-def _missing_hint(model: type[BaseModel], path: tuple[str | int, ...], name: str) -> str:
+def _example(model: type[BaseModel], path: Path, name: str) -> str:
     for found in _models_at(model, path):
-        if (info := found.model_fields.get(name)) is not None and info.examples:
-            return f"for example `{name}: {info.examples[0]}`"
-    return f"add `{name}:`"
+        for key, info in found.model_fields.items():
+            if name in (key, info.alias) and info.examples:
+                return f"for example `{name}: {_plainly(info.examples[0])}`"
+    return f"write something after `{name}:`, or leave the whole of it out"
 
 
-def fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> frozenset[str]:
+def _plainly(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {inside}" for key, inside in value.items()) + "}"
+    return str(value)
+
+
+def fields_at(model: type[BaseModel], path: Path) -> frozenset[str]:
     """The keys that the model takes at a path (with their aliases), for suggestions."""
     names: set[str] = set()
     for found in _models_at(model, path):
@@ -203,7 +358,12 @@ def fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> frozenset[
     return frozenset(names)
 
 
-def _models_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[type[BaseModel]]:
+def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
+    return [kind for kind in _kinds_at(model, path) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+
+
+def _kinds_at(model: type[BaseModel], path: Path) -> list[Any]:
+    """The types that a value at the path may have, without their annotations."""
     current: list[Any] = [model]
     for step in path:
         following: list[Any] = []
@@ -212,10 +372,10 @@ def _models_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[type
                 for name, info in kind.model_fields.items():
                     if step in (name, info.alias):
                         following += _unfold(info.annotation)
-            else:
+            elif get_origin(kind) in (dict, list, tuple):
                 following += _unfold(get_args(kind)[-1] if get_origin(kind) is dict else get_args(kind)[0])
         current = following
-    return [kind for kind in current if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return current
 
 
 def _unfold(annotation: Any) -> list[Any]:

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import isfinite
 from typing import Any, NoReturn, TypeAlias
 
@@ -30,6 +31,7 @@ Path: TypeAlias = "tuple[str | int, ...]"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,300}|0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_QUOTE_LEFT_OPEN = re.compile(r"(?:: |- |[\[{,] ?)(\"(?=(?:[^\"\\\n]|\\.)*$)|'(?=[^'\n]*$))", re.MULTILINE)
 _WORDS: Mapping[str, Data] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -46,8 +48,14 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of a line (counted from 1), "" past the end."""
-        lines = self.text.split("\n")
+        lines = _lines(self.text)
         return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> list[str]:
+    # A large file may have many mistakes, and each of them shows its line.
+    return text.split("\n")
 
 
 @dataclass(slots=True)
@@ -66,9 +74,14 @@ class Node:
         """Where the value stands."""
         return Span(self.source.name, *self.mark)
 
+    def key_source(self, key: str) -> Source:
+        """The text that a key of this mapping stands in: its value's, which may be another layer than the mapping's."""
+        inside = self.value.get(key) if isinstance(self.value, dict) else None
+        return inside.source if inside is not None and key in self.keys else self.source
+
     def key_span(self, key: str) -> Span:
         """Where a key of this mapping stands (the whole mapping if it was added by a layer without text)."""
-        return Span(self.source.name, *self.keys.get(key, self.mark))
+        return Span(self.key_source(key).name, *self.keys.get(key, self.mark))
 
     def data(self) -> Data:
         """The plain value, without positions."""
@@ -272,7 +285,7 @@ def _mark(event: Any) -> Mark:
 def _syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).strip()
-    line, column = (mark.line + 1, mark.column + 1) if mark else _unreadable(source, error)
+    line, column = _within(source, mark.line, mark.column) if mark else _unreadable(source, error)
     text = source.line(line)
     span = Span(source.name, line, column, line, column + 1)
     if "\t" in text[: len(text) - len(text.lstrip())] or text[column - 1 : column] == "\t":
@@ -289,7 +302,42 @@ def _syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
             'write it as an escape in double quotes, like "\\u0007"',
             excerpt=text,
         )
-    return Diagnostic("CG101", f"not valid YAML: {problem}", span, _syntax_hint(problem), excerpt=text)
+    if mark and (blamed := _opening(source, problem, mark.line, getattr(error, "context_mark", None) or mark)):
+        line, column, problem, hint = blamed
+        span, text = Span(source.name, line, column, line, column + 1), source.line(line)
+    else:
+        hint = _syntax_hint(problem, text, column)
+    return Diagnostic("CG101", f"not valid YAML: {problem}", span, hint, excerpt=text)
+
+
+def _opening(source: Source, problem: str, line: int, opened: Any) -> tuple[int, int, str, str] | None:
+    """Where something began that the parser stumbled over in a later line: line, column, what is wrong, what to do."""
+    lines = _lines(source.text)
+    begins = sum(len(one) + 1 for one in lines[:line])
+    ends = begins + len(lines[line]) if line < len(lines) else len(source.text)
+    for start in _QUOTE_LEFT_OPEN.finditer(source.text, 0, ends):
+        # An open quote runs to the next one, which was meant to open a value; there the parser stumbles.
+        closes = source.text.find(start[1], start.end(1))
+        if closes < 0 or begins <= closes <= ends:
+            before = source.text[: start.start(1)]
+            place = before.count("\n") + 1, len(before) - before.rfind("\n")
+            return *place, f"the quote {start[1]} that opens here is not closed", f"close it with {start[1]}"
+    place = opened.line + 1, opened.column + 1
+    if "expected ',' or" in problem and opened.line < line:
+        bracket = source.line(place[0])[opened.column :][:1]
+        return *place, f"the {bracket} that opens here is not closed", f"close it with {'}' if bracket == '{' else ']'}"
+    if "expected ':'" in problem and opened.line < line:
+        return *place, "no colon follows this key", "a key needs a colon and a space after it"
+    return None
+
+
+def _within(source: Source, line: int, column: int) -> tuple[int, int]:
+    """A place as counted from 1; the end of the last line that holds something, for what lies behind it."""
+    lines = _lines(source.text)
+    if line < len(lines) and any(rest.strip() for rest in lines[line:]):
+        return line + 1, column + 1
+    last = max((number for number, text in enumerate(lines) if text.strip()), default=0)
+    return last + 1, len(lines[last].rstrip()) + 1
 
 
 def _unreadable(source: Source, error: yaml.YAMLError) -> tuple[int, int]:
@@ -298,19 +346,24 @@ def _unreadable(source: Source, error: yaml.YAMLError) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
-def _syntax_hint(problem: str) -> str:
-    for words, hint in (
-        ("mapping values are not allowed", "a value with a colon in it needs quotes; or a line above is not closed"),
-        ("could not find expected ':'", "a key needs a colon and a space after it"),
-        ("did not find expected ',' or", "a bracket or brace is not closed"),
-        ("did not find expected key", "check the indentation, and that quotes are closed"),
-        ("did not find expected '-'", "check the indentation of the list"),
-        ("unexpected end of stream", "a quote or bracket is not closed"),
-        ("cannot start any token", "quote values that start with a special character"),
-    ):
-        if words in problem:
-            return hint
-    return "check the indentation and the quotes around here"
+_SYNTAX_HINTS = (
+    ("mapping values are not allowed", r"\s*[\w./-]+:$", "indent this line like the keys beside it"),
+    ("mapping values are not allowed", r"\s*[\w./-]+:\S", "put a space after the first colon"),
+    ("mapping values are not allowed", "", "a value with a colon in it needs quotes"),
+    ("expected ':'", "", "a key needs a colon and a space after it"),
+    ("expected ',' or|expected node content|end of stream", "", "a quote, bracket or brace is not closed"),
+    ("expected key", "", "check the indentation, and that quotes are closed"),
+    ("cannot start any token|alphabetic or numeric", "", "quote values that start with a special character"),
+    ("hexdecimal|escape character", "", "in double quotes a backslash starts an escape: use single quotes"),
+    ("block sequence entries", "", "start the list on a line of its own, or quote the hyphen"),
+    ("", "", "check the indentation and the quotes around here"),
+)
+"""A part of libyaml's message, how the line goes on up to the caret, and what to do; the first that fits."""
+
+
+def _syntax_hint(problem: str, text: str, column: int) -> str:
+    before = text[:column]
+    return next(hint for words, line, hint in _SYNTAX_HINTS if re.search(words, problem) and re.match(line, before))
 
 
 _PLAIN = re.compile(

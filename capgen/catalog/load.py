@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,8 +51,8 @@ class Catalog:
         if name not in self._entries:
             if name not in self.exporters:
                 raise KeyError(name)
-            source = self.project.get(f"{name}.yaml") or _packaged(f"exporters/{name}.yaml")
-            exporter, node = _load(source, Exporter)
+            own = self.project.get(f"{name}.yaml")
+            exporter, node = _load(own, Exporter) if own else _packaged_exporter(name)
             if exporter.exporter != name:
                 span = node.at(("exporter",))
                 message = f"the file {source.name} declares the exporter {exporter.exporter!r}"
@@ -79,6 +79,12 @@ class Catalog:
         return Diagnostic(
             "CG301", f"no exporter is called {name!r}", span, suggest(name, self.exporters, what="exporters")
         )
+
+
+@lru_cache(maxsize=64)
+def _packaged_exporter(name: str) -> tuple[Exporter, Node]:
+    """A packaged file is the same for the whole of a run, whoever asks."""
+    return _load(_packaged(f"exporters/{name}.yaml"), Exporter)
 
 
 def _packaged(name: str) -> Source:

@@ -113,7 +113,7 @@ class Exporter(Model):
     """Whether applications add labels of their own to these metrics."""
     target_labels: list[LabelName] = Field(default_factory=list)
     """Labels that discovery puts on every series beside `job` and `instance`."""
-    params: dict[Word, Text] = Field(default_factory=dict)
+    params: dict[Word, LabelName] = Field(default_factory=dict)
     """Settings of a source with their defaults (a label's name), used in expressions as `$name`."""
     metrics: dict[MetricName, Metric]
     signals: dict[Word, SignalDef] = Field(default_factory=dict)

@@ -96,7 +96,9 @@ def _by_name(exporters: Iterable[Exporter]) -> dict[str, tuple[Fact, ...]]:
         for name, metric in exporter.metrics.items():
             for series, kind, extra in _series(name, metric):
                 labels = {**metric.labels, **extra}
-                found[series].append(Fact(exporter.exporter, metric.job or "", metric, kind, labels, exporter.open_labels))
+                found[series].append(
+                    Fact(exporter.exporter, metric.job or "", metric, kind, labels, exporter.open_labels)
+                )
     return {name: tuple(facts) for name, facts in found.items()}
 
 

@@ -27,7 +27,9 @@ _GROUP_KEYS = frozenset(
      "evaluation_delay", "align_evaluation_time_on_interval")
 )  # fmt: skip
 _RULE_KEYS = frozenset(("alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"))
-_DURATION = re.compile(r"0|(?:\d{1,9}y)?(?:\d{1,9}w)?(?:\d{1,9}d)?(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?(?:\d{1,9}ms)?", re.ASCII)
+_DURATION = re.compile(
+    r"0|(?:\d{1,9}y)?(?:\d{1,9}w)?(?:\d{1,9}d)?(?:\d{1,9}h)?(?:\d{1,9}m)?(?:\d{1,9}s)?(?:\d{1,9}ms)?", re.ASCII
+)
 _SEPARATOR = re.compile(r"---(?:\s|$)")
 _NAMES = {"record": re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*"), "label": re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")}
 
@@ -93,7 +95,9 @@ class _Reader:
 
     def read(self) -> None:
         if sum(1 for line in self.lines if _SEPARATOR.match(line)) > MAX_DOCUMENTS:
-            return self.report(Span(self.source.name, 1, 1, 1, 2), f"the file holds more than {MAX_DOCUMENTS} documents", "split it")
+            return self.report(
+                Span(self.source.name, 1, 1, 1, 2), f"the file holds more than {MAX_DOCUMENTS} documents", "split it"
+            )
         documents = tuple(_documents(self.source, self.lines))
         seen = False
         for document in documents:
@@ -101,7 +105,11 @@ class _Reader:
             self.found += found
             seen = (node is None or self.document(node, alone=len(documents) == 1)) or seen
         if not seen:
-            self.report(Span(self.source.name, 1, 1, 1, 2), "the file holds no rules", "a rule file starts with `groups:`, a manifest with `kind: PrometheusRule`")
+            self.report(
+                Span(self.source.name, 1, 1, 1, 2),
+                "the file holds no rules",
+                "a rule file starts with `groups:`, a manifest with `kind: PrometheusRule`",
+            )
         return None
 
     def document(self, node: Node, *, alone: bool) -> bool:
@@ -115,7 +123,11 @@ class _Reader:
         if groups is None:
             if alone or kind == "PrometheusRule":
                 where = node.key_span(next(iter(node.keys), ""))
-                self.report(where, "there are no rule groups here", "a rule file starts with `groups:`, a manifest has them in `spec.groups`")
+                self.report(
+                    where,
+                    "there are no rule groups here",
+                    "a rule file starts with `groups:`, a manifest has them in `spec.groups`",
+                )
             return alone or kind == "PrometheusRule"
         if kind is None:
             self.unknown(node, frozenset(("groups", "namespace")), "a rule file")
@@ -137,7 +149,11 @@ class _Reader:
         if name is None:
             self.report(node.span, "the group has no name", "add `name:`; it is unique in the file")
         elif name in names:
-            self.report(node.value["name"].span, f"the group {name!r} stands here twice, first in line {names[name].mark[0]}", "give it another name")
+            self.report(
+                node.value["name"].span,
+                f"the group {name!r} stands here twice, first in line {names[name].mark[0]}",
+                "give it another name",
+            )
         else:
             names[name] = node.value["name"]
         interval = self.duration(node, "interval")
@@ -167,7 +183,12 @@ class _Reader:
             return self.report(node.key_span(kind), f"the {kind} has no name", "write one after the colon")
         if kind == "record":
             if not _NAMES["record"].fullmatch(name):
-                self.report(node.value[kind].span, f"{name!r} is a metric's name for Prometheus 3 alone", "use letters, digits, underscores and colons", Severity.WARNING)
+                self.report(
+                    node.value[kind].span,
+                    f"{name!r} is a metric's name for Prometheus 3 alone",
+                    "use letters, digits, underscores and colons",
+                    Severity.WARNING,
+                )
             for key in ("for", "keep_firing_for", "annotations"):
                 if key in node.value:
                     self.report(node.key_span(key), f"a record has no `{key}`", "remove it; it belongs to alerts")
@@ -177,7 +198,12 @@ class _Reader:
             if label == "__name__":
                 self.report(where, "a rule cannot set the label '__name__'", "use `record:` for the name")
             elif not _NAMES["label"].fullmatch(label):
-                self.report(where, f"{label!r} is a label's name for Prometheus 3 alone", "use letters, digits and underscores", Severity.WARNING)
+                self.report(
+                    where,
+                    f"{label!r} is a label's name for Prometheus 3 alone",
+                    "use letters, digits and underscores",
+                    Severity.WARNING,
+                )
         annotations = self.mapping(node, "annotations")
         for_, keep = self.duration(node, "for"), self.duration(node, "keep_firing_for")
         if text is None:
@@ -185,8 +211,14 @@ class _Reader:
         try:
             expr = tree_of(text)
         except promql.BadPromQL as error:
-            return self.found.append(self.diagnostic(syntax.CODE, node.value["expr"].span, str(error), "check brackets, operators and durations"))
-        self.rules.append(Rule(kind, name, group, text, expr, {**group_labels, **labels}, annotations, for_, keep, node))
+            return self.found.append(
+                self.diagnostic(
+                    syntax.CODE, node.value["expr"].span, str(error), "check brackets, operators and durations"
+                )
+            )
+        self.rules.append(
+            Rule(kind, name, group, text, expr, {**group_labels, **labels}, annotations, for_, keep, node)
+        )
         return None
 
     def unknown(self, node: Node, known: frozenset[str], where: str) -> None:
@@ -218,14 +250,20 @@ class _Reader:
         if text is None:
             return 0.0
         if not _DURATION.fullmatch(text):
-            self.report((node.at((key,)) or node).span, f"`{key}: {text}` is no duration", "write a number and a unit, like 30s, 5m or 1h30m")
+            self.report(
+                (node.at((key,)) or node).span,
+                f"`{key}: {text}` is no duration",
+                "write a number and a unit, like 30s, 5m or 1h30m",
+            )
             return 0.0
         return 0.0 if text == "0" else units.parse(text, "seconds")
 
     def report(self, span: Span, message: str, hint: str, severity: Severity = Severity.ERROR) -> None:
         self.found.append(self.diagnostic(STRUCTURE, span, message, hint, severity))
 
-    def diagnostic(self, code: str, span: Span, message: str, hint: str, severity: Severity = Severity.ERROR) -> Diagnostic:
+    def diagnostic(
+        self, code: str, span: Span, message: str, hint: str, severity: Severity = Severity.ERROR
+    ) -> Diagnostic:
         excerpt = self.lines[span.line - 1] if span.line <= len(self.lines) else ""
         return Diagnostic(code, message, span, hint, severity, excerpt)
 
@@ -235,7 +273,10 @@ def _documents(source: Source, lines: tuple[str, ...]) -> Iterator[Source]:
     starts = [0, *(index for index, line in enumerate(lines) if _SEPARATOR.match(line)), len(lines)]
     for start, end in pairwise(starts):
         body = lines[start:end]
-        if any(line.strip() and not line.lstrip().startswith("#") and not _SEPARATOR.fullmatch(line.rstrip()) for line in body):
+        if any(
+            line.strip() and not line.lstrip().startswith("#") and not _SEPARATOR.fullmatch(line.rstrip())
+            for line in body
+        ):
             yield Source(source.name, "\n" * start + "\n".join(body), source.layer)
 
 

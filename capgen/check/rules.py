@@ -38,10 +38,14 @@ def check_rule_file(
     `exporters` are those that run: where several give a metric of the same name, only theirs counts.
     Raises KeyError for an exporter that the catalogue does not have, Findings for a bad catalogue file.
     """
-    return check_rules(source, facts_of(catalog, exporters), scrape_interval=scrape_interval, evaluation_interval=evaluation_interval)
+    return check_rules(
+        source, facts_of(catalog, exporters), scrape_interval=scrape_interval, evaluation_interval=evaluation_interval
+    )
 
 
-def check_rules(source: Source, facts: Facts, *, scrape_interval: float, evaluation_interval: float) -> tuple[Diagnostic, ...]:
+def check_rules(
+    source: Source, facts: Facts, *, scrape_interval: float, evaluation_interval: float
+) -> tuple[Diagnostic, ...]:
     """As `check_rule_file`, for many files with one look at the catalogue."""
     file = read_rules(source)
     setting = Setting(facts, scrape_interval, evaluation_interval)
@@ -90,7 +94,9 @@ def _span(file: RuleFile, rule: Rule, problem: Problem) -> Span:
         return Span(file.source.name, line, column, line, column + 1)
     text = str(node.value)
     at = text.find(problem.word) if problem.word else -1
-    return place(file.lines, node, text, at, len(problem.word)) if at >= 0 else place(file.lines, node, text, 0, len(text))
+    return (
+        place(file.lines, node, text, at, len(problem.word)) if at >= 0 else place(file.lines, node, text, 0, len(text))
+    )
 
 
 def _kept(file: RuleFile, found: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
@@ -99,7 +105,9 @@ def _kept(file: RuleFile, found: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
     silenced: set[tuple[int, str]] = set()
     for number, line in enumerate(file.lines, start=1):
         for match in _IGNORE.finditer(line):
-            silenced |= {(_rule_at(starts, _code_line(file, number)), code) for code in re.findall(r"CG\d{3}", match[1])}
+            silenced |= {
+                (_rule_at(starts, _code_line(file, number)), code) for code in re.findall(r"CG\d{3}", match[1])
+            }
     yield from (d for d in found if d.span is None or (_rule_at(starts, d.span.line), d.code) not in silenced)
 
 

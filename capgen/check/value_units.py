@@ -10,7 +10,14 @@ from capgen.promql import Aggregate, Binary, Call, Expr, Number, Selector, Subqu
 
 ValueUnit: TypeAlias = Literal["ratio", "percent", "seconds", "bytes", "bytes_per_second", "per_second", "count"]
 
-_BASE: dict[str, ValueUnit] = {"ratio": "ratio", "seconds": "seconds", "bytes": "bytes", "": "count", "count": "count", "short": "count"}
+_BASE: dict[str, ValueUnit] = {
+    "ratio": "ratio",
+    "seconds": "seconds",
+    "bytes": "bytes",
+    "": "count",
+    "count": "count",
+    "short": "count",
+}
 _RATES: dict[ValueUnit, ValueUnit] = {"seconds": "ratio", "bytes": "bytes_per_second", "count": "per_second"}
 _SAME = frozenset(
     ("increase", "delta", "idelta", "predict_linear", "clamp_min", "clamp_max", "clamp", "abs", "ceil", "floor", "round",

@@ -59,6 +59,15 @@ def size_autoscalers(
             )
             continue
         workload = Workload(spec.name or name, spec.kind, api_version, spec.namespace)
+        if spec.horizontal is not None and not spec.horizontal.targets:
+            hint = "add one, like `cpu: 70%` or a signal"
+            context.error(
+                "CG329",
+                f"{name!r} is scaled by no target",
+                ("workloads", name, "horizontal", "targets"),
+                hint,
+                at_key=True,
+            )
         if spec.horizontal is not None and spec.horizontal.by == "hpa":
             hpas.append(_hpa(context, name, workload, spec.horizontal, signals))
         elif spec.horizontal is not None:
@@ -188,7 +197,7 @@ def _quantity(context: Context, at: Path, value: str | float, unit: str) -> floa
     try:
         return units.parse(value, unit)
     except BadQuantity as error:
-        context.error("CG204", f"{at[-1]}: {error}", at)
+        context.bad_quantity(str(at[-1]), error, at)
         return None
 
 

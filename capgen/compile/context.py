@@ -8,6 +8,8 @@ from capgen.blueprint import Origin
 from capgen.catalog.load import Catalog
 from capgen.diagnostics import Diagnostic, Severity, Span
 from capgen.spec.parse import Spec
+from capgen.units import BadQuantity
+from capgen.validation import told
 from capgen.yamlio import Node, Path
 
 
@@ -69,3 +71,8 @@ class Context:
                 node.source.line(span.line) if span.file == node.source.name else "",
             )
         )
+
+    def bad_quantity(self, name: str, error: BadQuantity, path: Path) -> None:
+        """Notes a value that is no quantity of its unit; the error says what is, behind its semicolon."""
+        wrong, advice = told(error)
+        self.error("CG204", f"{name}: {wrong}", path, advice)

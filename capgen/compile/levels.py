@@ -112,17 +112,20 @@ def _number(
     try:
         value = units.parse(given, unit)
     except units.BadQuantity as error:
-        context.error("CG204", f"{name}: {error}", at)
+        context.bad_quantity(name, error, at)
         return None
     if value < 0:
         context.error("CG205", f"{name}: a level cannot be negative", at, f"write {units.UNITS[unit].examples}")
+        return None
     if unit == "ratio" and value > 1 and not unbounded:
+        bare = not isinstance(given, str) or "%" not in given
         context.error(
             "CG205",
             f"{name}: {units.human(value, unit)} is more than all of it",
             at,
-            f"a share ends at 100%; write {units.UNITS[unit].examples}",
+            f"did you mean {given}%?" if bare and value <= 100 else "a share ends at 100%",
         )
+        return None
     return value
 
 
@@ -131,11 +134,19 @@ def _severity(words: SignalSpec, ladder: Ladder, name: str) -> Severity | None:
 
 
 def _check_order(context: Context, path: tuple[str, str], levels: list[Level], worse: str, unit: str) -> None:
+    """Notes the first level that is out of order: what follows it is measured against a wrong neighbour."""
     for milder, harsher in pairwise(levels):
         if harsher.threshold > milder.threshold if worse == "above" else harsher.threshold < milder.threshold:
             continue
-        wanted = "above" if worse == "above" else "below"
+        wanted, other = ("above", "below") if worse == "above" else ("below", "above")
         # Point at what the spec wrote: the catalogue's own numbers are in order.
         blamed = harsher if harsher.origin.layer != "catalogue" else milder
         message = f"{harsher.name} ({units.human(harsher.threshold, unit)}) has to begin {wanted} {milder.name} ({units.human(milder.threshold, unit)})"
-        context.error("CG309", message, (*path, "levels", blamed.name), "order the levels, or remove one with `null`")
+        reversed_ = all((a.threshold > b.threshold) == (worse == "above") for a, b in pairwise(levels))
+        hint = (
+            f"reverse the numbers, or set `worse: {other}` if less is worse"
+            if reversed_ and len(levels) > 2 and worse == "above"
+            else "order the levels, or remove one with `null`"
+        )
+        context.error("CG309", message, (*path, "levels", blamed.name), hint)
+        return

@@ -67,7 +67,7 @@ def _check_planning(context: Context, signals: Mapping[str, tuple[Signal, Bound]
         try:
             units.parse(amount, signals[name][0].unit)
         except units.BadQuantity as error:
-            context.error("CG204", f"{name}: {error}", path)
+            context.bad_quantity(name, error, path)
     for index, quarter in enumerate(planning.roadmap):
         for theme, items in quarter.themes.items():
             for place, item in enumerate(items):

@@ -191,7 +191,12 @@ def _absent_alert(context: Context, bound: Bound, metric: str, evaluation: float
 
 def _labels(context: Context, own: dict[str, str]) -> Labels:
     metadata = context.spec.model.metadata
-    labels = {**metadata.labels, **own, naming.SERVICE: context.spec.name}
+    # Prometheus expands templates in the labels of alerts as well.
+    labels = {
+        **{name: literal(value) for name, value in metadata.labels.items()},
+        **own,
+        naming.SERVICE: context.spec.name,
+    }
     if metadata.owner:
         labels[naming.TEAM] = metadata.owner
     return tuple(sorted(labels.items()))

@@ -6,6 +6,7 @@ from capgen.blueprint import Blueprint, Delivery
 from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
+from capgen.compile.ranges import check_ranges
 from capgen.compile.references import check_references
 from capgen.compile.rules import derive_groups
 from capgen.compile.signals import resolve_signals
@@ -31,6 +32,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     hpas, vpas, scripted = size_autoscalers(context, by_id)
     # Whatever else the spec says about these.
     check_references(context, by_id)
+    check_ranges(context)
     found = in_order(context.found)
     if has_errors(found):
         return None, found

@@ -55,7 +55,9 @@ def _wanted(context: Context, sources: Mapping[str, Bound]) -> list[Wanted]:
         for name, definition in bound.entry.exporter.signals.items():
             id_ = f"{source_name}.{name}"
             words = named.get(id_, _NOTHING)
-            if words is not None and words.enabled and (definition.default or id_ in named):
+            if words is None or not words.enabled:
+                continue
+            if id_ in named or (definition.default and all(bound.concerns(name) for name in _metrics(definition.expr))):
                 wanted[id_] = Wanted(id_, bound, words, definition)
     for id_, words in named.items():
         if words is None or not words.enabled or id_ in wanted:
@@ -76,7 +78,7 @@ def _own_signal(context: Context, sources: Mapping[str, Bound], id_: str, words:
                 "CG304",
                 f"there is no source {prefix!r} for the signal {id_!r}",
                 path,
-                f"{hint}; a signal of your own needs `source:` and `expr:`",
+                _or_own(hint),
                 at_key=True,
             )
         elif prefix in sources:
@@ -86,7 +88,7 @@ def _own_signal(context: Context, sources: Mapping[str, Bound], id_: str, words:
                 "CG306",
                 f"{known.title} has no signal {name!r}",
                 path,
-                f"{hint}; a signal of your own needs `source:` and `expr:`",
+                _or_own(hint),
                 at_key=True,
             )
         return None
@@ -102,6 +104,10 @@ def _own_signal(context: Context, sources: Mapping[str, Bound], id_: str, words:
         )
         return None
     return Wanted(id_, sources[source], words, None) if source in sources else None
+
+
+def _or_own(hint: str) -> str:
+    return f"{hint}{'' if hint.endswith('?') else ';'} a signal of your own needs `source:` and `expr:`"
 
 
 def _resolve(context: Context, wanted: Wanted) -> Signal | None:
@@ -122,7 +128,7 @@ def _resolve(context: Context, wanted: Wanted) -> Signal | None:
     if filled is None or flow is None:
         return None
     labels = _labels(context, wanted, template)
-    metrics = tuple(sorted({s.name for s in promql.selectors(promql.parse(_canonical(template)))}))
+    metrics = _metrics(template)
     ladder = words.ladder or (definition.ladder if definition else "utilisation")
     buckets = _buckets(bound, metrics)
     levels = resolve_levels(
@@ -210,7 +216,7 @@ def _hysteresis(context: Context, wanted: Wanted, unit: str) -> float:
     try:
         value = units.parse(given, unit)
     except units.BadQuantity as error:
-        context.error("CG204", f"hysteresis: {error}", (*wanted.path, "hysteresis"))
+        context.bad_quantity("hysteresis", error, (*wanted.path, "hysteresis"))
         return 0.0
     if value < 0:
         context.error(
@@ -277,7 +283,9 @@ def _values(context: Context, wanted: Wanted) -> dict[str, str]:
         try:
             values[name] = units.number(units.parse(value, param.unit))
         except units.BadQuantity as error:
-            context.error("CG204", f"{name}: {error}", (*wanted.path, name))
+            own = name in ("quantile", "capacity")
+            context.bad_quantity(name, error, (*wanted.path, name) if own else (*wanted.path, "params", name))
+            values[name] = "0.5"  # any number: the expression is checked all the same
     if "quantile" in values and not 0 < float(values["quantile"]) < 1:
         context.error(
             "CG205",
@@ -342,6 +350,12 @@ def _canonical(template: str) -> str:
     return promql.fill(template, lambda _: _MARK, values)
 
 
+@lru_cache(maxsize=4096)
+def _metrics(template: str) -> tuple[str, ...]:
+    """The metrics that a template reads, sorted."""
+    return tuple(sorted({s.name for s in promql.selectors(promql.parse(_canonical(template)))}))
+
+
 def _unscoped(template: str) -> str:
     """The first metric whose selector lacks `$selector`, "" if all have it."""
     for selector in promql.selectors(promql.parse(_canonical(template))):
@@ -356,8 +370,7 @@ def _shape(template: str, shapes: tuple[tuple[str, promql.Shape | None], ...]) -
 
 
 def _labels(context: Context, wanted: Wanted, template: str) -> tuple[str, ...]:
-    names = sorted({s.name for s in promql.selectors(promql.parse(_canonical(template)))})
-    shape = _shape(template, tuple((name, wanted.source.shape_of(name)) for name in names))
+    shape = _shape(template, tuple((name, wanted.source.shape_of(name)) for name in _metrics(template)))
     labels = shape.labels - {"__capgen__"}
     path = (*wanted.path, "expr")
     if shape.kind != "vector":

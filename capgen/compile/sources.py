@@ -31,6 +31,7 @@ _POD_NAMES: Mapping[str, str] = {
     "DaemonSet": rf"-{_SUFFIX}{{5}}",
     "ReplicaSet": rf"-{_SUFFIX}{{5}}",
 }
+_OWNER_LABELS = frozenset(("horizontalpodautoscaler", *(kind.lower() for kind in _POD_NAMES)))
 _HISTOGRAM_PARTS = re.compile(r"(.+)_(?:bucket|sum|count)")
 
 
@@ -56,12 +57,19 @@ class Bound:
         whole = metrics.get(part[1]) if part else None
         return whole if whole is not None and whole.type in ("histogram", "summary") else None
 
+    def concerns(self, metric: str) -> bool:
+        """Whether the source's workload can have such series: a Deployment has no `statefulset` label, and a
+        workload that no HPA scales no `horizontalpodautoscaler`."""
+        known = self.metric(metric)
+        return not self.scope or known is None or all(label in self.scope for label in _OWNER_LABELS & set(known.labels))
+
     def matchers(self, metric: str, *, equality_only: bool = False) -> str:
         """The inside of the braces that scopes a metric to this source."""
         known = self.metric(metric)
         job = self.jobs.get(known.job or "", self.scrape.job) if known else self.scrape.job
         labels = set(known.labels) if known else set()
-        equal = {"job": job} | {k: v for k, v in self.scope.items() if k in labels} | self.spec.match
+        narrowed = {k: v for k, v in self.spec.match.items() if k in labels or known is None or self.entry.exporter.open_labels}
+        equal = {"job": job} | {k: v for k, v in self.scope.items() if k in labels} | narrowed
         regex = {} if equality_only else {k: v for k, v in self.scope_regex.items() if k in labels}
         return promql.matchers(equal, regex)
 
@@ -94,7 +102,21 @@ def bind_sources(context: Context) -> dict[str, Bound]:
             context.found.extend(broken.diagnostics)
             continue
         bound[name] = _bind(context, name, source, entry)
+    _check_jobs(context, bound)
     return bound
+
+
+def _check_jobs(context: Context, bound: Mapping[str, Bound]) -> None:
+    first: dict[str, str] = {}
+    for name, source in bound.items():
+        if source.scrape.existing or (earlier := first.setdefault(source.scrape.job, name)) == name:
+            continue
+        context.error(
+            "CG315",
+            f"the scrape job {source.scrape.job!r} is the one of {earlier!r} already",
+            ("sources", name, "job"),
+            "name one of them differently, or mark it `existing: true` if they are the same",
+        )
 
 
 def _bind(context: Context, name: str, source: SourceSpec, entry: Entry) -> Bound:
@@ -102,7 +124,7 @@ def _bind(context: Context, name: str, source: SourceSpec, entry: Entry) -> Boun
     exporter = entry.exporter
     existing = exporter.existing if source.existing is None else source.existing
     _check_delivery(context, name, source, existing=existing)
-    interval = source.interval or _default_interval(context, existing=existing)
+    interval = _default_interval(context, existing=existing) if source.interval is None else source.interval
     timeout = source.timeout or min(10.0, interval * 0.8)
     if timeout > interval:
         message = f"the timeout {duration(timeout)} is longer than the interval {duration(interval)}"
@@ -163,12 +185,21 @@ def _check_delivery(context: Context, name: str, source: SourceSpec, *, existing
     if not existing and not source.targets and source.service is None:
         hint = "add `targets: [host:port]`, a `service:` in Kubernetes, or `existing: true` if somebody else scrapes it"
         context.error("CG305", f"nothing says where {name!r} is scraped", path, hint, at_key=True)
+    if source.service is not None and not source.service.labels:
+        hint = "give the labels that the Service carries, like `{app: web}`"
+        context.error(
+            "CG305",
+            f"{name!r} would be scraped through every Service of its namespace",
+            (*path, "service", "labels"),
+            hint,
+            at_key=True,
+        )
+    files = context.spec.environment.deliver.prometheus == "files" and context.spec.environment.kubernetes is None
     if source.targets and source.service is not None:
         context.error(
             "CG305", f"{name!r} has both targets and a service", (*path, "service"), "keep one of the two", at_key=True
         )
-    files = context.spec.environment.deliver.prometheus == "files" and context.spec.environment.kubernetes is None
-    if source.service is not None and files and context.spec.environment.directory is not None:
+    elif source.service is not None and files and context.spec.environment.directory is not None:
         hint = "give `targets:` in an override of this environment, or deliver through the operator"
         context.error(
             "CG305",
@@ -214,9 +245,11 @@ def _workload_scope(context: Context, name: str, source: SourceSpec) -> tuple[Ma
         )
         return {}, {}
     target = workload.name or source.workload
-    equal = {"namespace": workload.namespace, "horizontalpodautoscaler": naming.hpa(source.workload)}
-    if workload.kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
+    equal = {"namespace": workload.namespace}
+    if workload.kind in _POD_NAMES:
         equal[workload.kind.lower()] = target
+    if workload.horizontal is not None and workload.horizontal.by == "hpa":
+        equal["horizontalpodautoscaler"] = naming.hpa(source.workload)
     # A DNS label holds nothing that a regular expression would read as syntax.
     volume = f".+-{target}-[0-9]+" if workload.kind == "StatefulSet" else f"(.+-)?{target}(-.+)?"
     return equal, {"pod": target + _POD_NAMES.get(workload.kind, "-.+"), "persistentvolumeclaim": volume}

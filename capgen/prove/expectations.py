@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from capgen.blueprint import Alert, Record
 from capgen.prove.oracle import Expected, Trace
-from capgen.prove.plan import Labels
 from capgen.prove.suite import AlertCheck, SampleCheck, braces
 from capgen.prove.tape import Segment
 from capgen.prove.templates import expand
+from capgen.prove.vectors import Labels
 from capgen.units import number
 
 Reading = tuple[tuple[Expected, ...], ...]
@@ -49,7 +49,9 @@ def _firing(reading: Sequence[Expected], name: str, extra: Labels) -> tuple[tupl
     return tuple(sorted(fired))
 
 
-def check_states(readings: Sequence[Reading], segments: Sequence[Segment], step: float, extra: Labels) -> tuple[SampleCheck, ...]:
+def check_states(
+    readings: Sequence[Reading], segments: Sequence[Segment], step: float, extra: Labels
+) -> tuple[SampleCheck, ...]:
     """ALERTS on both sides of each change, and at the end of each segment."""
     tables = [tuple(state_table(reading, extra) for reading in both) for both in readings]
     certain = [table[0] == table[1] for table in tables]
@@ -67,7 +69,9 @@ def check_states(readings: Sequence[Reading], segments: Sequence[Segment], step:
     return tuple(SampleCheck(k * step, "ALERTS", tables[k][0]) for k in sorted(chosen))
 
 
-def check_alerts(readings: Sequence[Reading], instants: Iterable[int], step: float, names: Sequence[str], extra: Labels) -> tuple[AlertCheck, ...]:
+def check_alerts(
+    readings: Sequence[Reading], instants: Iterable[int], step: float, names: Sequence[str], extra: Labels
+) -> tuple[AlertCheck, ...]:
     """Every alert name at the given evaluations, with labels and annotations."""
     checks = []
     for k in instants:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 Points = Sequence[tuple[float, float]]
 """Time in seconds and value, oldest first."""
@@ -122,7 +123,7 @@ AGGREGATIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "min": min,
     "max": max,
     "count": lambda values: float(len(values)),
-    "group": lambda values: 1.0,
+    "group": lambda _: 1.0,
     "stddev": lambda values: math.sqrt(variance(values)),
     "stdvar": variance,
 }
@@ -152,7 +153,13 @@ def bucket_quantile(q: float, buckets: Sequence[tuple[float, float]]) -> float:
 
 
 def extrapolated(
-    increase: float, first: tuple[float, float], last: tuple[float, float], count: int, bounds: tuple[float, float], *, counter: bool
+    increase: float,
+    first: tuple[float, float],
+    last: tuple[float, float],
+    count: int,
+    bounds: tuple[float, float],
+    *,
+    counter: bool,
 ) -> float:
     """What `increase` and `delta` make of the change between the first and last of `count` samples in a range."""
     sampled = last[0] - first[0]
@@ -191,7 +198,7 @@ def over(function: str, points: Points, bounds: tuple[float, float], extra: Sequ
             if len(points) < 2:
                 return None
             counter = function != "delta"
-            drops = math.fsum(a for a, b in zip(values, values[1:], strict=False) if b < a) if counter else 0.0
+            drops = math.fsum(a for a, b in pairwise(values) if b < a) if counter else 0.0
             change = values[-1] - values[0] + drops
             result = extrapolated(change, points[0], points[-1], len(points), bounds, counter=counter)
             return result / (bounds[1] - bounds[0]) if function == "rate" else result
@@ -208,9 +215,9 @@ def over(function: str, points: Points, bounds: tuple[float, float], extra: Sequ
             slope, intercept = _regression(points, bounds[1])
             return slope * extra[0] + intercept
         case "changes":
-            return float(sum(a != b for a, b in zip(values, values[1:], strict=False)))
+            return float(sum(a != b for a, b in pairwise(values)))
         case "resets":
-            return float(sum(b < a for a, b in zip(values, values[1:], strict=False)))
+            return float(sum(b < a for a, b in pairwise(values)))
         case "last_over_time":
             return values[-1]
         case "first_over_time":

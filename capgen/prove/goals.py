@@ -44,7 +44,10 @@ def released(level: Level) -> str:
 def goals(signal: Signal, levels: Sequence[Level]) -> tuple[Goal, ...]:
     """What the tests of these levels (mildest first) have to reach; without levels, any two values."""
     if not levels:
-        return (Goal(HEALTHY, (1.0, 0.5, 0.9), -math.inf, math.inf), Goal(SEVERE, (3.0, 0.75, 0.95), -math.inf, math.inf))
+        # Any two values will do, as long as the driven series make a difference: zero might be a lack of them.
+        near = (0.5, 1.5, 200.0, 5e3, 2e5, 1e7, 1e9, 1e12)
+        far = (0.75, 2.5, 300.0, 8e3, 3e5, 2e7, 2e9, 2e12)
+        return (Goal(HEALTHY, near, -math.inf, math.inf), Goal(SEVERE, far, -math.inf, math.inf))
     up = signal.worse == "above"
     found = [_clear(HEALTHY, signal, levels[0].threshold, bad=False)]
     for level in levels:
@@ -77,7 +80,9 @@ def _near(name: str, signal: Signal, t: float, *, bad: bool) -> Goal:
         if signal.unit == "ratio" and moved > 1 >= t:
             moved = t + (1 - t) / 2
         options += [_tidy(moved, signal.unit, digits) for digits in (3, 4, 6)]
-    return Goal(name, tuple(dict.fromkeys(v for v in options if low <= v <= high)) or (math.nextafter(t, high),), low, high)
+    return Goal(
+        name, tuple(dict.fromkeys(v for v in options if low <= v <= high)) or (math.nextafter(t, high),), low, high
+    )
 
 
 def _clear(name: str, signal: Signal, t: float, *, bad: bool) -> Goal:

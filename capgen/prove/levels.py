@@ -10,68 +10,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from capgen.blueprint import Group, Level, Record, Signal
-from capgen.promql import Call, Expr, Selector, Subquery, children, parse, walk
+from capgen.promql import Call, Expr, parse, walk
 from capgen.prove import goals as names
+from capgen.prove.countdown import prove_countdown
 from capgen.prove.expectations import ELSEWHERE, alert_names, check_alerts, check_record, check_states
 from capgen.prove.goals import goals
-from capgen.prove.oracle import Trace, follow, rules, trace
-from capgen.prove.plan import Conflict, Identity, Plan, Unsupported, Vector, prepare
+from capgen.prove.oracle import Rows, Trace, follow, rules, trace
+from capgen.prove.pace import pace, reach
+from capgen.prove.plan import prepare
+from capgen.prove.sources import Steady
 from capgen.prove.suite import Case, Gap, Suite
 from capgen.prove.tape import Segment, Tape, spelled
 from capgen.prove.templates import UnknownTemplate
-from capgen.prove.universe import Universe
+from capgen.prove.universe import Universe, doubled
+from capgen.prove.vectors import Conflict, Identity, Plan, Unsupported, Vector
 from capgen.prove.witness import NoWitness, State, find, with_traffic
+from capgen.units import number
 
-LONGEST_STEP = 240.0
-"""Below Prometheus' look-back of five minutes, so that `ALERTS` is still seen at the next evaluation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How time runs in a group's tests, in seconds (`interval`, `step`, `reach`) and evaluations."""
-
-    interval: float
-    step: float
-    reach: float
-    """How far back the expressions look."""
-    settle: int
-    """Evaluations until a new state is all that they see."""
-    hold: int
-    """Evaluations until an alert fires."""
-    keep: int
-    """Evaluations until it is gone."""
-
-
-def reach(expr: Expr) -> float:
-    """How many seconds of the past an expression reads; 0 for the latest samples only."""
-    match expr:
-        case Selector():
-            return (expr.range or 0.0) + expr.offset
-        case Subquery():
-            return expr.range + expr.offset + reach(expr.inner) + (expr.step or 60.0)
-        case _:
-            return max((reach(child) for child in children(expr)), default=0.0)
-
-
-def pace(group: Group, signal: Signal) -> Pace:
-    """A step as long as the window and the hold times allow: evaluations are what a test costs."""
-    back = max(reach(parse(text)) for text in (signal.expr, signal.traffic) if text)
-    waits = [alert.for_ for alert in group.alerts if alert.for_] + [alert.keep_firing_for for alert in group.alerts if alert.keep_firing_for]
-    interval = signal.interval
-    while back / interval > 400:
-        interval *= 2
-    base = math.lcm(round(interval * 1000), round(group.interval * 1000)) / 1000
-    limit = min([LONGEST_STEP, *(wait / 3 for wait in waits), *([back / 4] if back else [])])
-    options = [base * n for n in range(1, max(1, int(limit / base)) + 1)]
-    even = [step for step in options if all(wait % step == 0 for wait in waits)]
-    step = max(even or options)
-    most = max((alert.for_ for alert in group.alerts), default=0.0)
-    keep = max((alert.keep_firing_for for alert in group.alerts), default=0.0)
-    settle = math.ceil((back + interval) / step) + 1 if back else 1
-    return Pace(interval, step, back, settle, math.ceil(most / step) + 1, math.ceil(keep / step) + 1)
+PAIR = "a pair of replicas"
+SECOND_REPLICA = 0.999
 
 
 def prove_levels(group: Group, signal: Signal) -> Suite:
@@ -80,9 +39,18 @@ def prove_levels(group: Group, signal: Signal) -> Suite:
     levels = tuple(level for level in signal.levels if level.name in told)
     try:
         return _Prover(group, signal, levels).suite()
-    except (NoWitness, Unsupported, Conflict, UnknownTemplate) as failed:
-        rules_ = [record.name for record in group.records] + [alert.name for alert in group.alerts]
-        return Suite(group, (), tuple(Gap(group.name, rule, str(failed)) for rule in rules_), ())
+    except NoWitness as failed:
+        try:
+            return prove_countdown(group, signal, levels)
+        except (NoWitness, Unsupported):
+            return _unproven(group, failed)
+    except (Unsupported, Conflict, UnknownTemplate) as failed:
+        return _unproven(group, failed)
+
+
+def _unproven(group: Group, reason: Exception) -> Suite:
+    names_ = [record.name for record in group.records] + [alert.name for alert in group.alerts]
+    return Suite(group, (), tuple(Gap(group.name, name, str(reason)) for name in names_), ())
 
 
 class _Prover:
@@ -96,7 +64,7 @@ class _Prover:
 
     def suite(self) -> Suite:
         cases = [self.sweep()]
-        if self.levels and (pair := self.pair()) is not None:
+        if (pair := self.pair()) is not None:
             cases.append(pair)
         proves = [record.name for record in self.group.records] + [alert.name for alert in self.group.alerts]
         return Suite(self.group, tuple(cases), tuple(self.gaps), tuple(proves))
@@ -109,18 +77,24 @@ class _Prover:
     def sweep(self) -> Case:
         tape = self.tape(self.witness.universe)
         for name, state, steps, disturbed in self.story():
-            missed, restart = (self.pace.settle + 1, 2 * self.pace.settle + 2) if disturbed else (0, 0)
+            missed, restart = (self.pace.settle + 1, self.pace.settle + 3) if disturbed else (0, 0)
             tape.hold(name, state, steps, missed=missed, restart=restart)
         return self.case("levels", tape, self.witness.universe)
 
     def tape(self, universe: Universe) -> Tape:
-        return Tape(universe, self.pace.interval, self.pace.step, clocks=self.witness.clocks, lead=self.pace.reach + self.pace.interval)
+        return Tape(
+            universe,
+            self.pace.interval,
+            self.pace.step,
+            clocks=self.witness.clocks,
+            lead=self.pace.reach + self.pace.interval,
+        )
 
     def story(self) -> Iterator[tuple[str, State, int, bool]]:
         """Name, state, evaluations, and whether scrapes fail and processes restart in between."""
         pace, states = self.pace, self.witness.states
         plain = pace.settle + 1
-        disturbed = 3 * pace.settle + 3
+        disturbed = pace.settle + 4
         if (before := self.unseen()) is not None:
             yield "before the first", before, plain, False
         yield names.HEALTHY, states[names.HEALTHY], plain + disturbed if self.steady() else plain, self.steady()
@@ -158,24 +132,34 @@ class _Prover:
             else:
                 yield "too little traffic", below, steps, False
                 yield "just enough traffic", above, steps, False
-        if any(leaf.excluding for leaf in self.witness.universe.leaves):
+        for leaf, shut in self.gates(worst):
             yield names.HEALTHY, healthy, self.pace.settle + 1 + self.pace.keep, False
-            yield "excluded", self.excluded(worst), steps, False
+            yield f"ruled out by {leaf}", shut, steps, False
         if any(self.witness.universe.counters):
-            flat = tuple(0.0 if counter else x for x, counter in zip(worst, self.witness.universe.counters, strict=True))
+            flat = tuple(
+                0.0 if counter else x for x, counter in zip(worst, self.witness.universe.counters, strict=True)
+            )
             yield "no traffic", flat, self.pace.settle + 1 + self.pace.keep, False
 
-    def excluded(self, state: State) -> State:
+    def gates(self, state: State) -> Iterator[tuple[str, State]]:
+        """States in which a condition of the expression (`and …`, `unless …`) forbids a result, by the metric's name."""
         universe = self.witness.universe
-        return tuple(1.0 if m.leaf >= 0 and universe.leaves[m.leaf].excluding else x for x, m in zip(state, universe.members, strict=True))
+        for place, leaf in enumerate(universe.leaves):
+            if not (leaf.gate or leaf.excluding) or place in self.witness.driven:
+                continue
+            for number_ in (1.0, 0.0, 1e9, math.nan):
+                shut = tuple(number_ if m.leaf == place else x for x, m in zip(state, universe.members, strict=True))
+                if self.witness.reading(shut)[0] is None:
+                    yield leaf.selector.name, shut
+                    break
 
     def unseen(self) -> State | None:
-        """The state before the driven counters were ever written, if the expression has a value then."""
+        """The state before the driven series were ever written, if the expression has a value then."""
         universe = self.witness.universe
-        if not any(m.counter and m.leaf in self.witness.driven and m.bound is None for m in universe.members):
-            return None
         healthy = self.witness.states[names.HEALTHY]
-        state = tuple(math.nan if m.leaf in self.witness.driven else x for x, m in zip(healthy, universe.members, strict=True))
+        state = tuple(
+            math.nan if m.leaf in self.witness.driven else x for x, m in zip(healthy, universe.members, strict=True)
+        )
         return state if self.witness.reading(state)[0] is not None else None
 
     def steady(self) -> bool:
@@ -188,22 +172,31 @@ class _Prover:
     def pair(self) -> Case | None:
         """Every series twice. None, with a gap, where the expression is not made for it."""
         twice = doubled(self.witness.universe)
+        # The second replica scraped a moment earlier: never quite the same numbers.
+        worst, healthy = (
+            (*state, *(x * SECOND_REPLICA for x in state))
+            for state in (self.witness.states[n] for n in (names.SEVERE, names.HEALTHY))
+        )
         plan = _vector(prepare(self.expressions[0], twice.identities))
-        worst = self.witness.states[names.SEVERE]
+        single = self.rows(self.witness.value, self.witness.steady(self.witness.states[names.SEVERE]))
         try:
-            values = [v for v in plan.run(replace(self.witness.steady(worst + worst), counters=twice.counters)) if v is not None]
+            pair = self.rows(plan, Steady(worst, twice.counters, self.witness.clocks))
         except Conflict as failed:
             self.gap(f"not safe for a pair of Prometheus replicas: {failed}")
             return None
-        wanted = self.witness.values[names.SEVERE]
-        if len(values) != 1 or abs(values[0] - wanted) > 1e-9 * max(abs(wanted), 1e-9):
+        if pair.keys() != single.keys() or any(
+            abs(pair[key] - single[key]) > 0.01 * abs(single[key]) for key in single
+        ):
             self.gap("not safe for a pair of Prometheus replicas: with every series twice the value is another one")
             return None
         tape = self.tape(twice)
-        healthy = self.witness.states[names.HEALTHY]
-        tape.hold(names.HEALTHY, healthy + healthy, self.pace.settle + 1)
-        tape.hold(names.SEVERE, worst + worst, self.pace.settle + 1 + self.pace.hold)
-        return self.case("a pair of replicas", tape, twice)
+        tape.hold(names.HEALTHY, healthy, self.pace.settle + 1)
+        tape.hold(names.SEVERE, worst, self.pace.settle + 1 + self.pace.hold)
+        return self.case(PAIR, tape, twice)
+
+    @staticmethod
+    def rows(plan: Vector, source: Steady) -> Rows:
+        return {labels: v for labels, v in zip(plan.labels, plan.run(source), strict=True) if v is not None}
 
     # --- what is expected ---
 
@@ -211,17 +204,24 @@ class _Prover:
         value = self.trace(self.expressions[0], tape, universe)
         traffic = self.trace(self.expressions[1], tape, universe) if self.signal.traffic else None
         step, segments = self.pace.step, tape.segments
-        self.verify(value, segments)
+        if name != PAIR:
+            self.verify(value, segments)
         readings = follow(rules(self.signal, self.group.alerts), value, traffic, step)
         ends = [segment.last for segment in segments]
         alerts = check_alerts(readings, ends, step, alert_names(self.group.alerts), self.extra)
         samples = [*check_states(readings, segments, step, self.extra)] if self.group.alerts else []
-        middles = [s.first + self.pace.settle // 2 for s in segments[1:] if self.pace.reach and s.last - s.first > self.pace.settle]
+        middles = [
+            s.first + self.pace.settle // 2
+            for s in segments[1:]
+            if self.pace.reach and s.last - s.first > self.pace.settle
+        ]
         instants = sorted({*ends, *middles})
         for record in self.group.records:
             samples += check_record(record, self.recorded(record, value, traffic, tape, universe), instants, step)
         series = (*tape.series(), *self.strangers(tape))
-        return Case(name, self.pace.interval, step, series, alerts, tuple(sorted(samples, key=lambda s: (s.at, s.expr))))
+        return Case(
+            name, self.pace.interval, step, series, alerts, tuple(sorted(samples, key=lambda s: (s.at, s.expr)))
+        )
 
     def strangers(self, tape: Tape) -> Iterator[tuple[str, str]]:
         """What another service records under the same names: bad values that must not concern these alerts."""
@@ -247,27 +247,19 @@ class _Prover:
         """The samples have to give what the states promised."""
         for segment in segments:
             wanted = self.witness.values.get(segment.name)
-            if wanted is None or (segment.name.startswith("just ") and self.witness.states[segment.name] != segment.state):
+            if wanted is None or (
+                segment.name.startswith("just ") and self.witness.states[segment.name] != segment.state
+            ):
                 continue
             for rows in value:
                 got = rows[segment.last].get(self.witness.main)
                 if got is None or abs(got - wanted) > 1e-6 * max(abs(wanted), 1e-9):
-                    raise NoWitness(f"the value does not stay at {wanted:g} over time: {got if got is None else format(got, 'g')}")
-
-
-def doubled(universe: Universe, label: str = "prometheus_replica") -> Universe:
-    """The universe with every series twice, told apart by a replica label."""
-    members = tuple(
-        replace(member, identity=Identity(member.identity.name, tuple(sorted({**dict(member.identity.labels), label: letter}.items()))))
-        for letter in "ab"
-        for member in universe.members
-    )
-    return Universe(universe.leaves, members, universe.bounds)
+                    raise NoWitness(
+                        f"the value does not stay at {wanted:g} over time: {got if got is None else format(got, 'g')}"
+                    )
 
 
 def _vector(plan: Plan) -> Vector:
     if not isinstance(plan, Vector):
         raise Unsupported("the expression is a number, not a vector of series")
     return plan
-
-

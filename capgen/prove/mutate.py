@@ -46,8 +46,8 @@ def mutate(group: Group) -> tuple[Mutant, ...]:
 
 def _valid(group: Group) -> bool:
     try:
-        for rule in (*group.records, *group.alerts):
-            parse(rule.expr)
+        for expr in (*(record.expr for record in group.records), *(alert.expr for alert in group.alerts)):
+            parse(expr)
     except BadPromQL:
         return False
     return True
@@ -55,6 +55,7 @@ def _valid(group: Group) -> bool:
 
 def _records(group: Group) -> Iterator[Mutant]:
     for i, record in enumerate(group.records):
+
         def put(what: str, *new: Record, i: int = i, name: str = record.name) -> Mutant:
             return Mutant(replace(group, records=(*group.records[:i], *new, *group.records[i + 1 :])), name, what)
 
@@ -77,9 +78,9 @@ def _alerts(group: Group) -> Iterator[Mutant]:
             yield put(what, replace(alert, expr=text(expr)))
         for what, labels in _labels(alert.labels):
             yield put(what, replace(alert, labels=labels))
-        for key, words in alert.annotations:
-            changed = tuple((k, w + "!" if k == key else w) for k, w in alert.annotations)
-            yield put(f"the annotation {key} became {words[:20]}…!", replace(alert, annotations=changed))
+        if alert.annotations:
+            (key, words), *others = alert.annotations
+            yield put(f"the annotation {key} was changed", replace(alert, annotations=((key, words + "!"), *others)))
         if alert.for_:
             yield put("for was halved", replace(alert, for_=alert.for_ / 2))
             yield put("for was doubled", replace(alert, for_=alert.for_ * 2))
@@ -91,9 +92,8 @@ def _alerts(group: Group) -> Iterator[Mutant]:
 
 
 def _labels(labels: Labels) -> Iterator[tuple[str, Labels]]:
-    for name, value in labels:
-        yield f"the label {name} was lost", tuple(pair for pair in labels if pair[0] != name)
-        yield f"the label {name} was changed", tuple((k, v + "x" if k == name else v) for k, v in labels if value)
+    for name, _ in labels:
+        yield f"the label {name} was changed", tuple((k, v + "x" if k == name else v) for k, v in labels)
 
 
 def run_mutants(groups: Sequence[Prepared], *, promtool: Path, jobs: int = 2) -> tuple[Mutation, ...]:

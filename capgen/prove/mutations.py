@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from capgen.promql import COMPARISONS, Aggregate, Binary, Call, Expr, Matcher, Number, Selector, Subquery, Unary, selectors
+from capgen.promql import (
+    COMPARISONS,
+    Aggregate,
+    Binary,
+    Call,
+    Expr,
+    Matcher,
+    Number,
+    Selector,
+    Subquery,
+    Unary,
+    selectors,
+)
 
 Change = tuple[str, Expr]
-Pins = frozenset[tuple[str, str]]
+Pins = frozenset[Matcher]
 
 _FLIPPED: Mapping[str, str] = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
 _ARITHMETIC: Mapping[str, str] = {"+": "-", "-": "+", "*": "/", "/": "*"}
@@ -27,9 +39,9 @@ _FUNCTION: Mapping[str, str] = {
 def changes(expr: Expr, *, thresholds: bool, pins: Pins = frozenset()) -> Iterator[Change]:
     """Every changed form of the expression with what was changed. `thresholds`: also the numbers compared with.
 
-    `pins` are label values that a join demands of this side.
+    `pins` are matchers that a join demands of this side.
     """
-    yield from _own(expr, thresholds, pins)
+    yield from _own(expr, thresholds=thresholds, pins=pins)
     match expr:
         case Call():
             for i, argument in enumerate(expr.arguments):
@@ -38,37 +50,41 @@ def changes(expr: Expr, *, thresholds: bool, pins: Pins = frozenset()) -> Iterat
                 for what, changed in changes(argument, thresholds=thresholds, pins=pins):
                     yield what, replace(expr, arguments=(*expr.arguments[:i], changed, *expr.arguments[i + 1 :]))
         case Aggregate():
-            kept = pins if expr.grouping is not None else frozenset[tuple[str, str]]()
-            kept = frozenset(pin for pin in kept if (pin[0] in expr.labels) == (expr.grouping == "by"))
+            kept = frozenset(
+                pin for pin in pins if expr.grouping and (pin.name in expr.labels) == (expr.grouping == "by")
+            )
             for what, changed in changes(expr.inner, thresholds=thresholds, pins=kept):
                 yield what, replace(expr, inner=changed)
         case Subquery() | Unary():
             for what, changed in changes(expr.inner, thresholds=thresholds, pins=pins):
                 yield what, replace(expr, inner=changed)
         case Binary():
-            for what, changed in changes(expr.left, thresholds=thresholds, pins=pins | _demanded(expr, expr.right, left=True)):
+            if Number(0.0) in (expr.left, expr.right):
+                return  # zero times anything is zero
+            wanted = pins | _demanded(expr, expr.right, left=True)
+            for what, changed in changes(expr.left, thresholds=thresholds, pins=wanted):
                 yield what, replace(expr, left=changed)
-            if not isinstance(expr.right, Number) or not isinstance(expr.left, Number):
-                for what, changed in changes(expr.right, thresholds=thresholds, pins=_demanded(expr, expr.left, left=False)):
-                    yield what, replace(expr, right=changed)
+            wanted = _demanded(expr, expr.left, left=False)
+            for what, changed in changes(expr.right, thresholds=thresholds, pins=wanted):
+                yield what, replace(expr, right=changed)
         case _:
             return
 
 
 def _demanded(expr: Binary, other: Expr, *, left: bool) -> Pins:
-    """Label values that a series needs to find a partner: what all selectors of the other side pin, if it is matched."""
+    """Matchers that a series has to pass to find a partner: those of all the other side's selectors, if matched by."""
     if expr.op == "or" or (expr.op == "unless" and left):
         return frozenset()
-    found = [{(m.name, m.value) for m in s.matchers if m.op == "="} for s in selectors(other)]
+    found = [set(s.matchers) for s in selectors(other)]
     if not found:
         return frozenset()
     shared = set.intersection(*found)
     if expr.matching is None:
         return frozenset(shared)
-    return frozenset(pin for pin in shared if (pin[0] in expr.labels) == (expr.matching == "on"))
+    return frozenset(pin for pin in shared if (pin.name in expr.labels) == (expr.matching == "on"))
 
 
-def _own(expr: Expr, thresholds: bool, pins: Pins) -> Iterator[Change]:
+def _own(expr: Expr, *, thresholds: bool, pins: Pins) -> Iterator[Change]:
     match expr:
         case Selector():
             yield from _selector(expr, pins)
@@ -76,16 +92,19 @@ def _own(expr: Expr, thresholds: bool, pins: Pins) -> Iterator[Change]:
             if expr.op in _AGGREGATION:
                 yield f"{expr.op} became {_AGGREGATION[expr.op]}", replace(expr, op=_AGGREGATION[expr.op])
             for label in expr.labels:
-                if (label, "") not in pins:
-                    yield f"{expr.grouping} lost {label}", replace(expr, labels=tuple(name for name in expr.labels if name != label))
+                kept = tuple(name for name in expr.labels if name != label)
+                yield f"{expr.grouping} lost {label}", replace(expr, labels=kept)
         case Call():
             if expr.function in _FUNCTION:
-                yield f"{expr.function} became {_FUNCTION[expr.function]}", replace(expr, function=_FUNCTION[expr.function])
+                yield (
+                    f"{expr.function} became {_FUNCTION[expr.function]}",
+                    replace(expr, function=_FUNCTION[expr.function]),
+                )
             if expr.function in ("histogram_quantile", "quantile_over_time") and isinstance(expr.arguments[0], Number):
                 half = Number(expr.arguments[0].value / 2)
                 yield f"the quantile became {half.value:g}", replace(expr, arguments=(half, *expr.arguments[1:]))
         case Binary():
-            yield from _operator(expr, thresholds)
+            yield from _operator(expr, thresholds=thresholds)
         case _:
             return
 
@@ -93,11 +112,14 @@ def _own(expr: Expr, thresholds: bool, pins: Pins) -> Iterator[Change]:
 def _selector(expr: Selector, pins: Pins) -> Iterator[Change]:
     for i, matcher in enumerate(expr.matchers):
         rest = (*expr.matchers[:i], *expr.matchers[i + 1 :])
-        if (matcher.name, matcher.value) not in pins and (rest or expr.name):
+        if matcher not in pins and (rest or expr.name):
             yield f"{_written(matcher)} was lost", replace(expr, matchers=rest)
         if matcher.op == "=":
             changed = replace(matcher, value=matcher.value + "-changed")
-            yield f"{_written(matcher)} became {_written(changed)}", replace(expr, matchers=(*expr.matchers[:i], changed, *expr.matchers[i + 1 :]))
+            yield (
+                f"{_written(matcher)} became {_written(changed)}",
+                replace(expr, matchers=(*expr.matchers[:i], changed, *expr.matchers[i + 1 :])),
+            )
     if expr.range is not None:
         for factor in (0.5, 2.0):
             yield f"the range became {expr.range * factor:g}s", replace(expr, range=expr.range * factor)
@@ -107,14 +129,14 @@ def _written(matcher: Matcher) -> str:
     return f"{matcher.name}{matcher.op}{matcher.value!r}"
 
 
-def _operator(expr: Binary, thresholds: bool) -> Iterator[Change]:
+def _operator(expr: Binary, *, thresholds: bool) -> Iterator[Change]:
     if expr.op in COMPARISONS:
         yield f"{expr.op} became {_FLIPPED[expr.op]}", replace(expr, op=_FLIPPED[expr.op])
         if thresholds and isinstance(expr.right, Number):
             number = expr.right.value
             for moved in (number * 1.05, number * 0.95) if number else (1.0, -1.0):
                 yield f"{number:g} became {moved:g}", replace(expr, right=Number(moved))
-    if expr.op in _ARITHMETIC:
+    if expr.op in _ARITHMETIC and Number(0.0) not in (expr.left, expr.right):
         yield f"{expr.op} became {_ARITHMETIC[expr.op]}", replace(expr, op=_ARITHMETIC[expr.op])
     if expr.op == "and":
         yield "and became or", replace(expr, op="or")

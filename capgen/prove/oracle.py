@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from capgen.blueprint import Alert, Level, Signal
-from capgen.prove.plan import Labels, Value, Vector
 from capgen.prove.sources import Recording
+from capgen.prove.vectors import Labels, Value, Vector
 
 Rows = dict[Labels, float]
 """The series of a result with their values."""
@@ -33,7 +33,9 @@ Trace = tuple[list[Rows], list[Rows]]
 """The rows of each evaluation under both rules for the older end of a range: closed, then open."""
 
 
-def trace(plan: Vector, recording: Recording, evaluations: int, reach: float, changes: Sequence[float], *, timed: bool) -> Trace:
+def trace(
+    plan: Vector, recording: Recording, evaluations: int, reach: float, changes: Sequence[float], *, timed: bool
+) -> Trace:
     """The plan's rows at each evaluation; `reach` is how far back it looks.
 
     Between changes of state the rows repeat, unless they are `timed` (depend on the clock).
@@ -132,7 +134,9 @@ class _Follower:
         return [Expected(alert, labels, known.firing, known.value) for labels, known in self.active.items()]
 
 
-def follow(found: Sequence[Rule], values: Trace, traffic: Trace | None, step: float) -> list[tuple[tuple[Expected, ...], ...]]:
+def follow(
+    found: Sequence[Rule], values: Trace, traffic: Trace | None, step: float
+) -> list[tuple[tuple[Expected, ...], ...]]:
     """Pending and firing alerts at each evaluation: two readings, equal wherever nothing is in doubt."""
     readings = []
     for side, blur in ((0, 1e-9), (1, -1e-9)):

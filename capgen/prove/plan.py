@@ -7,13 +7,10 @@ that is worked out here, and what is left is arithmetic. A value of None is a se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
 
 from capgen.promql import (
-    COMPARISONS,
-    SET_OPERATORS,
     Aggregate,
     Binary,
     Call,
@@ -25,57 +22,9 @@ from capgen.promql import (
     Unary,
 )
 from capgen.prove import functions
+from capgen.prove.joins import combine
 from capgen.prove.sampling import accepts
-
-Labels: TypeAlias = "tuple[tuple[str, str], ...]"
-Value: TypeAlias = "float | None"
-
-
-class Unsupported(ValueError):
-    """The expression uses something that has no steady value here; the message says what."""
-
-
-class Conflict(ValueError):
-    """The evaluation fails in Prometheus too: a match that is not unique, or a label set twice in a result."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What tells one series from all others."""
-
-    name: str
-    labels: Labels
-
-
-class Source(Protocol):
-    """Where the samples come from, at one instant. Series are named by their place in the plan's universe."""
-
-    def instant(self, series: int, offset: float) -> Value:
-        """The latest sample."""
-
-    def over(self, function: str, series: int, seconds: float, offset: float, extra: Sequence[float]) -> Value:
-        """A range function over the last `seconds`."""
-
-    def time(self) -> float:
-        """The instant, in seconds."""
-
-    def within(self, seconds: float, step: float | None, offset: float) -> Iterable[Source]:
-        """The instants of a subquery, oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A plan with one number as its result."""
-
-    run: Callable[[Source], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Vector:
-    """A plan with a value (or None) for each of `labels`."""
-
-    labels: tuple[Labels, ...]
-    run: Callable[[Source], list[Value]]
+from capgen.prove.vectors import Identity, Labels, Plan, Scalar, Source, Unsupported, Value, Vector, distinct
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +34,6 @@ class _Range:
     labels: tuple[Labels, ...]
     apply: Callable[[Source, str, Sequence[float]], list[Value]]
     metric: str = ""
-
-
-Plan: TypeAlias = "Scalar | Vector"
 
 
 def matches(selector: Selector, series: Identity) -> bool:
@@ -113,11 +59,11 @@ def prepare(expr: Expr, universe: Sequence[Identity]) -> Plan:
             inner = prepare(expr.inner, universe)
             if isinstance(inner, Scalar):
                 return Scalar(lambda s: -inner.run(s))
-            return _distinct(Vector(inner.labels, lambda s: [None if v is None else -v for v in inner.run(s)]))
+            return distinct(Vector(inner.labels, lambda s: [None if v is None else -v for v in inner.run(s)]))
         case Aggregate():
             return _aggregate(expr, universe)
         case Binary():
-            return _binary(expr, prepare(expr.left, universe), prepare(expr.right, universe))
+            return combine(expr, prepare(expr.left, universe), prepare(expr.right, universe))
         case Call():
             return _call(expr, universe)
         case Subquery() | Selector() | String():
@@ -136,21 +82,6 @@ def _scalar(expr: Expr, universe: Sequence[Identity], user: str) -> Scalar:
     if isinstance(plan, Vector):
         raise Unsupported(f"{user} takes a number here")
     return plan
-
-
-def _distinct(plan: Vector) -> Vector:
-    """Without metric names two series may become one; Prometheus refuses that, if both are there."""
-    if len(set(plan.labels)) == len(plan.labels):
-        return plan
-
-    def run(source: Source) -> list[Value]:
-        values = plan.run(source)
-        present = [labels for labels, value in zip(plan.labels, values, strict=True) if value is not None]
-        if len(set(present)) != len(present):
-            raise Conflict("two series of the result have the same labels")
-        return values
-
-    return Vector(plan.labels, run)
 
 
 # --- functions --------------------------------------------------------------------------------------------
@@ -182,7 +113,7 @@ def _call(expr: Call, universe: Sequence[Identity]) -> Plan:
         function = functions.ELEMENTWISE[name]
         vector = _vector(arguments[0], universe, name)
         extra = [_scalar(argument, universe, name) for argument in arguments[1:]]
-        return _distinct(Vector(vector.labels, lambda s: _each(function, vector.run(s), [e.run(s) for e in extra])))
+        return distinct(Vector(vector.labels, lambda s: _each(function, vector.run(s), [e.run(s) for e in extra])))
     raise Unsupported(f"the function {name}() is not modelled")
 
 
@@ -197,10 +128,14 @@ def _only(values: list[Value]) -> float:
 
 def _over(expr: Call, universe: Sequence[Identity]) -> Plan:
     name = expr.function
-    place = next(i for i, a in enumerate(expr.arguments) if isinstance(a, Subquery) or (isinstance(a, Selector) and a.range is not None))
+    place = next(
+        i
+        for i, a in enumerate(expr.arguments)
+        if isinstance(a, Subquery) or (isinstance(a, Selector) and a.range is not None)
+    )
     window = _range(expr.arguments[place], universe)
     extra = [_scalar(a, universe, name) for i, a in enumerate(expr.arguments) if i != place]
-    return _distinct(Vector(window.labels, lambda s: window.apply(s, name, [e.run(s) for e in extra])))
+    return distinct(Vector(window.labels, lambda s: window.apply(s, name, [e.run(s) for e in extra])))
 
 
 def _range(expr: Expr, universe: Sequence[Identity]) -> _Range:
@@ -260,7 +195,7 @@ def _relabel(expr: Call, universe: Sequence[Identity]) -> Plan:
         known[target] = value
         return tuple(sorted((name, text) for name, text in known.items() if text))
 
-    return _distinct(Vector(tuple(relabelled(labels) for labels in inner.labels), inner.run))
+    return distinct(Vector(tuple(relabelled(labels) for labels in inner.labels), inner.run))
 
 
 def _histogram(q: Scalar, buckets: Vector) -> Plan:
@@ -330,127 +265,3 @@ def _ranked(expr: Aggregate, inner: Vector, members: list[list[int]], universe: 
         return [value if i in kept else None for i, value in enumerate(values)]
 
     return Vector(inner.labels, run)
-
-
-# --- operators --------------------------------------------------------------------------------------------
-
-
-def _key(expr: Binary, labels: Labels) -> Labels:
-    if expr.matching is None:
-        return labels
-    return tuple(pair for pair in labels if (pair[0] in expr.labels) == (expr.matching == "on"))
-
-
-def _operation(expr: Binary) -> Callable[[float, float], Value]:
-    """The operator on two numbers; a comparison without `bool` gives the left one or nothing."""
-    if expr.op not in COMPARISONS:
-        return functions.ARITHMETIC[expr.op]
-    compare = functions.COMPARE[expr.op]
-    if expr.bool:
-        return lambda a, b: float(compare(a, b))
-    return lambda a, b: a if compare(a, b) else None
-
-
-def _binary(expr: Binary, left: Plan, right: Plan) -> Plan:
-    if expr.op in SET_OPERATORS:
-        if isinstance(left, Scalar) or isinstance(right, Scalar):
-            raise Unsupported(f"{expr.op} with a number")
-        return _set_operation(expr, left, right)
-    operation = _operation(expr)
-    if isinstance(left, Scalar) and isinstance(right, Scalar):
-        return Scalar(lambda s: operation(left.run(s), right.run(s)) or 0.0)
-    if isinstance(left, Vector) and isinstance(right, Vector):
-        return _matched(expr, operation, left, right)
-    if isinstance(right, Scalar) and isinstance(left, Vector):
-        return _distinct(Vector(left.labels, lambda s: _against(operation, left.run(s), right.run(s))))
-    assert isinstance(left, Scalar) and isinstance(right, Vector)  # noqa: S101 - the one combination left
-    filters = expr.op in COMPARISONS and not expr.bool
-    compare = functions.COMPARE.get(expr.op)
-
-    def swapped(source: Source) -> list[Value]:
-        number = left.run(source)
-        if filters and compare is not None:
-            return [v if v is not None and compare(number, v) else None for v in right.run(source)]
-        return [None if v is None else operation(number, v) for v in right.run(source)]
-
-    return _distinct(Vector(right.labels, swapped))
-
-
-def _against(operation: Callable[[float, float], Value], values: list[Value], number: float) -> list[Value]:
-    return [None if value is None else operation(value, number) for value in values]
-
-
-def _set_operation(expr: Binary, left: Vector, right: Vector) -> Vector:
-    keys = [_key(expr, labels) for labels in left.labels]
-    others = [_key(expr, labels) for labels in right.labels]
-    if expr.op == "or":
-        def union(source: Source) -> list[Value]:
-            values, more = left.run(source), right.run(source)
-            taken = {key for key, value in zip(keys, values, strict=True) if value is not None}
-            return values + [None if key in taken else value for key, value in zip(others, more, strict=True)]
-
-        return _merged(Vector(left.labels + right.labels, union))
-    wanted = expr.op == "and"
-
-    def keep(source: Source) -> list[Value]:
-        there = {key for key, value in zip(others, right.run(source), strict=True) if value is not None}
-        return [value if (key in there) == wanted else None for key, value in zip(keys, left.run(source), strict=True)]
-
-    return Vector(left.labels, keep)
-
-
-def _merged(plan: Vector) -> Vector:
-    """The same label set from both sides of an `or` is one series of the result."""
-    places: dict[Labels, list[int]] = {}
-    for i, labels in enumerate(plan.labels):
-        places.setdefault(labels, []).append(i)
-    if len(places) == len(plan.labels):
-        return plan
-    rows = list(places.values())
-
-    def run(source: Source) -> list[Value]:
-        values = plan.run(source)
-        return [next((values[i] for i in row if values[i] is not None), None) for row in rows]
-
-    return Vector(tuple(places), run)
-
-
-def _matched(expr: Binary, operation: Callable[[float, float], Value], left: Vector, right: Vector) -> Vector:
-    """Arithmetic and comparisons between two vectors: pairs by the matching labels, results by Prometheus' rules."""
-    by_key: dict[Labels, list[int]] = {}
-    for j, labels in enumerate(right.labels):
-        by_key.setdefault(_key(expr, labels), []).append(j)
-    pairs = [(i, j) for i, labels in enumerate(left.labels) for j in by_key.get(_key(expr, labels), ())]
-    results = tuple(_result_labels(expr, left.labels[i], right.labels[j]) for i, j in pairs)
-    one_left, one_right = expr.group != "left", expr.group != "right"
-
-    def run(source: Source) -> list[Value]:
-        a, b = left.run(source), right.run(source)
-        met_left: set[int] = set()
-        met_right: set[int] = set()
-        values: list[Value] = []
-        for i, j in pairs:
-            x, y = a[i], b[j]
-            if x is None or y is None:
-                values.append(None)
-                continue
-            if (i in met_left and one_right) or (j in met_right and one_left):
-                raise Conflict(f"many-to-many matching around {expr.op!r}")
-            met_left.add(i)
-            met_right.add(j)
-            values.append(operation(x, y))
-        return values
-
-    return _distinct(Vector(results, run))
-
-
-def _result_labels(expr: Binary, left: Labels, right: Labels) -> Labels:
-    many, one = (right, left) if expr.group == "right" else (left, right)
-    if expr.group is None:
-        return _key(expr, left)
-    known, given = dict(many), dict(one)
-    for label in expr.include:
-        known.pop(label, None)
-        if given.get(label):
-            known[label] = given[label]
-    return tuple(sorted(known.items()))

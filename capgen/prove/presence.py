@@ -1,128 +1,158 @@
 """The tests of a source's group: a metric that is gone and a source that is down raise exactly their alert.
 
-Everything is there: silence. Then the metrics end one after another, and each raises its own alert while the
-others stay quiet; they come back, and all is silent again. Then the targets answer no more (`up` is 0, or no
-target is left at all).
+Everything is there: silence. Then each metric ends for a while, one after another, and each raises its own alert
+while the others stay quiet. Then one of two targets fails, then all, then none is left to ask. Series of
+another job, of which nothing can be said to be well, must not matter.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from capgen.blueprint import Alert, Group
-from capgen.promql import Expr, parse
-from capgen.prove.expectations import alert_names, check_alerts, check_states
-from capgen.prove.levels import LONGEST_STEP, reach
+from capgen.promql import parse
+from capgen.prove.expectations import Reading, alert_names, check_alerts, check_states
 from capgen.prove.oracle import Expected
-from capgen.prove.plan import Conflict, Labels, Unsupported, Vector, matches, prepare
+from capgen.prove.pace import reach, step_of
+from capgen.prove.plan import matches, prepare
+from capgen.prove.sources import Moment
 from capgen.prove.suite import Case, Gap, Suite
 from capgen.prove.tape import Tape
 from capgen.prove.templates import UnknownTemplate
 from capgen.prove.universe import NoSeries, Universe, leaves, populate
+from capgen.prove.vectors import Conflict, Labels, Unsupported, Vector
 
 State = tuple[float, ...]
-GONE = math.nan
+
+
+class Blind(ValueError):
+    """An alert does not see what it is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Alarm:
+    """An alert with the series it watches."""
+
+    alert: Alert
+    plan: Vector
+    series: frozenset[int]
+    reach: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A state that lasts, and the alarms that have a reason in it: by what they promise, not by their expressions.
+
+    Where the promise leaves it open (one target of several is down), the expressions decide: `open`.
+    """
+
+    name: str
+    state: State
+    steps: int
+    reasons: frozenset[str]
+    open: bool = False
 
 
 def prove_presence(group: Group) -> Suite:
     """The tests of a group without a signal, and what they leave open."""
-    names = [_proved(alert) for alert in group.alerts]
+    names = [rule_of(alert) for alert in group.alerts]
     try:
         case = _case(group)
-    except (NoSeries, Unsupported, Conflict, UnknownTemplate, ValueError) as failed:
+    except (NoSeries, Unsupported, Conflict, UnknownTemplate, Blind) as failed:
         return Suite(group, (), tuple(Gap(group.name, name, str(failed)) for name in names), ())
     return Suite(group, (case,), (), tuple(names))
 
 
-def _proved(alert: Alert) -> str:
+def rule_of(alert: Alert) -> str:
+    """How results name an alert: those for absent metrics share one name."""
     return f"{alert.name}/{alert.level}" if alert.kind == "absent" else alert.name
 
 
-class _Alarm:
-    """An alert with the series it watches."""
-
-    def __init__(self, alert: Alert, universe: Universe) -> None:
-        self.alert = alert
-        self.expr: Expr = parse(alert.expr)
-        found = leaves([self.expr], ())
-        self.series = frozenset(i for i, s in enumerate(universe.identities) if any(matches(leaf.selector, s) for leaf in found))
-        plan = prepare(self.expr, universe.identities)
-        if not isinstance(plan, Vector):
-            raise Unsupported("the alert's expression is a number")
-        self.plan = plan
-
-
-def _universe(group: Group) -> Universe:
-    return populate(leaves([parse(alert.expr) for alert in group.alerts], ("instance",)), (1.0,), companions=1)
-
-
 def _case(group: Group) -> Case:
-    universe = _universe(group)
-    alarms = [_Alarm(alert, universe) for alert in group.alerts]
-    absent = [alarm for alarm in alarms if alarm.alert.kind == "absent"]
-    down = [alarm for alarm in alarms if alarm.alert.kind == "down"]
-    for alarm in alarms:
-        if not alarm.series:
-            raise NoSeries(f"nothing is read by {alarm.alert.name}")
-    longest = max(alert.for_ for alert in group.alerts)
-    back = max(reach(alarm.expr) for alarm in alarms)
-    step, interval = _step(group)
+    universe = populate(leaves([parse(alert.expr) for alert in group.alerts], ("instance",)), (1.0,), companions=2)
+    alarms = [_alarm(alert, universe) for alert in group.alerts]
+    waits = [alert.for_ for alert in group.alerts if alert.for_]
+    interval, step = group.scrape.interval, step_of((group.scrape.interval, group.interval), waits, 0.0)
+    hold = math.ceil((max(waits, default=0.0) + max(alarm.reach for alarm in alarms)) / step) + 2
     tape = Tape(universe, interval, step)
-    hold = math.ceil((longest + back) / step) + 2
-    healthy = tuple(1.0 for _ in universe.members)
-    # A row for each evaluation: which alerts have a reason, by what the group promises, not by its expressions.
-    wanted: list[set[int]] = []
-
-    def play(name: str, state: State, steps: int, *, missing: Sequence[_Alarm], dead: bool) -> None:
-        segment = tape.hold(name, state, steps)
-        reasons = {i for i, alarm in enumerate(alarms) if alarm in missing or (dead and alarm.alert.kind == "down")}
-        wanted.extend([reasons] * (segment.last - segment.first + 1))
-
-    play("everything is there", healthy, hold, missing=(), dead=False)
-    gone: set[int] = set()
-    for place, alarm in enumerate(absent):
-        gone |= alarm.series
-        state = tuple(GONE if i in gone and universe.members[i].leaf >= 0 else 1.0 for i in range(len(healthy)))
-        missing = [a for a in absent if a.series <= gone]
-        steps = hold if place == len(absent) - 1 else 2
-        play(f"{alarm.alert.level} is gone", state, steps, missing=missing, dead=False)
-    play("everything is back", healthy, 3, missing=(), dead=False)
-    for zero in (True, False) if down else ():
-        up = frozenset(i for alarm in down for i in alarm.series if universe.members[i].leaf >= 0)
-        state = tuple((0.0 if zero else GONE) if i in up else 1.0 for i in range(len(healthy)))
-        play("no target answers" if zero else "no target is left", state, hold, missing=(), dead=True)
-        play("all targets answer", healthy, 3, missing=(), dead=False)
+    scenes: list[_Scene] = []
+    for scene in _scenes(alarms, universe, hold):
+        segment = tape.hold(scene.name, scene.state, scene.steps)
+        scenes += [scene] * (segment.last - segment.first + 1)
     recording = tape.recording()
-    histories = []
-    for closed in (True, False):
-        history, active = [], dict[tuple[int, Labels], float]()
-        for k in range(tape.evaluations):
-            moment = recording.at(k * step, closed=closed)
-            now: list[Expected] = []
-            for i, alarm in enumerate(alarms):
-                rows = {labels: v for labels, v in zip(alarm.plan.labels, alarm.plan.run(moment), strict=True) if v is not None}
-                expected = rows if i in wanted[k] else {}
-                if i in wanted[k] and not rows:
-                    raise ValueError(f"{alarm.alert.name} does not see that {alarm.alert.level or 'the target'} is gone")
-                for key in [key for key in active if key[0] == i and key[1] not in expected]:
-                    del active[key]
-                for labels, value in expected.items():
-                    since = active.setdefault((i, labels), k * step)
-                    now.append(Expected(alarm.alert, labels, k * step - since >= alarm.alert.for_, value))
-            history.append(tuple(now))
-        histories.append(history)
-    readings = list(zip(*histories, strict=True))
-    names = alert_names(group.alerts)
-    alerts = check_alerts(readings, [s.last for s in tape.segments], step, names, ())
+    histories = [
+        _follow(alarms, scenes, [recording.at(k * step, closed=closed) for k in range(len(scenes))])
+        for closed in (True, False)
+    ]
+    readings: list[Reading] = list(zip(*histories, strict=True))
+    ends = [segment.last for segment in tape.segments]
+    alerts = check_alerts(readings, ends, step, alert_names(group.alerts), ())
     samples = check_states(readings, tape.segments, step, ())
     return Case("presence", interval, step, tape.series(), alerts, samples)
 
 
-def _step(group: Group) -> tuple[float, float]:
-    base = math.lcm(round(group.scrape.interval * 1000), round(group.interval * 1000)) / 1000
-    waits = [alert.for_ for alert in group.alerts if alert.for_]
-    limit = min([LONGEST_STEP, *(wait / 3 for wait in waits)])
-    options = [base * n for n in range(1, max(1, int(limit / base)) + 1)]
-    even = [step for step in options if all(wait % step == 0 for wait in waits)]
-    return max(even or options), group.scrape.interval
+def _alarm(alert: Alert, universe: Universe) -> _Alarm:
+    expr = parse(alert.expr)
+    found = leaves([expr], ())
+    read = [i for i, s in enumerate(universe.identities) if any(matches(leaf.selector, s) for leaf in found)]
+    # The metric that an alert promises to watch is the one it is named for, whatever else its expression reads.
+    series = [i for i in read if universe.identities[i].name == alert.level] or read
+    plan = prepare(expr, universe.identities)
+    if not isinstance(plan, Vector):
+        raise Unsupported("the alert's expression is a number")
+    return _Alarm(alert, plan, frozenset(series), reach(expr))
+
+
+def _scenes(alarms: Sequence[_Alarm], universe: Universe, hold: int) -> Iterator[_Scene]:
+    absent = [alarm for alarm in alarms if alarm.alert.kind == "absent"]
+    down = [alarm for alarm in alarms if alarm.alert.kind == "down"]
+    targets = frozenset(i for alarm in down for i in alarm.series)
+    # What another job's targets do is none of our business, so they are down all the time.
+    calm = tuple(0.0 if member.leaf < 0 and member.identity.name == "up" else 1.0 for member in universe.members)
+    yield _Scene("everything is there", calm, hold, frozenset())
+    lasting = math.ceil(hold / 2)
+    for place in range(len(absent) + lasting if absent else 0):
+        # Each metric is gone for `lasting` scenes of two evaluations, so that the alerts overlap but differ.
+        gone = absent[max(0, place - lasting + 1) : place + 1]
+        missing = frozenset[int]().union(*(alarm.series for alarm in gone))
+        state = tuple(math.nan if i in missing else x for i, x in enumerate(calm))
+        reasons = frozenset(rule_of(alarm.alert) for alarm in absent if alarm.series <= missing)
+        yield _Scene(f"gone: {', '.join(alarm.alert.level for alarm in gone)}", state, 2, reasons)
+    fired = frozenset(rule_of(alarm.alert) for alarm in down)
+    second = frozenset(i for i in targets if universe.members[i].weight < 1)
+    for name, failing, value, reasons, unsaid in (
+        ("one of two targets fails", second, 0.0, fired, True),
+        ("no target answers", targets, 0.0, fired, False),
+        ("no target is left", targets, math.nan, fired, False),
+    ):
+        if down and failing:
+            yield _Scene(name, tuple(value if i in failing else x for i, x in enumerate(calm)), hold, reasons, unsaid)
+            yield _Scene("all targets answer", calm, 2, frozenset())
+
+
+def _follow(
+    alarms: Sequence[_Alarm], scenes: Sequence[_Scene], moments: Sequence[Moment]
+) -> list[tuple[Expected, ...]]:
+    """Pending and firing alerts at each evaluation. Raises Blind for an alert without its reason to fire."""
+    since: dict[tuple[str, Labels], float] = {}
+    history = []
+    for scene, moment in zip(scenes, moments, strict=True):
+        now: list[Expected] = []
+        for alarm in alarms:
+            rule = rule_of(alarm.alert)
+            rows = {
+                labels: v for labels, v in zip(alarm.plan.labels, alarm.plan.run(moment), strict=True) if v is not None
+            }
+            if rule not in scene.reasons:
+                rows = {}
+            elif not rows and not scene.open:
+                raise Blind(f"{alarm.alert.name} does not see it when {scene.name}")
+            for key in [key for key in since if key[0] == rule and key[1] not in rows]:
+                del since[key]
+            for labels, value in rows.items():
+                waited = moment.now - since.setdefault((rule, labels), moment.now)
+                now.append(Expected(alarm.alert, labels, waited >= alarm.alert.for_, value))
+        history.append(tuple(now))
+    return history

@@ -10,7 +10,9 @@ def text(expr: Expr) -> str:
     """PromQL that parses to the same tree; every operator stands in brackets."""
     match expr:
         case Number():
-            return number(expr.value) if expr.value == expr.value and abs(expr.value) != float("inf") else str(expr.value)
+            return (
+                number(expr.value) if expr.value == expr.value and abs(expr.value) != float("inf") else str(expr.value)
+            )
         case String():
             return string(expr.value)
         case Unary():

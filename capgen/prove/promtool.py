@@ -36,7 +36,10 @@ def _verdicts(promtool: Path, folder: Path, files: Sequence[str]) -> dict[str, s
     output = _run([str(promtool), "test", "rules", *files], folder)
     pieces = _HEADLINE.split(output)
     said = {name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
-    return {name: _complaint(said[name]) if name in said else f"promtool stopped before it: {pieces[0].strip()}" for name in files}
+    return {
+        name: _complaint(said[name]) if name in said else f"promtool stopped before it: {pieces[0].strip()}"
+        for name in files
+    }
 
 
 def _complaint(text: str) -> str:
@@ -48,7 +51,13 @@ def _complaint(text: str) -> str:
 def _run(command: Sequence[str], folder: Path) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - the program is the caller's choice, the files are our own
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise CapgenError(f"promtool could not be run: {error}; give the path of a working one") from error

@@ -64,7 +64,11 @@ class Prepared:
 def prepare(group: Group) -> Prepared:
     """A group's rules and tests as text."""
     suite = prove_group(group)
-    stem = "".join(c if c.isalnum() else "-" for c in group.name) + "-" + hashlib.sha256(group.name.encode()).hexdigest()[:8]
+    stem = (
+        "".join(c if c.isalnum() else "-" for c in group.name)
+        + "-"
+        + hashlib.sha256(group.name.encode()).hexdigest()[:8]
+    )
     rules_name, tests_name = f"{stem}.rules.yml", f"{stem}.test.yml"
     return Prepared(suite, rules_name, rule_file([group]), tests_name, render(suite, rules_name))
 

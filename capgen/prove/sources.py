@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from capgen.prove import functions
-from capgen.prove.plan import Unsupported, Value
+from capgen.prove.vectors import Unsupported, Value
 
 LOOKBACK = 300.0
 LONG_AGO = 86_400.0
@@ -81,7 +81,10 @@ class Steady:
         every = step or 60.0
         last = math.floor((self.now - offset) / every)
         count = min(1000, max(1, math.floor(seconds / every)))
-        return [Steady(self.state, self.counters, self.clocks, self.interval, (last - back) * every) for back in range(count - 1, -1, -1)]
+        return [
+            Steady(self.state, self.counters, self.clocks, self.interval, (last - back) * every)
+            for back in range(count - 1, -1, -1)
+        ]
 
 
 class Recording:
@@ -92,19 +95,26 @@ class Recording:
         self.interval = interval
         self.step = step
         self._drops = [_drops(row) for row in rows]
+        self._dense = [all(value is not None and value != STALE for value in row) for row in rows]
 
     def at(self, now: float, *, closed: bool) -> Moment:
         """What an evaluation sees at an instant."""
         return Moment(self, now, closed)
 
-    def window(self, series: int, start: float, end: float, *, closed: bool) -> list[int]:
+    def window(self, series: int, start: float, end: float, *, closed: bool) -> Sequence[int]:
         """The places of the samples in a range."""
         first = math.ceil(start / self.interval - 1e-9)
         if not closed and abs(first * self.interval - start) < 1e-6:
             first += 1
         row = self.rows[series]
         last = min(len(row) - 1, math.floor(end / self.interval + 1e-9))
-        return [k for k in range(max(0, first), last + 1) if row[k] is not None and row[k] != STALE]
+        places = range(max(0, first), last + 1)
+        # Most windows have no hole at either end or between; only those that do are looked through.
+        if self._dense[series] or (
+            None not in row[places.start : places.stop] and STALE not in row[places.start : places.stop]
+        ):
+            return places
+        return [k for k in places if row[k] is not None and row[k] != STALE]
 
     def increase(self, series: int, first: int, last: int) -> float:
         """The change between two samples, with resets added back."""
@@ -175,4 +185,6 @@ class Moment:
         first = math.ceil((end - seconds) / every - 1e-9)
         if not self.closed and abs(first * every - (end - seconds)) < 1e-6:
             first += 1
-        return [Moment(self.recording, k * every, self.closed) for k in range(first, math.floor(end / every + 1e-9) + 1)]
+        return [
+            Moment(self.recording, k * every, self.closed) for k in range(first, math.floor(end / every + 1e-9) + 1)
+        ]

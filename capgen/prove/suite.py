@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from capgen.blueprint import Group
 from capgen.promql import string
-from capgen.prove.plan import Labels
+from capgen.prove.vectors import Labels
 from capgen.units import duration, number
 from capgen.yamlio import scalar
 
@@ -65,6 +66,7 @@ class Suite:
     proves: tuple[str, ...]
 
 
+@lru_cache(maxsize=4096)
 def braces(labels: Labels) -> str:
     """Labels as PromQL writes them."""
     return "{" + ",".join(f"{name}={string(value)}" for name, value in labels) + "}"
@@ -108,9 +110,9 @@ def _alerts(expected: Sequence[tuple[Labels, Labels]]) -> list[str]:
     if not expected:
         return ["        exp_alerts: []"]
     lines = ["        exp_alerts:"]
-    for labels, annotations in expected:
+    for labels, texts in expected:
         lines.append("          - exp_labels: {" + ", ".join(f"{scalar(k)}: {scalar(v)}" for k, v in labels) + "}")
-        if annotations:
+        if texts:
             lines.append("            exp_annotations:")
-            lines += [f"              {scalar(k)}: {scalar(v)}" for k, v in annotations]
+            lines += [f"              {scalar(k)}: {scalar(v)}" for k, v in texts]
     return lines

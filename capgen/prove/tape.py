@@ -7,13 +7,14 @@ right after an evaluation, so that no assertion depends on which of two things a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from capgen.promql import string
-from capgen.prove.plan import Identity, Value
 from capgen.prove.sources import STALE, Recording
 from capgen.prove.universe import Universe
+from capgen.prove.vectors import Identity, Value
 from capgen.units import number
 
 
@@ -30,7 +31,9 @@ class Segment:
 class Tape:
     """Records states one after another. `step` is a multiple of `interval`, both in seconds."""
 
-    def __init__(self, universe: Universe, interval: float, step: float, *, clocks: bool = False, lead: float = 0.0) -> None:
+    def __init__(
+        self, universe: Universe, interval: float, step: float, *, clocks: bool = False, lead: float = 0.0
+    ) -> None:
         self.universe = universe
         self.interval = interval
         self.step = step
@@ -43,9 +46,20 @@ class Tape:
         self._level: list[float] = [math.nan] * len(universe.members)
         self.evaluations = 0
 
-    def hold(self, name: str, state: Sequence[float], steps: int, *, missed: int = 0, restart: int = 0) -> Segment:
+    def hold(
+        self,
+        name: str,
+        state: Sequence[float],
+        steps: int,
+        *,
+        missed: int = 0,
+        restart: int = 0,
+        start: Mapping[int, float] | None = None,
+    ) -> Segment:
         """Keeps a state for some evaluations. `missed` and `restart` are evaluations after its begin: there one
-        scrape fails, or all counters begin anew."""
+        scrape fails, or all counters begin anew. `start` sets series that have slopes to a value first."""
+        for series, value in (start or {}).items():
+            self._level[series] = value - state[series] * self.interval
         per_step = round(self.step / self.interval)
         begin = bool(self.segments)
         count = steps * per_step + (0 if begin else 1)
@@ -67,7 +81,7 @@ class Tape:
             self._gone(series, count)
             return
         cuts = sorted({0, count, *((missed, missed + 1) if missed else ()), *((restart,) if restart else ())})
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             if restart and start == restart and self.universe.counters[series]:
                 self._level[series] = 0.0
             self._run(series, value, end - start, missing=bool(missed) and start == missed)

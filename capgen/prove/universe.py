@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from capgen.promql import (
-    SET_OPERATORS,
     Aggregate,
     Binary,
     Call,
@@ -26,8 +25,9 @@ from capgen.promql import (
     children,
 )
 from capgen.prove import functions
-from capgen.prove.plan import Identity, matches
+from capgen.prove.plan import matches
 from capgen.prove.sampling import accepts, refused, samples
+from capgen.prove.vectors import Identity
 
 _USUAL: Mapping[str, str] = {"instance": "i1", "namespace": "ns", "job": "job", "le": "+Inf"}
 _CLONE_LABELS = ("instance", "pod", "shard")
@@ -50,6 +50,8 @@ class Leaf:
     """Labels that `label_replace` renames: the series' own name, and the one it is matched by."""
     excluding: bool = False
     """Whether it stands behind `unless`: while it is there, nothing comes out."""
+    gate: bool = False
+    """Whether it stands behind `and`: it decides whether there is a result, and not which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +108,26 @@ def leaves(expressions: Sequence[Expr], labels: Sequence[str]) -> tuple[Leaf, ..
                     hint=hint,
                     alias=tuple(sorted({*leaf.alias, *other.alias})),
                     excluding=leaf.excluding and other.excluding,
+                    gate=leaf.gate and other.gate,
                 )
             found[key] = leaf
     return tuple(found.values())
 
 
-def _leaves(expr: Expr, wanted: frozenset[str], counter: bool, kept: tuple[str, ...] | None, histogram: bool, hint: float | None) -> Iterator[Leaf]:
+def _leaves(
+    expr: Expr, wanted: frozenset[str], counter: bool, kept: tuple[str, ...] | None, histogram: bool, hint: float | None
+) -> Iterator[Leaf]:
     match expr:
         case Selector():
             yield Leaf(expr, tuple(sorted(wanted)), counter, kept, histogram, hint)
         case Aggregate():
-            inner = set(expr.labels) if expr.grouping == "by" else (wanted | set(expr.labels)) if expr.grouping else set[str]()
+            inner = (
+                set(expr.labels)
+                if expr.grouping == "by"
+                else (wanted | set(expr.labels))
+                if expr.grouping
+                else set[str]()
+            )
             own = tuple(sorted(inner if expr.grouping != "without" else wanted))
             if expr.op in ("topk", "bottomk"):
                 inner, own = set(wanted), kept if kept is not None else ()
@@ -129,8 +140,10 @@ def _leaves(expr: Expr, wanted: frozenset[str], counter: bool, kept: tuple[str, 
             more = frozenset(("le",)) if expr.function == "histogram_quantile" else frozenset[str]()
             if expr.function in ("label_replace", "label_join"):
                 words = [a.value for a in expr.arguments if isinstance(a, String)]
-                sources = words[2:3] if expr.function == "label_replace" else words[2:]
-                for leaf in _leaves(expr.arguments[0], (wanted - {words[0]}) | set(sources), slopes, kept, buckets, hint):
+                sources = [word for word in (words[2:3] if expr.function == "label_replace" else words[2:]) if word]
+                for leaf in _leaves(
+                    expr.arguments[0], (wanted - {words[0]}) | set(sources), slopes, kept, buckets, hint
+                ):
                     yield replace(leaf, alias=(*leaf.alias, *((source, words[0]) for source in sources)))
                 return
             for argument in expr.arguments:
@@ -144,12 +157,19 @@ def _leaves(expr: Expr, wanted: frozenset[str], counter: bool, kept: tuple[str, 
             return
 
 
-def _sides(expr: Binary, wanted: frozenset[str], counter: bool, kept: tuple[str, ...] | None, histogram: bool, hint: float | None) -> Iterator[Leaf]:
+def _sides(
+    expr: Binary,
+    wanted: frozenset[str],
+    counter: bool,
+    kept: tuple[str, ...] | None,
+    histogram: bool,
+    hint: float | None,
+) -> Iterator[Leaf]:
     left = right = wanted
     if expr.matching == "on":
         on = frozenset(expr.labels)
         many = (wanted - set(expr.include)) | on
-        left = right = on if expr.op not in SET_OPERATORS else on
+        left = right = on
         if expr.op in ("and", "unless"):
             left = many
         elif expr.op == "or":
@@ -167,7 +187,12 @@ def _sides(expr: Binary, wanted: frozenset[str], counter: bool, kept: tuple[str,
             own = _holding(expr.op, other.value, flipped=flipped)
         # A join shows every series of its sides, so an aggregation further out adds up pairs.
         for leaf in _leaves(side, labels, counter, kept if isinstance(other, Number) else None, histogram, own):
-            yield replace(leaf, excluding=True) if expr.op == "unless" and side is expr.right else leaf
+            behind = side is expr.right
+            yield replace(
+                leaf,
+                excluding=leaf.excluding or (behind and expr.op == "unless"),
+                gate=leaf.gate or (behind and expr.op == "and"),
+            )
 
 
 def _holding(op: str, number: float, *, flipped: bool) -> float | None:
@@ -205,8 +230,14 @@ def populate(found: Sequence[Leaf], bounds: Sequence[float], *, companions: int)
             for labels in _decoys(leaf, base):
                 for bound, identity in _buckets(leaf, labels, bounds):
                     members.setdefault(identity, Member(identity, leaf.counter, -1, 1.0, bound))
-    counted = [(m.identity, any(leaf.counter and matches(leaf.selector, m.identity) for leaf in found) or m.counter) for m in members.values()]
-    rows = tuple(Member(m.identity, counter, m.leaf, m.weight, m.bound) for m, (_, counter) in zip(members.values(), counted, strict=True))
+    counted = [
+        (m.identity, any(leaf.counter and matches(leaf.selector, m.identity) for leaf in found) or m.counter)
+        for m in members.values()
+    ]
+    rows = tuple(
+        Member(m.identity, counter, m.leaf, m.weight, m.bound)
+        for m, (_, counter) in zip(members.values(), counted, strict=True)
+    )
     return Universe(tuple(found), rows, tuple(bounds))
 
 
@@ -258,7 +289,9 @@ def _variants(leaf: Leaf, preferred: Mapping[str, str], *, alternatives: bool) -
     for name, wanted in by_label.items():
         value = _satisfying(wanted, preferred.get(name))
         if value is None:
-            raise NoSeries(f"no value of the label {name!r} passes all matchers of {leaf.selector.name or 'a selector'}")
+            raise NoSeries(
+                f"no value of the label {name!r} passes all matchers of {leaf.selector.name or 'a selector'}"
+            )
         labels[name] = value
     for name in leaf.wanted:
         if name not in labels and not (name == "le" and leaf.histogram) and not is_replica(name):
@@ -288,6 +321,21 @@ def _decoys(leaf: Leaf, base: Mapping[str, str]) -> Iterator[dict[str, str]]:
         others = [m for m in leaf.selector.matchers if m is not matcher and m.name == matcher.name]
         excluded = (matcher.value,) if matcher.op == "!=" else samples(matcher.value) if matcher.op == "!~" else ()
         chosen: list[str | None] = [*excluded] or [refused(matcher, (base[matcher.name],))]
-        for value in chosen:
+        for value in chosen[:2]:
             if value is not None and all(accepts(m, value) for m in others):
                 yield {**base, matcher.name: value}
+
+
+def doubled(universe: Universe, label: str = "prometheus_replica") -> Universe:
+    """The universe with every series twice, told apart by a replica label."""
+    members = tuple(
+        replace(
+            member,
+            identity=Identity(
+                member.identity.name, tuple(sorted({**dict(member.identity.labels), label: letter}.items()))
+            ),
+        )
+        for letter in "ab"
+        for member in universe.members
+    )
+    return Universe(universe.leaves, members, universe.bounds)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 from capgen.blueprint import Signal
 from capgen.promql import BadPromQL, Call, Expr, parse, walk
-from capgen.prove.plan import Conflict, Labels, Plan, Scalar, Unsupported, Value, Vector, prepare
+from capgen.prove.plan import prepare
 from capgen.prove.sources import Steady
 from capgen.prove.universe import Leaf, NoSeries, Universe, leaves, populate
+from capgen.prove.vectors import Conflict, Labels, Plan, Scalar, Unsupported, Value, Vector
 
 TOLERANCE = 1e-9
 _GRID = (0.0, *(10.0 ** (step / 2) for step in range(-18, 33)))
@@ -84,7 +85,12 @@ def with_traffic(witness: Witness, state: State, traffic: float) -> State | None
     for chosen in (witness.universe.counters, [not d for d in driven], [True] * len(members)):
         scaled = tuple(x * scale if pick else x for x, pick in zip(state, chosen, strict=True))
         v, t = witness.reading(scaled)
-        if v is not None and t is not None and abs(v - value) <= 1e-9 * abs(value) and abs(t - traffic) <= 1e-9 * traffic:
+        if (
+            v is not None
+            and t is not None
+            and abs(v - value) <= 1e-9 * abs(value)
+            and abs(t - traffic) <= 1e-9 * traffic
+        ):
             return scaled
     return None
 
@@ -123,7 +129,9 @@ def find(signal: Signal, goals: Sequence[Goal]) -> Witness:
 class _Attempt:
     """One choice of series for a signal: what is known while its base values and drivers are tried."""
 
-    def __init__(self, signal: Signal, expressions: Sequence[Expr], found: Sequence[Leaf], companions: int, clocks: bool) -> None:
+    def __init__(
+        self, signal: Signal, expressions: Sequence[Expr], found: Sequence[Leaf], companions: int, clocks: bool
+    ) -> None:
         self.signal = signal
         self.universe = populate(found, _bounds(signal), companions=companions)
         self.clocks = clocks
@@ -152,10 +160,11 @@ class _Attempt:
             [1.0] * count,
             [0.5 / 2**place for place in range(count)],
         ):
+            yield self.state(numbers, hints=True, weighted=True)
             yield self.state(numbers, hints=True)
         yield self.state([100.0 / 2**place for place in range(count)], hints=False)
 
-    def state(self, numbers: Sequence[float], *, hints: bool) -> State:
+    def state(self, numbers: Sequence[float], *, hints: bool, weighted: bool = False) -> State:
         values = []
         for member in self.universe.members:
             leaf = self.universe.leaves[member.leaf] if member.leaf >= 0 else None
@@ -164,7 +173,7 @@ class _Attempt:
             elif leaf.excluding:
                 values.append(math.nan)
             elif hints and leaf.hint is not None and not leaf.histogram:
-                values.append(leaf.hint)
+                values.append(leaf.hint * member.weight if weighted else leaf.hint)
             else:
                 values.append(numbers[member.leaf] * member.weight * _share(member.bound))
         return tuple(values)
@@ -181,7 +190,9 @@ class _Attempt:
             x, value = curve.reach(goal)
             states[goal.name], values[goal.name] = curve.state(x), value
         main = self.value.labels[curve.result]
-        witness = Witness(self.universe, self.value, self.traffic, states, values, main, frozenset((driver,)), self.clocks)
+        witness = Witness(
+            self.universe, self.value, self.traffic, states, values, main, frozenset((driver,)), self.clocks
+        )
         if self.traffic is not None:
             for name, state in states.items():
                 _, traffic = witness.reading(state)
@@ -198,7 +209,12 @@ class _Curve:
         members = attempt.universe.members
         self.driven = [i for i, member in enumerate(members) if member.leaf == driver]
         self.leaf = attempt.universe.leaves[driver]
-        self.bounds = (*attempt.universe.bounds, math.inf) if self.leaf.histogram and any(members[i].bound is not None for i in self.driven) else ()
+        self.top = max((base[i] for i in self.driven), default=0.0)
+        self.bounds = (
+            (*attempt.universe.bounds, math.inf)
+            if self.leaf.histogram and any(members[i].bound is not None for i in self.driven)
+            else ()
+        )
         self.name = self.leaf.selector.name or "{…}"
         steps = range(len(self.bounds) * _PER_BUCKET)
         self.grid = tuple(step / _PER_BUCKET for step in steps) if self.bounds else _GRID
@@ -222,8 +238,7 @@ class _Curve:
                 share = 1.0 if place > below else 1.0 - part if place == below else 0.0
                 if place == len(self.bounds) - 1:
                     share = 1.0
-                top = max(self.base[j] for j in self.driven)
-                values[i] = top * members[i].weight * share
+                values[i] = self.top * members[i].weight * share
         else:
             for i in self.driven:
                 values[i] = x * members[i].weight
@@ -255,7 +270,11 @@ class _Curve:
                 continue
             if y == wanted:
                 return x
-            if last is not None and (last[1] < wanted) != (y < wanted) and (found := self.between(last, (x, y), wanted)) is not None:
+            if (
+                last is not None
+                and (last[1] < wanted) != (y < wanted)
+                and (found := self.between(last, (x, y), wanted)) is not None
+            ):
                 return found
             last = (x, y)
         return None

@@ -2,8 +2,8 @@
 
 Only declared fields count, plus those that capgen declared earlier and does not any more. The manifest and the
 object are walked side by side with the field owners: maps are merged key by key, keyed lists item by item, and
-everything else is one value with one owner, whose inside is compared by deepdiff. Where the owners' trees say
-nothing (a field nobody holds), the tables of `meaning` decide.
+everything else is one value with one owner, whose inside is compared by deepdiff. What two spellings mean is in
+the tables of `meaning`.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _compare(kind: str, place: _Place, declared: Any, live: Any) -> Iterator[_Fi
         for key in sorted(declared):
             yield from _compare(kind, place.key(key), declared[key], live.get(key, ABSENT))
         yield from _dropped(place, declared, live)
-    elif keys := _item_keys(kind, place, declared, live):
+    elif keys := _item_keys(place, declared, live):
         yield from _compare_items(kind, place, keys, declared, live)
     elif owners.is_set(place.holders) and isinstance(declared, list) and isinstance(live, list):
         yield from _compare_members(place, declared, live)
@@ -147,11 +147,11 @@ def _compare_members(place: _Place, declared: list[Any], live: list[Any]) -> Ite
             yield from _given_up(place.member(member), member)
 
 
-def _item_keys(kind: str, place: _Place, declared: Any, live: Any) -> tuple[str, ...]:
+def _item_keys(place: _Place, declared: Any, live: Any) -> tuple[str, ...]:
     """The keys to compare two lists by; () when they are one value each, or when the keys do not tell items apart."""
     if not (isinstance(declared, list) and isinstance(live, list)):
         return ()
-    keys = meaning.list_keys(kind, place.path) or owners.item_keys(place.holders)
+    keys = owners.item_keys(place.holders)
     for items in (declared, live):
         if not all(isinstance(item, Mapping) for item in items):
             return ()
@@ -204,8 +204,8 @@ def _steps(kind: str, place: _Place, declared: Any, live: Any) -> list[tuple[str
         return [(place.shown, live, declared)]
     import deepdiff  # slow to import, and most objects have not changed
 
-    old = _comparable(kind, place.path, declared, meaning.without_defaults(kind, place.path, declared, live))
-    tree = deepdiff.DeepDiff(old, _plain(declared), view="tree", threshold_to_diff_deeper=0, verbose_level=2)
+    new, old = _beside(kind, place.path, declared, meaning.without_defaults(kind, place.path, declared, live))
+    tree = deepdiff.DeepDiff(old, new, view="tree", threshold_to_diff_deeper=0, verbose_level=2)
     found = []
     for level in (level for levels in tree.values() for level in levels):
         path = place.path
@@ -221,14 +221,14 @@ def _steps(kind: str, place: _Place, declared: Any, live: Any) -> list[tuple[str
     return sorted(found, key=lambda step: step[0])
 
 
-def _comparable(kind: str, path: meaning.Path, declared: Any, live: Any) -> Any:
-    """The live value with the items of unordered lists put beside the declared ones."""
+def _beside(kind: str, path: meaning.Path, declared: Any, live: Any) -> tuple[Any, Any]:
+    """Both values, with unordered lists as maps by place, so that equal items stand in the same place."""
     if isinstance(declared, Mapping) and isinstance(live, Mapping):
-        return {key: _comparable(kind, (*path, key), declared.get(key), child) for key, child in live.items()}
-    if isinstance(declared, list) and isinstance(live, list):
-        return meaning.aligned(kind, path, declared, live)
-    return live
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
+        pairs = {key: _beside(kind, (*path, key), declared[key], live[key]) for key in declared.keys() & live.keys()}
+        return (
+            {**declared, **{key: pair[0] for key, pair in pairs.items()}},
+            {**live, **{key: pair[1] for key, pair in pairs.items()}},
+        )
+    if isinstance(declared, list) and isinstance(live, list) and meaning.is_unordered(kind, path):
+        return dict(enumerate(declared)), meaning.aligned(kind, path, declared, live)
+    return declared, live

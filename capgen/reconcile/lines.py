@@ -1,4 +1,4 @@
-"""What differs between two texts, by lines."""
+"""What differs between two texts, by lines: a file has no fields, and a reviewer reads lines anyway."""
 
 from __future__ import annotations
 

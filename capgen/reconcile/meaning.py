@@ -1,8 +1,9 @@
 """What values of Kubernetes objects mean, so that two spellings of one thing are no difference.
 
-Four tables, a reason on each row, keyed by kind and by path (`*` stands for a list item or any key): quantities,
-lists whose order says nothing, lists that are maps by some key, and defaults that the server writes into values
-which are compared whole. A test holds the tables against the schemas of the real CRDs and API server.
+Three tables, a reason on each row, keyed by kind and by path (`*` stands for a list item or any key): quantities,
+lists whose order says nothing, and defaults that the server writes into values which are compared whole. A test
+holds the tables against the schemas that a real API server publishes. Which lists are merged item by item is in
+no table, since a live object says so itself (see `owners`).
 """
 
 from __future__ import annotations
@@ -26,9 +27,7 @@ _SUFFIXES: Mapping[str, Decimal] = {
 }  # fmt: skip
 _QUANTITY = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?)([numkMGTPE]|[KMGTPE]i)?", re.ASCII)
 
-_POD = ("spec", "jobTemplate", "spec", "template", "spec")
 _HPA, _VPA = "HorizontalPodAutoscaler", "VerticalPodAutoscaler"
-_POLICY = ("spec", "resourcePolicy", "containerPolicies", "*")
 
 
 def _rows(*rows: tuple[str, str, str]) -> frozenset[tuple[str, Path]]:
@@ -36,37 +35,37 @@ def _rows(*rows: tuple[str, str, str]) -> frozenset[tuple[str, Path]]:
     return frozenset((kind, tuple(path.split("."))) for kind, path, _ in rows)
 
 
+_POD = "spec.jobTemplate.spec.template.spec"
+_POLICY = "spec.resourcePolicy.containerPolicies.*"
+_CANONICAL, _AS_WRITTEN = "the server writes it in canonical form: 1000m becomes 1", "a CRD keeps the text"
+
 QUANTITIES = _rows(
-    (_HPA, "spec.metrics.*.*.target.value", "the server writes it in canonical form"),
-    (_HPA, "spec.metrics.*.*.target.averageValue", "the server writes it in canonical form"),
-    (_HPA, "spec.behavior.*.tolerance", "the server writes it in canonical form"),
-    (_VPA, "spec.resourcePolicy.containerPolicies.*.minAllowed.*", "a CRD keeps the text: 1000m stays 1000m"),
-    (_VPA, "spec.resourcePolicy.containerPolicies.*.maxAllowed.*", "a CRD keeps the text"),
-    (_VPA, "spec.resourcePolicy.containerPolicies.*.oomMinBumpUp", "a CRD keeps the text"),
-    ("CronJob", ".".join((*_POD, "containers.*.resources.*.*")), "the server writes it in canonical form"),
-    ("CronJob", ".".join((*_POD, "initContainers.*.resources.*.*")), "the server writes it in canonical form"),
-    ("CronJob", ".".join((*_POD, "volumes.*.emptyDir.sizeLimit")), "the server writes it in canonical form"),
+    (_HPA, "spec.metrics.*.*.target.value", _CANONICAL),
+    (_HPA, "spec.metrics.*.*.target.averageValue", _CANONICAL),
+    (_HPA, "spec.behavior.*.tolerance", _CANONICAL),
+    (_VPA, f"{_POLICY}.minAllowed.*", _AS_WRITTEN),
+    (_VPA, f"{_POLICY}.maxAllowed.*", _AS_WRITTEN),
+    (_VPA, f"{_POLICY}.oomMinBumpUp", _AS_WRITTEN),
+    (_VPA, f"{_POLICY}.oomBumpUpRatio", _AS_WRITTEN),
+    (_VPA, f"{_POLICY}.startupBoost.cpu.quantity", _AS_WRITTEN),
+    (_VPA, "spec.startupBoost.cpu.quantity", _AS_WRITTEN),
+    ("ScrapeConfig", "spec.nativeHistogramMinBucketFactor", _AS_WRITTEN),
+    ("ServiceMonitor", "spec.nativeHistogramMinBucketFactor", _AS_WRITTEN),
+    ("CronJob", f"{_POD}.containers.*.resources.*.*", _CANONICAL),
+    ("CronJob", f"{_POD}.containers.*.env.*.valueFrom.resourceFieldRef.divisor", _CANONICAL),
+    ("CronJob", f"{_POD}.initContainers.*.resources.*.*", _CANONICAL),
+    ("CronJob", f"{_POD}.initContainers.*.env.*.valueFrom.resourceFieldRef.divisor", _CANONICAL),
+    ("CronJob", f"{_POD}.resources.*.*", _CANONICAL),
+    ("CronJob", f"{_POD}.overhead.*", _CANONICAL),
+    ("CronJob", f"{_POD}.volumes.*.emptyDir.sizeLimit", _CANONICAL),
+    ("CronJob", f"{_POD}.volumes.*.downwardAPI.items.*.resourceFieldRef.divisor", _CANONICAL),
+    ("CronJob", f"{_POD}.volumes.*.ephemeral.volumeClaimTemplate.spec.resources.*.*", _CANONICAL),
 )
 
 UNORDERED = _rows(
     (_HPA, "spec.metrics", "the controller takes the highest; older servers reorder them"),
     (_HPA, "spec.behavior.*.policies", "selectPolicy picks by value, not by place"),
 )
-
-LIST_KEYS: Mapping[tuple[str, Path], tuple[str, ...]] = {
-    ("PrometheusRule", ("spec", "groups")): ("name",),
-    ("CronJob", (*_POD, "containers")): ("name",),
-    ("CronJob", (*_POD, "initContainers")): ("name",),
-    ("CronJob", (*_POD, "volumes")): ("name",),
-    ("CronJob", (*_POD, "imagePullSecrets")): ("name",),
-    ("CronJob", (*_POD, "containers", "*", "env")): ("name",),
-    ("CronJob", (*_POD, "initContainers", "*", "env")): ("name",),
-    ("CronJob", (*_POD, "containers", "*", "ports")): ("containerPort", "protocol"),
-    ("CronJob", (*_POD, "initContainers", "*", "ports")): ("containerPort", "protocol"),
-    ("CronJob", (*_POD, "containers", "*", "volumeMounts")): ("mountPath",),
-    ("CronJob", (*_POD, "initContainers", "*", "volumeMounts")): ("mountPath",),
-}
-"""Lists that the server merges item by item; all others have one owner as a whole."""
 
 KEY_DEFAULTS: Mapping[str, Any] = {"protocol": "TCP"}
 """What the server takes a key for that a declared item leaves out."""
@@ -76,6 +75,7 @@ DEFAULTS: Mapping[tuple[str, Path], Any] = {
     ("ServiceMonitor", ("spec", "endpoints", "*", "metricRelabelings", "*", "action")): "replace",
     ("ScrapeConfig", ("spec", "relabelings", "*", "action")): "replace",
     ("ScrapeConfig", ("spec", "metricRelabelings", "*", "action")): "replace",
+    ("RoleBinding", ("subjects", "*", "apiGroup")): "rbac.authorization.k8s.io",
 }
 """What the server adds inside lists that are compared whole, and what nobody has declared by it."""
 
@@ -95,7 +95,7 @@ def canonical(kind: str, path: Path, value: Any) -> Any:
         return {key: canonical(kind, (*path, key), child) for key, child in value.items()}
     if isinstance(value, list):
         items = [canonical(kind, (*path, "*"), item) for item in value]
-        return sorted(items, key=_text) if _listed(UNORDERED, kind, path) else items
+        return sorted(items, key=_text) if is_unordered(kind, path) else items
     if isinstance(value, (str, int, float)) and not isinstance(value, bool) and _listed(QUANTITIES, kind, path):
         return quantity(str(value))
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -124,26 +124,24 @@ def without_defaults(kind: str, path: Path, declared: Any, live: Any) -> Any:
     return live
 
 
-def aligned(kind: str, path: Path, declared: Sequence[Any], live: Sequence[Any]) -> list[Any]:
-    """The live items in the order of the declared ones where order says nothing, so that a changed item is shown
-    as changed and not as a swap. Lists whose order counts come back as they are.
+def is_unordered(kind: str, path: Path) -> bool:
+    """Whether the order of a list says nothing."""
+    return _listed(UNORDERED, kind, path)
+
+
+def aligned(kind: str, path: Path, declared: Sequence[Any], live: Sequence[Any]) -> dict[int, Any]:
+    """The live items of an unordered list by the place of their declared twin; those without a twin fill the
+    places that are left, so that a changed item is shown as changed and not as one gone and one new.
     """
-    if not _listed(UNORDERED, kind, path):
-        return list(live)
     rest = list(live)
-    places: list[Any] = []
-    for item in declared:
-        twin = next((other for other in rest if same(kind, (*path, "*"), item, other)), None)
-        if twin is not None:
-            rest.remove(twin)
-        places.append(twin)
-    filled = [place if place is not None else (rest.pop(0) if rest else None) for place in places]
-    return [place for place in filled if place is not None] + rest
-
-
-def list_keys(kind: str, path: Path) -> tuple[str, ...]:
-    """The keys by which the items of a list are told apart; () for a list that is one value."""
-    return LIST_KEYS.get((kind, path), ())
+    places: dict[int, Any] = {}
+    for place, item in enumerate(declared):
+        for number, other in enumerate(rest):
+            if same(kind, (*path, "*"), item, other):
+                places[place] = rest.pop(number)
+                break
+    free = (place for place in range(len(declared) + len(rest)) if place not in places)
+    return places | dict(zip(free, rest, strict=False))
 
 
 def _default(kind: str, path: Path) -> Any:

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from capgen.reconcile.kinds import KINDS
-from capgen.reconcile.plan import Change, Plan
+from capgen.reconcile.plan import Action, Change, Plan
 
 
 def waves(plan: Plan) -> tuple[tuple[Change, ...], ...]:
-    """The changes to objects in groups: those of a group do not need one another, a later group may."""
-    written = [change for change in plan.changes if change.kind in KINDS]
+    """The changes to objects in groups: those of a group do not need one another, a later group may.
+
+    What is extra is left alone, and what is of no known kind cannot be written.
+    """
+    written = [c for c in plan.changes if c.kind in KINDS and c.action is not Action.EXTRA]
     return tuple(tuple(group) for _, group in groupby(written, key=lambda change: KINDS[change.kind].order))
 
 

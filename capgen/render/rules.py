@@ -25,8 +25,8 @@ def group_lines(groups: Iterable[Group], depth: int, templates: Templates = PACK
 
     Every value is a scalar on one line, so indenting the text cannot change what it says.
     """
-    text = templates.render("prometheus/groups.yml.j2", groups=[_group(group) for group in groups])
-    return Markup(indent(text.rstrip("\n"), " " * depth))  # noqa: S704 (already rendered)
+    text = templates.render("prometheus/groups.yml.j2", groups=[_group(group) for group in groups]).rstrip("\n")
+    return Markup(indent(text, " " * depth) if depth else text)  # noqa: S704 (already rendered)
 
 
 def _group(group: Group) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from jinja2 import (
     Undefined,
     nodes,
 )
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -68,11 +69,36 @@ def template_root() -> Path:
     return shipped if shipped.is_dir() else Path(__file__).parents[2] / "templates"
 
 
-def _yaml(value: Any) -> Markup:
+# Labels, words and units come back in every rule; texts of one service need not be kept for the next.
+_text = lru_cache(maxsize=4096)(yamlio.scalar)
+
+
+def _yaml(value: Any) -> str:
+    if type(value) is str:
+        return _text(value)
     # Markup is what a block or macro already printed, and only Jinja makes it.
+    if isinstance(value, Markup):
+        return value
     if isinstance(value, Undefined):
         str(value)  # a strict one raises, and names what is missing
-    return value if isinstance(value, Markup) else Markup(yamlio.scalar(value))  # noqa: S704 (it is YAML, and escaped)
+    return yamlio.scalar(value)
+
+
+class _Printing(CodeGenerator):
+    """Prints what `finalize` gives as it stands: it has escaped every value, and Jinja's own escaping (HTML's) would
+    only go over each of them once more."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
+        self.write(str(finalize.src))
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
+        self.write(")")
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> str:
+        constant = node.as_const(frame.eval_ctx)
+        if isinstance(node, nodes.TemplateData) or finalize.const is None:
+            return str(constant)
+        return str(finalize.const(constant))
 
 
 class _Loader(BaseLoader):
@@ -102,7 +128,9 @@ def _options(loader: _Loader) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _packaged() -> Environment:
-    return Environment(**_options(_Loader({})))  # noqa: S701 (autoescape is set in the options)
+    environment = Environment(**_options(_Loader({})))  # noqa: S701 (autoescape is set in the options)
+    environment.code_generator_class = _Printing
+    return environment
 
 
 class Templates:
@@ -139,6 +167,7 @@ class Templates:
     def _sandboxed(self) -> Environment:
         if self._sandbox is None:
             self._sandbox = ImmutableSandboxedEnvironment(**_options(_Loader(self.own)))
+            self._sandbox.code_generator_class = _Printing
             for name in _UNSAFE_FILTERS:
                 self._sandbox.filters.pop(name, None)
         return self._sandbox

@@ -13,7 +13,10 @@ from capgen.catalog.model import Exporter, Metric, SignalDef
 def overview_report(exporters: Sequence[Exporter], form: str, *, width: int = 80) -> str:
     """All exporters, a line each."""
     if form == "json":
-        names = [{"exporter": e.exporter, "title": e.title, "about": e.about, "signals": sorted(e.signals)} for e in exporters]
+        names = [
+            {"exporter": e.exporter, "title": e.title, "about": e.about, "signals": sorted(e.signals)}
+            for e in exporters
+        ]
         return _json({"exporters": names})
     if form == "markdown":
         rows = [f"| [{e.exporter}](#{e.exporter}) | {e.title} | {_cell(e.about)} |" for e in exporters]
@@ -58,7 +61,8 @@ def _metric_text(metric: Metric) -> str:
 
 def _markdown(exporter: Exporter) -> str:
     rows = [
-        f"| `{name}` | {_cell(s.title)} | {_cell(levels_text(s))} | {'' if s.default else 'when named'} |" for name, s in sorted(exporter.signals.items())
+        f"| `{name}` | {_cell(s.title)} | {_cell(levels_text(s))} | {'' if s.default else 'when named'} |"
+        for name, s in sorted(exporter.signals.items())
     ]
     metrics = [f"| `{name}` | {_cell(_metric_text(metric))} |" for name, metric in sorted(exporter.metrics.items())]
     parts: Iterable[str] = (
@@ -75,8 +79,20 @@ def _cell(text: str) -> str:
 
 def _wrapped(head: str, text: str, width: int) -> str:
     indent = " " * min(len(head), 24)
-    return textwrap.fill(" ".join(text.split()), max(width, 40), initial_indent=head, subsequent_indent=indent, break_on_hyphens=False) + "\n"
+    return (
+        textwrap.fill(
+            " ".join(text.split()),
+            max(width, 40),
+            initial_indent=head,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        )
+        + "\n"
+    )
 
 
 def _json(value: object) -> str:
-    return json.dumps({"schema_version": 1, **value} if isinstance(value, dict) else value, indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({"schema_version": 1, **value} if isinstance(value, dict) else value, indent=2, ensure_ascii=False)
+        + "\n"
+    )

@@ -18,12 +18,19 @@ def as_text(answers: Sequence[Answer], *, width: int = 80) -> str:
 
 def as_json(answers: Sequence[Answer]) -> str:
     """The answers as data."""
-    return json.dumps({"schema_version": 1, "answers": [asdict(answer) for answer in answers]}, indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {"schema_version": 1, "answers": [asdict(answer) for answer in answers]}, indent=2, ensure_ascii=False
+        )
+        + "\n"
+    )
 
 
 def _answer(answer: Answer, width: int) -> str:
     lines = [visible(answer.title)]
-    lines += [textwrap.fill(visible(note), width, initial_indent="  ", subsequent_indent="    ") for note in answer.notes]
+    lines += [
+        textwrap.fill(visible(note), width, initial_indent="  ", subsequent_indent="    ") for note in answer.notes
+    ]
     wide = min(max((len(fact.name) for fact in answer.facts), default=0), 28)
     lines += [_fact(fact, wide, width) for fact in answer.facts]
     return "\n".join(lines) + "\n"
@@ -36,4 +43,11 @@ def _fact(fact: Fact, wide: int, width: int) -> str:
         where = f"{fact.layer}, {fact.place}"
     head = f"  {visible(fact.name).ljust(wide)}  "
     body = visible(fact.value) + (f"  [{visible(where)}]" if where else "")
-    return textwrap.fill(body, max(width, 40), initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        body,
+        max(width, 40),
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from capgen.fields import Duration, LabelName, LabelValue, Model, Name, Text, Word
+from capgen.fields import Duration, KubeLabelKey, KubeLabelValue, LabelName, LabelValue, Model, Name, Text, Word
 from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url, WebhookSpec
 from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
 
@@ -115,7 +115,7 @@ class PrometheusEndpoint(PrometheusSpec):
     url: Url | None = None
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
-    labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
+    labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)
     """Labels that its operator's selectors want on monitoring objects."""
 
 

@@ -7,14 +7,20 @@ folded first: a mapping over something that was removed is marked as replacing w
 
 from __future__ import annotations
 
+from typing import Literal
+
 from capgen.diagnostics import Diagnostic, Span
 from capgen.yamlio import Mark, Node, Path, Source, read
 
 SET_LAYER = "--set"
 
 
-def merge(lower: Node, upper: Node) -> Node:
-    """`upper` laid over `lower`. Removals stay in the result as null, for `without_removed` to carry out."""
+def merge(lower: Node, upper: Node, *, place: Literal["lower", "upper"] = "lower") -> Node:
+    """`upper` laid over `lower`. Removals stay in the result as null, for `without_removed` to carry out.
+
+    A mapping of both stands where the layer in `place` wrote it, so that what is missing in it is missed there:
+    in the capacity, rather than in the defaults beneath it or in an override of a part.
+    """
     if not isinstance(upper.value, dict) or upper.replaces:
         return upper
     if not isinstance(lower.value, dict):
@@ -22,9 +28,11 @@ def merge(lower: Node, upper: Node) -> Node:
     value = dict(lower.value)
     keys = dict(lower.keys)
     for key, node in upper.value.items():
-        value[key] = merge(value[key], node) if key in value else node
-        keys[key] = upper.keys.get(key, upper.mark)
-    return Node(value, lower.source, lower.mark, keys, replaces=lower.replaces)
+        value[key] = merged = merge(value[key], node, place=place) if key in value else node
+        if merged.source is node.source:  # a key stands in the file that its value comes from
+            keys[key] = upper.keys.get(key, upper.mark)
+    at = lower if place == "lower" else upper
+    return Node(value, at.source, at.mark, keys, replaces=lower.replaces)
 
 
 def without_removed(node: Node, path: Path = ()) -> Node:
@@ -38,14 +46,17 @@ def without_removed(node: Node, path: Path = ()) -> Node:
     if not isinstance(node.value, dict):
         return node
     kept: dict[str, Node] = {}
+    keys = node.keys
     changed = False
     for key, child in node.value.items():
         if child.value is None and not _removes_from_catalogue((*path, key)):
+            if child.source is not node.source:  # where the mapping stands, nothing is written of this key
+                keys = {name: mark for name, mark in keys.items() if name != key}
             changed = True
             continue
         kept[key] = without_removed(child, (*path, key))
         changed = changed or kept[key] is not child
-    return Node(kept, node.source, node.mark, node.keys) if changed else node
+    return Node(kept, node.source, node.mark, keys) if changed else node
 
 
 def _removes_from_catalogue(path: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from capgen import naming
-from capgen.fields import Bytes, Cores, Duration, Model, Name, Quantity, Ratio, Text, Word
+from capgen.fields import WHOLE, Bytes, Cores, Duration, Model, Name, Quantity, Ratio, Text, Word
 from capgen.spec.sections import HttpPath, SignalName
 
 Cron = Annotated[
@@ -22,8 +22,8 @@ Url = Annotated[
     str, Field(pattern=r"^https?://[!-~]{1,2000}$(?!\n)", title="an http(s) URL", examples=["http://localhost:8080"])
 ]
 Money = Annotated[float | int, Field(ge=0, title="an amount of money", examples=[150])]
-Months = Annotated[int, Field(ge=1, le=600)]
-MonthList = list[Annotated[int, Field(ge=1, le=600)]]
+Months = Annotated[int, Field(ge=1, le=600), WHOLE]
+MonthList = list[Annotated[int, Field(ge=1, le=600), WHOLE]]
 
 
 class SecretRef(Model):
@@ -106,13 +106,13 @@ class GrowthByResource(Model):
 class ComputePlan(Model):
     """Nodes: how many, how large, how full, and how that grows."""
 
-    nodes: Annotated[int, Field(ge=1, le=1_000_000)]
+    nodes: Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
     node: NodeSpec
     used: UsedSpec
     growth: GrowthByResource
     keep_below: Ratio
     months: Months
-    spare_nodes: Annotated[int, Field(ge=0, le=1000)] = 0
+    spare_nodes: Annotated[int, Field(ge=0, le=1000), WHOLE] = 0
     reserved: Ratio | None = None
 
 
@@ -128,7 +128,7 @@ class StorageVolume(Model):
 class AddInstances(Model):
     """Instances added in some months."""
 
-    instances: Annotated[int, Field(ge=1, le=1_000_000)]
+    instances: Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
     months: MonthList
 
 
@@ -143,7 +143,7 @@ class AddCapacity(Model):
 class ComputeCost(Model):
     """What compute costs a month."""
 
-    instances: Annotated[int, Field(ge=0, le=1_000_000)]
+    instances: Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
     each: Money
     growth: Ratio | None = None
     add: AddInstances | None = None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from capgen import naming
 from capgen.diagnostics import Diagnostic, Span, in_order, suggest
+from capgen.fields import Model
 from capgen.spec.documents import KINDS, Capacity, DeliverSpec, Environment, EnvironmentMetadata
 from capgen.spec.layers import merge, setting, without_removed
-from capgen.validation import validated
+from capgen.validation import unknown_removals, validated
 from capgen.yamlio import Node, Source, read
 
 
@@ -30,6 +33,8 @@ class Project:
     capacities: tuple[Document, ...]
     defaults: tuple[Document, ...]
     environments: tuple[tuple[Document, Environment], ...]
+    incomplete: bool = False
+    """Whether a file or a name could not be read: a name that nothing has may then be in there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +77,18 @@ def parse_project(sources: Iterable[Source]) -> tuple[Project, tuple[Diagnostic,
             document, problems = _document(source, node)
             found += problems
             documents += [document] if document else []
-    found += _duplicates(documents)
+    incomplete = bool(found) or any(not _has_name(document) for document in documents)
+    documents, problems = _declared_once(documents)
+    found += problems
     environments: list[tuple[Document, Environment]] = []
     for document in documents:
         if document.kind == "Capacity":
             continue
-        model, problems = validated(KINDS[document.kind], without_removed(document.node))
+        node, problems = _without_removed(KINDS[document.kind], document.node)
         found += problems
+        model, problems = validated(KINDS[document.kind], node)
+        found += problems
+        incomplete = incomplete or (document.kind == "Environment" and model is None)
         if isinstance(model, Environment):
             environments.append((document, model))
     capacities = tuple(sorted((d for d in documents if d.kind == "Capacity"), key=lambda d: d.name))
@@ -86,7 +96,7 @@ def parse_project(sources: Iterable[Source]) -> tuple[Project, tuple[Diagnostic,
     for document, environment in environments:
         overrides = document.node.at(("overrides",)) or document.node
         for name in environment.overrides:
-            if name not in names and capacities:
+            if name not in names and capacities and not incomplete:
                 span = overrides.key_span(name)
                 found.append(
                     _finding(
@@ -99,7 +109,7 @@ def parse_project(sources: Iterable[Source]) -> tuple[Project, tuple[Diagnostic,
                 )
     defaults = tuple(d for d in documents if d.kind == "Defaults")
     ordered = tuple(sorted(environments, key=lambda pair: pair[0].name))
-    return Project(capacities, defaults, ordered), in_order(found)
+    return Project(capacities, defaults, ordered, incomplete), in_order(found)
 
 
 def specs(
@@ -125,7 +135,9 @@ def specs(
             override = document.node.at(("overrides", capacity.name)) if document else None
             key = id(override) if override else 0
             if key not in done:
-                folded = _fold(beneath, override, [node for name, node in layers if name in ("", capacity.name)])
+                chosen_layers = [node for name, node in layers if name in ("", capacity.name)]
+                folded, problems = _without_removed(Capacity, _fold(beneath, override, chosen_layers))
+                found += problems
                 model, problems = validated(Capacity, folded)
                 found += problems
                 found += _unknown_environments(project, model, folded) if model else []
@@ -145,7 +157,7 @@ def _unknown_environments(project: Project, model: Capacity, node: Node) -> list
     known = [document.name for document, _ in project.environments]
     found = []
     for index, name in enumerate(model.metadata.environments):
-        if known and name not in known:
+        if known and name not in known and not project.incomplete:
             at = node.at(("metadata", "environments", index)) or node
             found.append(
                 _finding(
@@ -159,7 +171,13 @@ def _fold(beneath: Node, override: Node | None, settings: Sequence[Node]) -> Nod
     folded = merge(beneath, override) if override is not None else beneath
     for node in settings:
         folded = merge(folded, node)
-    return without_removed(folded)
+    return folded
+
+
+def _without_removed(model: type[Model], node: Node) -> tuple[Node, tuple[Diagnostic, ...]]:
+    """The tree with its removals carried out, and the removals of what could never be there."""
+    kept = without_removed(node)
+    return kept, unknown_removals(model, node) if kept is not node else ()
 
 
 def _beneath(defaults: Sequence[Document], capacity: Document) -> Node:
@@ -169,8 +187,8 @@ def _beneath(defaults: Sequence[Document], capacity: Document) -> Node:
     node: Node | None = None
     for document in sorted(above, key=lambda d: len(PurePosixPath(d.file).parts)):
         layer = _without_identity(document.node)
-        node = layer if node is None else merge(node, layer)
-    return capacity.node if node is None else merge(node, capacity.node)
+        node = layer if node is None else merge(node, layer, place="upper")
+    return capacity.node if node is None else merge(node, capacity.node, place="upper")
 
 
 def _without_identity(node: Node) -> Node:
@@ -194,7 +212,7 @@ def _document(source: Source, node: Node) -> tuple[Document | None, tuple[Diagno
         return None, (
             _finding(
                 "CG207",
-                f"kind: {kind.value!r} is not one of the choices",
+                f"kind: {_plainly(kind)} is not one of the choices",
                 kind.span,
                 suggest(str(kind.value), KINDS, what="kinds"),
                 kind,
@@ -205,16 +223,21 @@ def _document(source: Source, node: Node) -> tuple[Document | None, tuple[Diagno
     return Document(source.name, kind.value, shown, node), ()
 
 
-def _duplicates(documents: Sequence[Document]) -> list[Diagnostic]:
+def _has_name(document: Document) -> bool:
+    return document.kind == "Defaults" or re.fullmatch(naming.DNS_LABEL, document.name) is not None
+
+
+def _declared_once(documents: Sequence[Document]) -> tuple[list[Document], tuple[Diagnostic, ...]]:
+    """The documents without those that a file before declares already, each of which is a finding."""
     found: list[Diagnostic] = []
+    kept: list[Document] = []
     first: dict[tuple[str, str], Document] = {}
     for document in documents:
         folder = str(PurePosixPath(document.file).parent)
         key = (document.kind, folder if document.kind == "Defaults" else document.name)
-        if not key[1]:
-            continue
-        earlier = first.setdefault(key, document)
+        earlier = first.setdefault(key, document) if key[1] else document
         if earlier is document:
+            kept.append(document)
             continue
         name = document.node.at(("metadata", "name")) or document.node.at(("kind",)) or document.node
         what = (
@@ -229,7 +252,7 @@ def _duplicates(documents: Sequence[Document]) -> list[Diagnostic]:
                 name,
             )
         )
-    return found
+    return kept, tuple(found)
 
 
 def _unknown_targets(project: Project, layers: Sequence[tuple[str, Node]]) -> list[Diagnostic]:
@@ -245,3 +268,7 @@ def _unknown_targets(project: Project, layers: Sequence[tuple[str, Node]]) -> li
 
 def _finding(code: str, message: str, span: Span, hint: str, node: Node) -> Diagnostic:
     return Diagnostic(code, message, span, hint, excerpt=node.source.line(span.line))
+
+
+def _plainly(node: Node) -> str:
+    return repr(node.value) if isinstance(node.value, str) else "null" if node.value is None else "this"

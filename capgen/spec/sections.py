@@ -12,10 +12,13 @@ from pydantic import Field
 
 from capgen import naming
 from capgen.fields import (
+    WHOLE,
     Bytes,
     Cores,
     Count,
     Duration,
+    KubeLabelKey,
+    KubeLabelValue,
     LabelName,
     LabelValue,
     Model,
@@ -40,6 +43,9 @@ SignalName = Annotated[
 ]
 Severity = Literal["none", "info", "warning", "critical", "emergency"]
 Resource = Literal["cpu", "memory"]
+MetricName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_:][A-Za-z0-9_.:/-]{0,252}$(?!\n)", title="a metric of a metrics adapter")
+]
 HttpPath = Annotated[str, Field(pattern=r"^/[!-~]{0,1023}$(?!\n)", examples=["/metrics"])]
 Target = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_.\[\]:-]{1,253}:[0-9]{1,5}$(?!\n)", title="host:port", examples=["localhost:9100"])
@@ -50,7 +56,7 @@ class ServiceSelector(Model):
     """The Kubernetes Service whose endpoints are scraped."""
 
     namespace: Name
-    labels: Annotated[dict[Text, LabelValue], Field(min_length=1)]
+    labels: dict[KubeLabelKey, KubeLabelValue]
     """Labels that the Service carries."""
     port: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$(?!\n)", examples=["metrics"])]
     """The name of its port."""
@@ -70,7 +76,7 @@ class SourceSpec(Model):
     service: ServiceSelector | None = None
     existing: bool | None = None
     """Whether someone else scrapes it already, so that capgen only reads its series."""
-    jobs: dict[Word, Text] = Field(default_factory=dict)
+    jobs: dict[Word, LabelValue] = Field(default_factory=dict)
     """For components spread over several jobs (kubernetes): the name of each."""
     workload: Name | None = None
     """The workload of this spec that the series are about (kubernetes)."""
@@ -82,7 +88,7 @@ class SourceSpec(Model):
     timeout: Duration | None = None
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
     """Labels put on every scraped series."""
-    params: dict[Word, Text] = Field(default_factory=dict)
+    params: dict[Word, LabelName] = Field(default_factory=dict)
     """Settings of the exporter's expressions, like the name of the status label."""
     buckets: list[float] = Field(default_factory=list)
     """Upper bounds of its latency histogram, where they are not the library's defaults."""
@@ -133,15 +139,15 @@ class ContainerSpec(Model):
 class Replicas(Model):
     """How few and how many."""
 
-    min: Annotated[int, Field(ge=0, le=100_000)] = 1
-    max: Annotated[int, Field(ge=1, le=100_000)]
+    min: Annotated[int, Field(ge=0, le=100_000), WHOLE] = 1
+    max: Annotated[int, Field(ge=1, le=100_000), WHOLE]
 
 
 class ScalingPolicySpec(Model):
     """At most this many pods, or this share of them, in that time."""
 
-    percent: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    pods: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    percent: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
+    pods: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
     every: Duration
 
 
@@ -157,8 +163,8 @@ class ScalingSpec(Model):
 class ObjectRef(Model):
     """The Kubernetes object that an object metric describes."""
 
-    api_version: Annotated[Text, Field(alias="apiVersion")]
-    kind: Text
+    api_version: Annotated[str, Field(alias="apiVersion", pattern=r"^[a-z0-9./-]{1,253}$(?!\n)")]
+    kind: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$(?!\n)")]
     name: Name
 
 
@@ -168,12 +174,12 @@ class TargetSpec(Model):
     utilization: Ratio | None = None
     average: Quantity | None = None
     value: Quantity | None = None
-    pods: Text | None = None
+    pods: MetricName | None = None
     """A per-pod metric of a metrics adapter."""
-    external: Text | None = None
-    object: Text | None = None
+    external: MetricName | None = None
+    object: MetricName | None = None
     of: ObjectRef | None = None
-    selector: dict[Text, LabelValue] = Field(default_factory=dict)
+    selector: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)
 
 
 TargetName = Annotated[
@@ -190,7 +196,7 @@ class HorizontalSpec(Model):
 
     by: Literal["hpa", "script"] = "hpa"
     replicas: Replicas
-    targets: Annotated[dict[TargetName, Quantity | TargetSpec], Field(min_length=1, examples=[{"cpu": "70%"}])]
+    targets: Annotated[dict[TargetName, Quantity | TargetSpec], Field(examples=[{"cpu": "70%"}])]
     scale_up: ScalingSpec | None = None
     scale_down: ScalingSpec | None = None
 
@@ -209,7 +215,7 @@ class VerticalSpec(Model):
     """How the containers' requests are chosen."""
 
     mode: Literal["recommend", "initial", "recreate", "in_place"]
-    min_replicas: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    min_replicas: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
     containers: dict[Annotated[str, Field(pattern=rf"^(\*|{naming.DNS_LABEL})$(?!\n)")], ContainerPolicy] = Field(
         default_factory=dict
     )
@@ -224,7 +230,7 @@ class WorkloadSpec(Model):
     namespace: Name
     name: Name | None = None
     """The object's name where it is not the key."""
-    replicas: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    replicas: Annotated[int, Field(ge=0, le=100_000), WHOLE] | None = None
     """A fixed number of replicas, where nothing scales it."""
     containers: dict[Name, ContainerSpec] = Field(default_factory=dict)
     horizontal: HorizontalSpec | None = None

@@ -63,7 +63,8 @@ class Cluster:
                 blocked[manifest.key] = standing
             elif manifest.name in standing:
                 found[manifest.key] = standing[manifest.name]
-        missing = [m for m in manifests if m.key not in found and m.key not in blocked and m.kind.namespaced]
+        unread = found.keys() | blocked.keys()
+        missing = [m for m in manifests if m.key not in unread and m.kind.namespaced and not m.obstacle]
         blocked |= self._homeless(missing, {m.name for m in manifests if m.kind.name == "Namespace"})
         return LiveObjects(self.namespace, found, blocked)
 
@@ -77,8 +78,11 @@ class Cluster:
         first = {(change.kind, _home(change)): change for change in reversed(asked)}
         firsts = list(first.values())
         seen = dict(zip((c.key for c in firsts), _at_once(self._ask, firsts), strict=True))
-        refused = {scope for scope, change in first.items() if seen[change.key].verdict is Verdict.ESTIMATED}
+        answers = {scope: seen[change.key] for scope, change in first.items()}
+        refused = {scope: change.reason for scope, change in answers.items() if change.verdict is Verdict.ESTIMATED}
         rest = [c for c in asked if c.key not in seen and (c.kind, _home(c)) not in refused]
+        alike = [c for c in asked if c.key not in seen and (c.kind, _home(c)) in refused]
+        seen |= {c.key: replace(c, reason=c.reason or refused[c.kind, _home(c)]) for c in alike}
         seen |= dict(zip((c.key for c in rest), _at_once(self._ask, rest), strict=True))
         return replace(plan, changes=tuple(seen.get(change.key, change) for change in plan.changes))
 
@@ -123,7 +127,7 @@ class Cluster:
             case Action.BLOCKED:
                 return Result(change.key, State.FAILED, change.reason)
         if needed := missing_for(change, failed):
-            return Result(change.key, State.NOT_TRIED, f"needs {needed}, which failed")
+            return Result(change.key, State.NOT_TRIED, f"needs {needed}, which was not applied")
         if self.wire.is_over:
             return Result(change.key, State.NOT_TRIED, f"the {self.seconds:g} s for this run were over")
         try:
@@ -164,9 +168,13 @@ class Cluster:
         return blocked
 
 
-def connect(access: kubeconfig.Access, namespace: str, *, seconds: float = 300) -> Cluster:
-    """A cluster to deliver to. Nothing is sent, and no credential plugin is run, before the first verb."""
-    return Cluster(f"the cluster of context {access.context}", namespace, Wire(lambda: log_in(access)), seconds)
+def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 300) -> Cluster:
+    """A cluster to deliver to; objects that name no namespace go to `namespace`, else to the context's.
+
+    Nothing is sent, and no credential plugin is run, before the first verb.
+    """
+    home = namespace or access.namespace or "default"
+    return Cluster(f"the cluster of context {access.context}", home, Wire(lambda: log_in(access)), seconds)
 
 
 def log_in(access: kubeconfig.Access) -> Login:

@@ -51,13 +51,17 @@ def folder() -> Iterator[Path]:
 
 def run(*argv: object, text: str = "") -> str:
     """What a program prints, run to its end as an ordinary user; it has to succeed."""
-    done = subprocess.run(unprivileged(*argv), input=text, text=True, capture_output=True, check=False, cwd="/", timeout=120)
+    done = subprocess.run(
+        unprivileged(*argv), input=text, text=True, capture_output=True, check=False, cwd="/", timeout=120
+    )
     assert done.returncode == 0, f"{argv[0]} failed: {done.stderr[-2000:]}"
     return done.stdout
 
 
 @contextmanager
-def running(argv: Sequence[object], log: Path, ready: Callable[[], object], env: Mapping[str, str] | None = None) -> Iterator[None]:
+def running(
+    argv: Sequence[object], log: Path, ready: Callable[[], object], env: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """A server, from when it is ready until it has ended."""
     with serving(Path(str(argv[0])).name, unprivileged(*argv, env=env), log) as server:
         server.wait_until(lambda: holds(ready))
@@ -101,7 +105,14 @@ def scrape(url: str) -> str:
 @contextmanager
 def session(*argv: object) -> Iterator[Callable[[str], None]]:
     """A database client that stays connected; what is yielded sends a statement and does not wait for its result."""
-    with subprocess.Popen(unprivileged(*argv), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, cwd="/") as client:
+    with subprocess.Popen(
+        unprivileged(*argv),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd="/",
+    ) as client:
         stdin = client.stdin
         assert stdin is not None
 
@@ -124,22 +135,38 @@ def postgres() -> Iterator[tuple[int, int, Path]]:
             conf.write(
                 f"listen_addresses='127.0.0.1'\nunix_socket_directories='{home}'\nfsync=off\nmax_connections=20\n"
                 "superuser_reserved_connections=3\nshared_preload_libraries='pg_stat_statements'\n"
-                "deadlock_timeout=100ms\nmax_slot_wal_keep_size=1GB\n"
+                "autovacuum=off\ndeadlock_timeout=100ms\nmax_slot_wal_keep_size=1GB\n"
             )
         server = [POSTGRES_BIN / "postgres", "-D"]
-        with running([*server, home / "primary", "-p", primary], home / "primary.log", lambda: psql(primary, "select 1")):
+        with running(
+            [*server, home / "primary", "-p", primary], home / "primary.log", lambda: psql(primary, "select 1")
+        ):
             psql(primary, "create extension pg_stat_statements", "create database shop")
             run(
                 POSTGRES_BIN / "pg_basebackup", "-h", "127.0.0.1", "-p", primary, "-U", "postgres",
                 "-D", home / "standby", "-R", "-C", "-S", "standby", "--checkpoint=fast", "--no-sync",
             )  # fmt: skip
-            with running([*server, home / "standby", "-p", standby], home / "standby.log", lambda: psql(standby, "select 1")):
+            with running(
+                [*server, home / "standby", "-p", standby], home / "standby.log", lambda: psql(standby, "select 1")
+            ):
                 yield primary, standby, home
 
 
 def psql_client(port: int, database: str = "postgres") -> list[str]:
     """The command line of the client, statements on its stdin."""
-    return [program("psql", "postgresql-client-15"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(port), "-U", "postgres", database]
+    return [
+        program("psql", "postgresql-client-15"),
+        "-XAtq",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-U",
+        "postgres",
+        database,
+    ]
 
 
 def psql(port: int, *statements: str, database: str = "postgres") -> str:
@@ -154,11 +181,22 @@ def mariadb() -> Iterator[tuple[Path, Path, Path]]:
     with folder() as home:
         primary, replica, port = home / "primary.sock", home / "replica.sock", free_port()
         with (
-            running(_mariadbd(server, install, home, "primary", port, 1), home / "primary.log", lambda: mysql(primary, "select 1")),
-            running(_mariadbd(server, install, home, "replica", free_port(), 2), home / "replica.log", lambda: mysql(replica, "select 1")),
+            running(
+                _mariadbd(server, install, home, "primary", port, 1),
+                home / "primary.log",
+                lambda: mysql(primary, "select 1"),
+            ),
+            running(
+                _mariadbd(server, install, home, "replica", free_port(), 2),
+                home / "replica.log",
+                lambda: mysql(replica, "select 1"),
+            ),
         ):
             for socket_file in (primary, replica):
-                mysql(socket_file, "set sql_log_bin=0; create user exporter@localhost; grant all on *.* to exporter@localhost")
+                mysql(
+                    socket_file,
+                    "set sql_log_bin=0; create user exporter@localhost; grant all on *.* to exporter@localhost",
+                )
             mysql(primary, "create user follower@'127.0.0.1'; grant replication slave on *.* to follower@'127.0.0.1'")
             follow = f"change master to master_host='127.0.0.1', master_port={port}, master_user='follower', master_use_gtid=slave_pos"
             mysql(replica, f"{follow}; start slave")
@@ -195,8 +233,12 @@ def redis() -> Iterator[tuple[int, int, Path]]:
         limits = ["--maxmemory", "50mb", "--maxclients", "100", "--slowlog-log-slower-than", "0"]
         follow = ["--replicaof", f"127.0.0.1 {primary}", "--dbfilename", "replica.rdb"]
         with (
-            running([server, *common, *limits, "--port", primary], home / "primary.log", lambda: redis_cli(primary, "ping")),
-            running([server, *common, *follow, "--port", replica], home / "replica.log", lambda: redis_cli(replica, "ping")),
+            running(
+                [server, *common, *limits, "--port", primary], home / "primary.log", lambda: redis_cli(primary, "ping")
+            ),
+            running(
+                [server, *common, *follow, "--port", replica], home / "replica.log", lambda: redis_cli(replica, "ping")
+            ),
         ):
             yield primary, replica, home
 

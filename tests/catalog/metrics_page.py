@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from capgen.catalog.model import Exporter, Metric
 from prometheus_client.parser import text_string_to_metric_families
+
+from capgen.catalog.model import Exporter, Metric
 
 _TYPE = re.compile(r"^# TYPE (\S+) (\S+)\s*$", re.MULTILINE)
 _PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
@@ -37,7 +38,7 @@ def families(page: str) -> dict[str, Family]:
 
     Series without a TYPE line are untyped.
     """
-    types = {name: kind for name, kind in _TYPE.findall(page)}
+    types = dict(_TYPE.findall(page))
     whole = {name + part: name for name, kind in types.items() for part in _PARTS.get(kind, ())}
     labels: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
     # The parser renames counters to the OpenMetrics fashion (it adds or strips `_total`); untyped series it leaves alone.
@@ -47,7 +48,9 @@ def families(page: str) -> dict[str, Family]:
             name = whole.get(sample.name, sample.name)
             if types.get(name) in _PARTS:
                 labels[name + " "].append({k: v for k, v in sample.labels.items() if k not in _OWN_LABELS})
-    shown = {name: _family("counter" if name in whole else types.get(name, "untyped"), sets) for name, sets in labels.items()}
+    shown = {
+        name: _family("counter" if name in whole else types.get(name, "untyped"), sets) for name, sets in labels.items()
+    }
     return shown | {name[:-1]: _family(types[name[:-1]], sets) for name, sets in labels.items() if name.endswith(" ")}
 
 
@@ -77,7 +80,9 @@ def disagreements(
     return unknown + [
         f"{name} {message}"
         for name, metric in sorted(declared.items())
-        for message in _differences(name, metric, shown, version, flags, wanted=name in also, open_labels=exporter.open_labels)
+        for message in _differences(
+            name, metric, shown, version, flags, wanted=name in also, open_labels=exporter.open_labels
+        )
     ]
 
 
@@ -94,7 +99,7 @@ def _differences(
     family = shown.get(name)
     given = within(version, metric) and (not metric.flag or metric.flag in flags)
     if family is None:
-        if wanted or given and metric.required:
+        if wanted or (given and metric.required):
             yield "is not on the page"
         return
     if not within(version, metric):
@@ -115,7 +120,9 @@ def within(version: str | None, metric: Metric) -> bool:
     if version is None:
         return metric.since is None and metric.until is None
     at = _numbers(version)
-    return (metric.since is None or at >= _numbers(metric.since)) and (metric.until is None or at <= _numbers(metric.until))
+    return (metric.since is None or at >= _numbers(metric.since)) and (
+        metric.until is None or at <= _numbers(metric.until)
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

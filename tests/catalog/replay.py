@@ -19,11 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from capgen import promql
-from capgen.catalog.model import Exporter
 from harness.binaries import program
 from harness.processes import answers, free_port, serving
 from prometheus_client.parser import text_string_to_metric_families
+
+from capgen import promql
+from capgen.catalog.model import Exporter
 
 STEP, SAMPLES, START = 60, 61, 1_760_000_400
 END = START + STEP * (SAMPLES - 1)
@@ -42,7 +43,7 @@ class Target:
     page: str
     job: str = "test"
     instance: str = "i:1"
-    before: str | None = None
+    before: str = ""
     twins: tuple[str, ...] = ()
     """Other instances that show the same page, where two are usual."""
 
@@ -67,7 +68,9 @@ class Answer:
         """What a signal of the catalogue gives (or its variant of that number), filled in as the compiler does."""
         definition = exporter.signals[name]
         expr = definition.expr if variant is None else definition.variants[variant].expr
-        return self.query(promql.fill(expr, lambda _: f'world="{world}"', {"window": "5m", "replicas": "prometheus_replica"}))
+        return self.query(
+            promql.fill(expr, lambda _: f'world="{world}"', {"window": "5m", "replicas": "prometheus_replica"})
+        )
 
 
 @contextmanager
@@ -85,22 +88,31 @@ def history(folder: Path, targets: Sequence[Target]) -> Iterator[Answer]:
     assert made.returncode == 0, made.stderr
     (folder / "prometheus.yml").write_text("{}\n")
     address = f"127.0.0.1:{free_port()}"
-    flags = [f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={data}", "--storage.tsdb.retention.time=100y"]
-    with serving("prometheus", [program("prometheus"), *flags, f"--web.listen-address={address}"], folder / "prometheus.log") as server:
+    flags = [
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=100y",
+    ]
+    with serving(
+        "prometheus", [program("prometheus"), *flags, f"--web.listen-address={address}"], folder / "prometheus.log"
+    ) as server:
         server.wait_until(lambda: answers(f"http://{address}/-/ready"))
         yield Answer(f"http://{address}")
 
 
 def _samples(target: Target) -> Iterator[str]:
-    first = _series(target.before) if target.before is not None else None
+    first = _series(target.before or "")
     for (name, labels), (value, grows) in _series(target.page).items():
         if math.isnan(value) or not {name, _whole(name)} & set(target.exporter.metrics):
             continue
-        start = first.get((name, labels), (value, grows))[0] if first is not None else 0.0 if grows else value
+        start = first.get((name, labels), (0.0 if grows else value, grows))[0]
         named = {key: text for key, text in labels if text}
         worlds = [{"world": ALONE, "instance": named.get("instance", target.instance)}]
         for instance in (target.instance, *target.twins):
-            worlds += [{"world": PAIR, "instance": named.get("instance", instance), "prometheus_replica": replica} for replica in "ab"]
+            worlds += [
+                {"world": PAIR, "instance": named.get("instance", instance), "prometheus_replica": replica}
+                for replica in "ab"
+            ]
         for world in worlds:
             for number in range(SAMPLES):
                 at = value if number == SAMPLES - 1 else start + (value - start) * number / (SAMPLES - 1)
@@ -111,10 +123,14 @@ def _series(page: str) -> Mapping[tuple[str, frozenset[tuple[str, str]]], tuple[
     """The page's samples by name and labels: the value, and whether it is one that only grows."""
     found = {}
     types = dict(line.split()[2:4] for line in page.splitlines() if line.startswith("# TYPE "))
-    for family in text_string_to_metric_families("\n".join(line for line in page.splitlines() if not line.startswith("#")) + "\n"):
+    for family in text_string_to_metric_families(
+        "\n".join(line for line in page.splitlines() if not line.startswith("#")) + "\n"
+    ):
         for sample in family.samples:
             whole = _whole(sample.name)
-            grows = types.get(sample.name) == "counter" or sample.name != whole and types.get(whole) in ("summary", "histogram")
+            grows = types.get(sample.name) == "counter" or (
+                sample.name != whole and types.get(whole) in ("summary", "histogram")
+            )
             found[sample.name, frozenset(sample.labels.items())] = sample.value, grows
     return found
 

@@ -8,25 +8,13 @@ limit, autoscalers that are idle. The expected values were worked out by hand fr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
-from capgen.catalog.load import Catalog
-from capgen.catalog.model import Exporter
-
+from catalog.facts import PAGES, exporter, page
 from catalog.metrics_page import disagreements
 from catalog.replay import PAIR, Answer, Target, history
 
-PAGES = Path(__file__).parent / "pages"
 BUSY, CALM = "web-7d4b9c6f5d-bcd2x", "web-7d4b9c6f5d-fgh4z"
-
-
-def page(name: str) -> str:
-    return (PAGES / f"{name}.prom").read_text(encoding="utf-8")
-
-
-def exporter(name: str) -> Exporter:
-    return Catalog().entry(name).exporter
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PAGES.glob("*.prom") if "own making" in path.read_text()))
@@ -48,7 +36,9 @@ def test_each_of_kubernetes_jobs_gives_the_metrics_that_the_catalogue_says_it_gi
     flags = {metric.flag for metric in kubernetes.metrics.values()}
     every = [name for name, metric in kubernetes.metrics.items() if metric.job == job]
     assert every
-    assert disagreements(kubernetes, page(f"kubernetes_{job}"), kubernetes.newest, job=job, flags=flags, also=every) == []
+    assert (
+        disagreements(kubernetes, page(f"kubernetes_{job}"), kubernetes.newest, job=job, flags=flags, also=every) == []
+    )
 
 
 @pytest.mark.parametrize(("version", "name"), [("0.10.2", "pgbouncer_0.10"), ("0.11.0", "pgbouncer_0.11")])
@@ -105,8 +95,14 @@ VALUES: dict[str, dict[str, Expected]] = {
         "network_out": [({**SHOP, "pod": BUSY}, 2000.0)],
         "volume_space": [(DISK, 0.9)],
         "volume_inodes": [(DISK, 0.75)],
-        "hpa_at_max": [({**SHOP, "horizontalpodautoscaler": "web-hpa"}, 1.0), ({**SHOP, "horizontalpodautoscaler": "idle-hpa"}, 0.2)],
-        "hpa_limited": [({**SHOP, "horizontalpodautoscaler": "web-hpa"}, 1.0), ({**SHOP, "horizontalpodautoscaler": "idle-hpa"}, 0.0)],
+        "hpa_at_max": [
+            ({**SHOP, "horizontalpodautoscaler": "web-hpa"}, 1.0),
+            ({**SHOP, "horizontalpodautoscaler": "idle-hpa"}, 0.2),
+        ],
+        "hpa_limited": [
+            ({**SHOP, "horizontalpodautoscaler": "web-hpa"}, 1.0),
+            ({**SHOP, "horizontalpodautoscaler": "idle-hpa"}, 0.0),
+        ],
         "replicas_unavailable": [({**SHOP, "deployment": "web"}, 0.3)],
         "statefulset_replicas_unavailable": [({**SHOP, "statefulset": "db"}, 0.5)],
     },

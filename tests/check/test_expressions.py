@@ -72,9 +72,13 @@ BAD = [
     ("histogram_quantile(0.9, sum(rate(shop_x_bucket[5m])))", ["CG517 error histogram_quantile"]),
     ("histogram_quantile(0.9, shop_x_bucket)", ["CG517 warning histogram_quantile"]),
     ("histogram_quantile(0.9, rate(shop_query_duration_seconds_bucket[5m])) > 10", ["CG516 error histogram_quantile"]),
-    ("histogram_quantile(0.9, rate(http_request_duration_seconds_bucket[5m])) > 20", ["CG516 warning histogram_quantile"]),
+    ("histogram_quantile(0.9, rate(http_server_request_duration_seconds_bucket[5m])) > 20", ["CG516 warning histogram_quantile"]),
     ('shop_query_duration_seconds_bucket{le="0.2"}', ["CG516 error le"]),
     ('shop_x_bucket{le="1"}', ["CG530 warning le"]),
+    # what is certain
+    ('sum by (instance, my_own) (node_load5{my_own="a"}) / sum by (instance) (node_load5)', ["CG508 error sum"]),
+    ('sum by (instance, my_own) (node_load5{my_own!="a"}) / sum by (instance) (node_load5)', ["CG508 warning sum"]),
+    ("shop_x / (shop_b or rate(shop_a[5m]))", ["CG511 warning shop_b"]),
     # filters
     ('node_network_receive_bytes_total{device!=""}', ["CG524 warning device"]),
     ('shop_x{queue=~".*",a="b"}', ["CG524 warning queue"]),
@@ -103,6 +107,7 @@ GOOD = [
     "shop_x / clamp_min(rate(shop_a[5m]), 1)",
     "rate(shop_x[5m]) / rate(shop_y[5m]) > 0.1 and rate(shop_y[5m]) > 1",
     "shop_x / count(shop_y)",
+    "shop_x / (rate(shop_a[5m]) + shop_b)",
     "sum(rate(shop_x[5m])) / 60",
     "max(shop_x / (shop_y > 0))",
     "histogram_quantile(0.9, sum by (service) (rate(shop_native[5m])))",
@@ -147,3 +152,11 @@ def test_the_close_name_is_offered(setting):
 def test_an_unknown_exporter_is_a_key_error(catalog):
     with pytest.raises(KeyError, match="nosuch"):
         facts_of(catalog, ["nosuch"])
+
+
+def test_what_to_do_when_the_sides_never_match(setting):
+    (found,) = check_expression("node_cpu_seconds_total / node_load5", setting)
+    assert "'cpu', 'mode' is on node_cpu_seconds_total and not on node_load5" in found.message
+    assert "`/ on (instance)`" in found.hint
+    (found,) = check_expression("sum by (job) (node_load5) * on (device) sum by (device) (node_network_receive_bytes_total)", setting)
+    assert found.hint == "remove it from `on`"

@@ -34,11 +34,14 @@ CASES = [
     (alert("shop_x > 1", **{"for": "2m"}), []),
     # who fires
     (alert("topk(1, shop_x) > 1"), ["CG520"]),
+    (alert("shop_x * on (pod) group_left (node) topk by (pod) (1, shop_info) > 1"), []),
     (alert("shop_x and shop_y"), ["CG533"]),
     (alert("shop_x unless shop_y"), []),
     (alert("shop_x > bool 1"), ["CG533"]),
     (alert("shop_x > 1 or shop_y"), []),
     (alert("count(shop_x > 1)"), []),
+    (alert("clamp_max(shop_x > 1, 5)"), []),
+    (alert("job:shop_broken:bool"), []),
     (alert("vector(1)"), []),
     (alert("predict_linear(shop_x[1h], 3600) > 5"), ["CG529"]),
     (alert("predict_linear(shop_x[1h], 3600) > 5 and shop_x > 3"), []),
@@ -119,3 +122,16 @@ def test_file(groups, codes, check):
 def test_a_copy_is_worse_than_a_name_used_twice(check):
     assert [d.severity for d in check(rule_file([READS_IT], [READS_IT]))] == ["error"]
     assert [d.severity for d in check(rule_file([READS_IT], [alert("x:z > 1")]))] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("label", "hint"),
+    [
+        ("team", "`$labels` has the labels of the expression only; write the value itself"),
+        ("alertname", "`$labels` has the labels of the expression only; write the value itself"),
+        ("pod", "keep it in `by (…)`, or use one of: service"),
+    ],
+)
+def test_what_to_do_about_a_label_that_is_not_there(label, hint, check):
+    rule = says("{{ $labels." + label + " }}", team="shop")
+    assert [d.hint for d in check(rule_file([rule]))] == [hint]

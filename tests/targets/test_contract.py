@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from harness import delivery
 from harness.controlplane import ControlPlane
 from harness.manifests import config_map
 
 from capgen.artifact import Artifact
-from capgen.reconcile.build import build_plan
 from capgen.reconcile.outcome import Outcome, State
 from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.target import Target
-from capgen.targets import kubeconfig, kubernetes
 from capgen.targets.directory import Directory
 
 
@@ -48,11 +47,11 @@ def thing(name: str, text: str, service: str = "apm") -> Artifact:
 
 
 def plan(world: World, *desired: Artifact) -> Plan:
-    return build_plan(world.target.name, desired, world.target.read(desired))
+    return delivery.plan(world.target, *desired)
 
 
 def apply(world: World, *desired: Artifact) -> Outcome:
-    return world.target.apply(plan(world, *desired))
+    return delivery.apply(world.target, *desired)
 
 
 def actions(found: Plan) -> list[Action]:
@@ -197,7 +196,7 @@ def _folder(root: Path) -> World:
 
 
 def _cluster(plane: ControlPlane, namespace: str) -> World:
-    target = kubernetes.connect(kubeconfig.load([plane.kubeconfig()]), namespace, seconds=60)
+    target = delivery.open_as(plane, namespace)
 
     def read(name: str) -> str | None:
         if not plane.kubectl("get", "configmap", name, "-n", namespace, "--ignore-not-found"):

@@ -1,102 +1,30 @@
-"""The folder target: staged, checked, switched, reloaded; nothing led out of the root, nothing half done."""
+"""The folder target: staged and switched; nothing led out of the root, nothing half done, whoever kills it."""
 
 from __future__ import annotations
 
 import contextlib
-import http.server
 import os
 import signal
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.prometheus import Start
+from harness.delivery import Reloads, apply, contents, file, plan
 
 from capgen.artifact import Artifact
-from capgen.errors import PartlyDone, Refused, TargetError
-from capgen.reconcile.build import build_plan
-from capgen.reconcile.outcome import Outcome, State
-from capgen.reconcile.plan import Action, Plan
+from capgen.errors import Refused, TargetError
+from capgen.reconcile.outcome import State
+from capgen.reconcile.plan import Action
 from capgen.targets import record, tree
 from capgen.targets.directory import Directory
-
-CONFIG = "global: {scrape_interval: 15s}\nrule_files: ['apm/*.yml', 'theirs/*.yml', 'web/*.yml']\n"
-RULES = "groups:\n  - name: apm\n    rules:\n      - {record: 'a:b', expr: '1'}\n"
-
-
-def file(path: str, text: str, service: str = "apm") -> Artifact:
-    return Artifact(path, text, "rules", service, kubernetes=False)
-
-
-def plan(target: Directory, *desired: Artifact) -> Plan:
-    return build_plan(target.name, desired, target.read(desired))
-
-
-def apply(target: Directory, *desired: Artifact) -> Outcome:
-    return target.apply(plan(target, *desired))
-
-
-def contents(root: Path) -> dict[str, str]:
-    """Every file below the root but the record and what is staged, links not followed."""
-    return {
-        str(path.relative_to(root)): path.read_text()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.is_symlink() and record.NAME not in path.name and path.suffix != tree.STAGED
-    }
-
-
-@pytest.fixture
-def with_promtool(promtool: Path, amtool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", os.pathsep.join([str(promtool.parent), str(amtool.parent), os.environ["PATH"]]))
-
-
-class Reloads(http.server.BaseHTTPRequestHandler):
-    """Counts what it is asked for and answers with what the test says."""
-
-    def do_POST(self) -> None:
-        self.server.asked.append(self.path)  # type: ignore[attr-defined]
-        status, text = self.server.answer  # type: ignore[attr-defined]
-        time.sleep(self.server.delay)  # type: ignore[attr-defined]
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", "/elsewhere")
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def reloads() -> Iterator[http.server.ThreadingHTTPServer]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Reloads)
-    server.asked, server.answer, server.delay = [], (200, ""), 0  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def url_of(server: http.server.ThreadingHTTPServer) -> str:
-    return f"http://127.0.0.1:{server.server_port}/-/reload"
-
 
 # --- killed in between
 
 
 @pytest.mark.parametrize("renames", [0, 1, 2, 3])
-def test_a_run_killed_at_any_rename_is_finished_by_the_next(
-    tmp_path: Path, renames: int, reloads: http.server.ThreadingHTTPServer
-) -> None:
+def test_a_run_killed_at_any_rename_is_finished_by_the_next(tmp_path: Path, renames: int, reloads: Reloads) -> None:
     root = tmp_path / "root"
-    target = Directory(root, reload=url_of(reloads))
+    target = Directory(root, reload=reloads.url)
     old = {"a/rules.yml": "old a\n", "b/rules.yml": "old b\n"}
     apply(target, *(file(path, text) for path, text in old.items()))
     new = (file("a/rules.yml", "new a\n"), file("b/rules.yml", "new b\n"), file("c/rules.yml", "new c\n"))
@@ -114,12 +42,12 @@ def test_a_run_killed_at_any_rename_is_finished_by_the_next(
     switched = {artifact.path: artifact.text for artifact in new[: max(0, renames - 1)]}
     assert contents(root) == {**old, **switched}
 
-    reloads.asked.clear()  # type: ignore[attr-defined]
+    reloads.asked.clear()
     outcome = apply(target, *new)
     assert outcome.error() is None, "the killed run's files are capgen's own, and no conflict"
     assert contents(root) == {artifact.path: artifact.text for artifact in new}
     assert not list(root.rglob(f"*{tree.STAGED}"))
-    assert reloads.asked == ["/-/reload"]  # type: ignore[attr-defined]
+    assert reloads.asked == ["/-/reload"]
 
 
 def _die_after_renames(count: int) -> None:
@@ -134,8 +62,8 @@ def _die_after_renames(count: int) -> None:
     os.rename = counted  # type: ignore[assignment]
 
 
-def test_killed_before_the_reload_it_is_made_up_for(tmp_path: Path, reloads: http.server.ThreadingHTTPServer) -> None:
-    target = Directory(tmp_path / "root", reload=url_of(reloads))
+def test_killed_before_the_reload_it_is_made_up_for(tmp_path: Path, reloads: Reloads) -> None:
+    target = Directory(tmp_path / "root", reload=reloads.url)
     wanted = plan(target, file("a/rules.yml", "a\n"))
     child = os.fork()
     if child == 0:
@@ -145,11 +73,11 @@ def test_killed_before_the_reload_it_is_made_up_for(tmp_path: Path, reloads: htt
         os._exit(0)
     os.waitpid(child, 0)
     assert contents(tmp_path / "root") == {"a/rules.yml": "a\n"}
-    assert reloads.asked == []  # type: ignore[attr-defined]
+    assert reloads.asked == []
     assert plan(target, file("a/rules.yml", "a\n")).is_clean
     apply(target, file("a/rules.yml", "a\n"))
     apply(target, file("a/rules.yml", "a\n"))
-    assert reloads.asked == ["/-/reload"]  # type: ignore[attr-defined]
+    assert reloads.asked == ["/-/reload"]
 
 
 # --- nothing leads out of the root
@@ -298,11 +226,14 @@ def test_without_the_right_to_write_it_says_so_and_changes_nothing(tmp_path: Pat
     if where == "folder":
         root.chmod(0o777)
     target = Directory(tmp_path / "new" if where == "new root" else root)
-    message = _as_nobody(lambda: str(_error_of(target, file("apm/b.yml", "mine"), file("c.yml", "mine"))))
+    message = _as_nobody(
+        lambda: str(_error_of(target, *(file(path, "mine") for path in ("a.yml", "apm/b.yml", "c.yml"))))
+    )
     for folder in (tmp_path, root, root / "apm"):
         folder.chmod(0o755)
     assert "Permission denied" in message and "nothing was changed" in message, message
     assert contents(tmp_path) == {"root/apm/a.yml": "theirs"}
+    assert not list(tmp_path.rglob(f"*{tree.STAGED}")), "what was staged before is taken back"
 
 
 def _error_of(target: Directory, *desired: Artifact) -> Exception | None:
@@ -312,7 +243,7 @@ def _error_of(target: Directory, *desired: Artifact) -> Exception | None:
         return error
 
 
-def _as_nobody(work: object) -> str:
+def _as_nobody(work: Callable[[], str]) -> str:
     """What a function returns in a child process without root's rights."""
     out, into = os.pipe()
     child = os.fork()
@@ -326,7 +257,7 @@ def _as_nobody(work: object) -> str:
                 os.setgroups([])
                 os.setgid(65534)
                 os.setuid(65534)
-            os.write(into, work().encode())  # type: ignore[operator]
+            os.write(into, work().encode())
         except BaseException as error:
             os.write(into, repr(error).encode())
         os._exit(0)
@@ -360,111 +291,3 @@ def test_a_record_names_no_time_and_no_place(tmp_path: Path) -> None:
         texts.append((tmp_path / name / record.NAME).read_text())
     assert texts[0] == texts[1]
     assert str(tmp_path) not in texts[0]
-
-
-# --- checked first, then reloaded
-
-
-@pytest.mark.usefixtures("with_promtool")
-@pytest.mark.parametrize(
-    ("config", "rules", "said"),
-    [
-        (CONFIG.replace("15s", "15 sekunden"), RULES, "15 sekunden"),
-        (CONFIG, RULES.replace("expr: '1'", "expr: 'sum('"), "apm/rules.yml"),
-    ],
-)
-def test_what_promtool_refuses_is_not_put_in_place(tmp_path: Path, config: str, rules: str, said: str) -> None:
-    target = Directory(tmp_path / "root")
-    apply(target, file("prometheus.yml", CONFIG), file("apm/rules.yml", RULES))
-    before = contents(target.root)
-    broken = (file("prometheus.yml", config), file("apm/rules.yml", rules), file("web/rules.yml", RULES))
-    found = plan(target, *broken)
-    with pytest.raises(Refused, match="promtool refuses") as refused:
-        target.apply(found)
-    assert said in str(refused.value) and "nothing was changed" in str(refused.value)
-    assert contents(target.root) == before
-    assert not (target.root / "web").exists()
-    rehearsed = target.rehearse(found)
-    assert {change.action for change in rehearsed.changes} == {Action.BLOCKED, Action.UNCHANGED} - (
-        set() if any(c.action is Action.UNCHANGED for c in found.changes) else {Action.UNCHANGED}
-    )
-    assert contents(target.root) == before
-
-
-@pytest.mark.usefixtures("with_promtool")
-def test_rules_are_checked_against_a_configuration_that_is_not_capgen_s(tmp_path: Path) -> None:
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs/rules.yml").write_text(RULES.replace("a:b", "c:d"))
-    (tmp_path / "prometheus.yml").write_text(CONFIG)
-    target = Directory(tmp_path)
-    with pytest.raises(Refused, match="promtool refuses"):
-        apply(target, file("apm/rules.yml", RULES.replace("expr: '1'", "expr: ')'")))
-    assert apply(target, file("apm/rules.yml", RULES)).error() is None
-
-
-@pytest.mark.usefixtures("with_promtool")
-def test_what_amtool_refuses_is_not_put_in_place(tmp_path: Path) -> None:
-    good = "route: {receiver: team}\nreceivers: [{name: team}]\n"
-    target = Directory(tmp_path)
-    assert apply(target, file("alertmanager.yml", good)).error() is None
-    with pytest.raises(Refused, match="amtool refuses"):
-        apply(target, file("alertmanager.yml", good.replace("receiver: team", "receiver: nobody")))
-    assert (tmp_path / "alertmanager.yml").read_text() == good
-
-
-@pytest.mark.usefixtures("with_promtool")
-def test_a_running_prometheus_takes_the_new_rules(tmp_path: Path, prometheus: Start) -> None:
-    root = tmp_path / "root"
-    apply(Directory(root), file("prometheus.yml", CONFIG))
-    with prometheus(root / "prometheus.yml") as server:
-        target = Directory(root, reload=f"{server.url}/-/reload")
-        desired = (file("prometheus.yml", CONFIG), file("apm/rules.yml", RULES))
-        assert server.json("/api/v1/rules")["data"]["groups"] == []
-        assert apply(target, *desired).error() is None
-        assert [group["name"] for group in server.json("/api/v1/rules")["data"]["groups"]] == ["apm"]
-
-
-def test_it_reloads_once_and_only_after_a_change(tmp_path: Path, reloads: http.server.ThreadingHTTPServer) -> None:
-    target = Directory(tmp_path, reload=url_of(reloads))
-    apply(target, file("a.yml", "1"), file("b.yml", "1"))
-    assert reloads.asked == ["/-/reload"]  # type: ignore[attr-defined]
-    apply(target, file("a.yml", "1"), file("b.yml", "1"))
-    assert reloads.asked == ["/-/reload"]  # type: ignore[attr-defined]
-    apply(target, file("a.yml", "2"), file("b.yml", "1"))
-    assert reloads.asked == ["/-/reload"] * 2  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize(
-    ("answer", "delay", "said"),
-    [
-        ((500, "bad rule in apm/rules.yml"), 0, "bad rule in apm/rules.yml"),
-        ((302, ""), 0, "302"),
-        ((200, ""), 2, "within 0.5 s"),
-    ],
-)
-def test_a_failed_reload_is_partly_done_and_tried_again(
-    tmp_path: Path, reloads: http.server.ThreadingHTTPServer, answer: tuple[int, str], delay: float, said: str
-) -> None:
-    target = Directory(tmp_path, reload=url_of(reloads), reload_seconds=0.5)
-    reloads.answer, reloads.delay = answer, delay  # type: ignore[attr-defined]
-    outcome = apply(target, file("a.yml", "1"))
-    error = outcome.error()
-    assert isinstance(error, PartlyDone) and error.exit_code == 5
-    assert url_of(reloads) in str(error) and said in str(error)
-    assert contents(tmp_path) == {"a.yml": "1"}
-    assert reloads.asked == ["/-/reload"], "a redirect is not followed"  # type: ignore[attr-defined]
-
-    reloads.answer, reloads.delay = (200, ""), 0  # type: ignore[attr-defined]
-    for _ in range(2):
-        assert apply(target, file("a.yml", "1")).error() is None
-    assert reloads.asked == ["/-/reload"] * 2, "made up for, once"  # type: ignore[attr-defined]
-
-
-def test_a_reload_nobody_answers_names_the_url(tmp_path: Path) -> None:
-    target = Directory(tmp_path, reload="http://127.0.0.1:9/-/reload")
-    assert "http://127.0.0.1:9/-/reload" in str(apply(target, file("a.yml", "1")).error())
-
-
-def test_a_reload_is_http(tmp_path: Path) -> None:
-    target = Directory(tmp_path, reload=f"file://{tmp_path}/a.yml")
-    assert "no http" in str(apply(target, file("a.yml", "1")).error())

@@ -154,9 +154,20 @@ def test_a_failed_plugin_sends_nothing_to_the_server(
     assert seen == []
 
 
-def test_a_plugin_s_token_a_token_file_and_a_client_key_log_in(
-    control_plane: ControlPlane, namespace: str, tmp_path: Path
+@pytest.mark.parametrize("user", [{"auth-provider": {"name": "gone"}}, {"username": "admin"}])
+def test_credentials_that_come_to_nothing_are_fatal(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path, user: dict[str, Any]
 ) -> None:
+    cluster = kubernetes.connect(on_server(control_plane, tmp_path / "config", user), namespace)
+    with (
+        control_plane.recorded("system:anonymous") as seen,
+        pytest.raises(TargetError, match="could not be used; log in with kubectl"),
+    ):
+        cluster.read([artifact(CONFIG)])
+    assert seen == []
+
+
+def test_a_plugin_s_token_and_a_token_file_log_in(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
     answer = json.dumps(
         {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "admin-token"}}
     )

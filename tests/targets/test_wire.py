@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import urllib3
@@ -126,7 +127,10 @@ def test_the_server_s_wish_to_wait_is_granted(server: Script) -> None:
     clock = Clock()
     server.answers = [
         status(429, headers="Retry-After: 7\r\n"),
-        status(503, headers=f"Retry-After: {email.utils.formatdate(time.time() + 30, usegmt=True)}\r\n"),
+        status(
+            503,
+            headers=f"Retry-After: {email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)}\r\n",
+        ),
         status(429, details={"retryAfterSeconds": 3}),
         status(429, headers="Retry-After: soon\r\n"),
         OK,
@@ -155,6 +159,13 @@ def test_a_server_that_went_away_is_an_error_with_its_address(server: Script) ->
     made.request("GET", "/x", {})
     with pytest.raises(TargetError, match=f"{server.url} gave no answer"):
         made.request("GET", "/x", {})
+
+
+def test_a_server_that_was_never_there_is_not_waited_for(server: Script) -> None:
+    server.answers, clock = [""], Clock()
+    with pytest.raises(TargetError, match="gave no answer"):
+        wire(server, clock).request("GET", "/x", {})
+    assert (len(server.requests), clock.slept) == (1, [])
 
 
 def test_a_slow_server_is_not_waited_for_past_the_deadline(server: Script) -> None:

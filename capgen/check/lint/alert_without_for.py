@@ -13,7 +13,7 @@ CODE = "CG514"
 EVENTS = frozenset(("increase", "changes", "resets", "delta", "idelta", "timestamp", "time"))
 
 
-def check(rule: Rule, setting: Setting) -> Iterator[Problem]:  # noqa: ARG001  # one signature for all
+def check(rule: Rule, setting: Setting) -> Iterator[Problem]:
     """A warning unless the expression counts events or looks over a time itself."""
     if not rule.alert or rule.for_ or not selectors(rule.expr):
         return
@@ -22,4 +22,3 @@ def check(rule: Rule, setting: Setting) -> Iterator[Problem]:  # noqa: ARG001  #
         return
     hint = "add `for:` of two evaluations or more; an alert on events counts them with increase()"
     yield Problem(CODE, Severity.WARNING, f"the alert {rule.name} fires on a single sample", hint, key=("alert",))
-

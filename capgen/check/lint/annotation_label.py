@@ -31,9 +31,20 @@ def check(rule: Rule, setting: Setting) -> Iterator[Problem]:
             if label in rule.labels or label == "alertname":
                 hint = "`$labels` has the labels of the expression only; write the value itself"
             else:
-                known = sorted(shape.labels & (setting.facts.instrumented | {"job", "instance"})) if not grouped else sorted(shape.labels)
+                known = (
+                    sorted(shape.labels & (setting.facts.instrumented | {"job", "instance"}))
+                    if not grouped
+                    else sorted(shape.labels)
+                )
                 hint = f"keep it in `by (…)`, or use one of: {', '.join(known[:8]) or '(the result has no labels)'}"
-            yield Problem(CODE, Severity.WARNING, f"the result has no label {label!r}, so {name!r} prints nothing there", hint, word=label, key=(key, name))
+            yield Problem(
+                CODE,
+                Severity.WARNING,
+                f"the result has no label {label!r}, so {name!r} prints nothing there",
+                hint,
+                word=label,
+                key=(key, name),
+            )
 
 
 def _printed(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -45,4 +56,8 @@ def _printed(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _wrong(label: str, known: frozenset[str], setting: Setting) -> bool:
     """Without an aggregation a target may bring any label but those that other metrics carry, and slips."""
-    return not setting.facts.target_label(label) or label == "alertname" or any(min(len(label), len(k)) >= 4 and one_slip(label, k) for k in known)
+    return (
+        not setting.facts.target_label(label)
+        or label == "alertname"
+        or any(min(len(label), len(k)) >= 4 and one_slip(label, k) for k in known)
+    )

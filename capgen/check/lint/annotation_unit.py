@@ -11,7 +11,9 @@ from capgen.check.value_units import ValueUnit, unit_of
 from capgen.diagnostics import Severity
 
 CODE = "CG522"
-_VALUE = re.compile(r"\{\{-?\s*([^{}]*?(?:\$value|\.Value)[^{}]*?)-?\}\}(\s(?:seconds|bytes|percent|ms)\b|\s%|[%\w/]+)?")
+_VALUE = re.compile(
+    r"\{\{-?\s*([^{}]*?(?:\$value|\.Value)[^{}]*?)-?\}\}(\s(?:seconds|bytes|percent|ms)\b|\s%|[%\w/]+)?"
+)
 
 FITTING: dict[str, frozenset[ValueUnit]] = {
     "humanizePercentage": frozenset(("ratio",)),
@@ -35,7 +37,14 @@ def check(rule: Rule, setting: Setting) -> Iterator[Problem]:
     for name, text in rule.annotations.items():
         for found in _VALUE.finditer(text):
             if message := _mismatch(found[1], (found[2] or "").strip(), unit):
-                yield Problem(CODE, Severity.ERROR, f"the value is {_ARTICLES[unit]}, {message}", _HINTS[unit], key=("annotations", name), word=_word(found[1]))
+                yield Problem(
+                    CODE,
+                    Severity.ERROR,
+                    f"the value is {_ARTICLES[unit]}, {message}",
+                    _HINTS[unit],
+                    key=("annotations", name),
+                    word=_word(found[1]),
+                )
 
 
 _ARTICLES: dict[ValueUnit, str] = {

@@ -22,6 +22,11 @@ def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
         for side, other in ((node.left, node.right), (node.right, node.left)):
             while isinstance(side, Aggregate) and side.op in ("sum", "max", "min", "avg"):
                 side = side.inner
-            if isinstance(side, Selector) and isinstance(other, Number) and other.value and setting.facts.types(side.name) == {"counter"}:
+            if (
+                isinstance(side, Selector)
+                and isinstance(other, Number)
+                and other.value
+                and setting.facts.types(side.name) == {"counter"}
+            ):
                 yield Problem(CODE, Severity.WARNING, f"the counter {side.name} is compared as it is, counting since the last restart",
                               "compare its rate() or increase()", side)  # fmt: skip

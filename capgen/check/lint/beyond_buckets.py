@@ -15,7 +15,12 @@ CODE = "CG516"
 def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
     """An error where the buckets are known, a warning where an application may have set its own."""
     for node in walk(tree):
-        if isinstance(node, Binary) and node.op in (">", ">=") and isinstance(node.left, Call) and isinstance(node.right, Number):
+        if (
+            isinstance(node, Binary)
+            and node.op in (">", ">=")
+            and isinstance(node.left, Call)
+            and isinstance(node.right, Number)
+        ):
             yield from _quantile(node, node.left, node.right.value, setting)
         if isinstance(node, Selector):
             yield from _exact(node, setting)
@@ -43,6 +48,15 @@ def _exact(selector: Selector, setting: Setting) -> Iterator[Problem]:
         except ValueError:
             bound = float("nan")
         if bound not in bounds and bound != float("inf"):
-            severity = Severity.WARNING if any(fact.open for fact in setting.facts.of(selector.name)) else Severity.ERROR
+            severity = (
+                Severity.WARNING if any(fact.open for fact in setting.facts.of(selector.name)) else Severity.ERROR
+            )
             known = ", ".join(units.number(each) for each in sorted(bounds))
-            yield Problem(CODE, severity, f"{selector.name} has no bucket le={matcher.value!r}", f"its bounds: {known}", selector, "le")
+            yield Problem(
+                CODE,
+                severity,
+                f"{selector.name} has no bucket le={matcher.value!r}",
+                f"its bounds: {known}",
+                selector,
+                "le",
+            )

@@ -15,7 +15,7 @@ METRIC, LABEL, REST = "node_cpu_seconds_total", "mode", "idle"
 MODES = frozenset(("idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"))
 
 
-def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:  # noqa: ARG001  # one signature for all
+def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:
     """A warning where the modes that count as used differ from those of the file's first such rule."""
     first: tuple[Rule, frozenset[str]] | None = None
     for rule in rules:
@@ -24,9 +24,23 @@ def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Probl
                 first = (rule, used)
             elif used != first[1]:
                 more, less = sorted(used - first[1]), sorted(first[1] - used)
-                words = [f"counts {', '.join(more)}" for _ in more[:1]] + [f"leaves out {', '.join(less)}" for _ in less[:1]]
-                message = f"this {' and '.join(words)} as CPU use, unlike {first[0].name} in line {first[0].node.mark[0]}"
-                yield rule, Problem(CODE, Severity.WARNING, message, "decide once: idle, iowait and steal are usually not use", selector, LABEL)
+                words = [f"counts {', '.join(more)}" for _ in more[:1]] + [
+                    f"leaves out {', '.join(less)}" for _ in less[:1]
+                ]
+                message = (
+                    f"this {' and '.join(words)} as CPU use, unlike {first[0].name} in line {first[0].node.mark[0]}"
+                )
+                yield (
+                    rule,
+                    Problem(
+                        CODE,
+                        Severity.WARNING,
+                        message,
+                        "decide once: idle, iowait and steal are usually not use",
+                        selector,
+                        LABEL,
+                    ),
+                )
 
 
 def _used(expr: Expr) -> Iterator[tuple[Selector, frozenset[str]]]:
@@ -34,7 +48,9 @@ def _used(expr: Expr) -> Iterator[tuple[Selector, frozenset[str]]]:
     for call in calls(expr, "rate", "irate", "increase"):
         for argument in call.arguments:
             if isinstance(argument, Selector) and argument.name == METRIC:
-                taken = frozenset(mode for mode in MODES if all(_passes(m, mode) for m in argument.matchers if m.name == LABEL))
+                taken = frozenset(
+                    mode for mode in MODES if all(_passes(m, mode) for m in argument.matchers if m.name == LABEL)
+                )
                 if REST in taken and taken != MODES:
                     yield argument, MODES - taken
                 elif len(taken) >= 3 and taken != MODES:

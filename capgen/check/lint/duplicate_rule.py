@@ -11,7 +11,7 @@ from capgen.diagnostics import Severity
 CODE = "CG526"
 
 
-def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:  # noqa: ARG001  # one signature for all
+def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:
     """An error when the expression is the same too; else a warning, since the selectors may be disjoint."""
     seen: dict[tuple[str, str, tuple[tuple[str, str], ...]], Rule] = {}
     for rule in rules:

@@ -18,15 +18,29 @@ ALWAYS_SET = (
 """Labels that every series of the metrics has; elsewhere (cAdvisor's roll-ups) `!=""` means something."""
 
 
-def check(tree: Expr, setting: Setting) -> Iterator[Problem]:  # noqa: ARG001  # one signature for all
+def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
     """A warning for a matcher that every series passes, an error for one that none does."""
     for selector in selectors(tree):
         for matcher in selector.matchers:
             shown = f'{matcher.name}{matcher.op}"{matcher.value}"'
             if (matcher.op, matcher.value) == ("!~", ".*"):
-                yield Problem(CODE, Severity.ERROR, f"{shown} keeps every series out", "remove the matcher", selector, matcher.name)
+                yield Problem(
+                    CODE,
+                    Severity.ERROR,
+                    f"{shown} keeps every series out",
+                    "remove the matcher",
+                    selector,
+                    matcher.name,
+                )
             elif _passes_all(selector.name, matcher):
-                yield Problem(CODE, Severity.WARNING, f"{shown} filters nothing", "name what is to be kept out, or remove the matcher", selector, matcher.name)
+                yield Problem(
+                    CODE,
+                    Severity.WARNING,
+                    f"{shown} filters nothing",
+                    "name what is to be kept out, or remove the matcher",
+                    selector,
+                    matcher.name,
+                )
 
 
 def _passes_all(metric: str, matcher: Matcher) -> bool:

@@ -20,6 +20,18 @@ def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
             types = setting.facts.types(argument.name)
             use = "use increase()" if "delta" in call.function else "use rate()"
             if types and types <= {"counter"}:
-                yield Problem(CODE, Severity.ERROR, f"{call.function}() needs a gauge, and {argument.name} is a counter", use, argument)
+                yield Problem(
+                    CODE,
+                    Severity.ERROR,
+                    f"{call.function}() needs a gauge, and {argument.name} is a counter",
+                    use,
+                    argument,
+                )
             elif not types and argument.name.endswith("_total"):
-                yield Problem(CODE, Severity.WARNING, f"{call.function}() needs a gauge, and {argument.name} is named like a counter", use, argument)
+                yield Problem(
+                    CODE,
+                    Severity.WARNING,
+                    f"{call.function}() needs a gauge, and {argument.name} is named like a counter",
+                    use,
+                    argument,
+                )

@@ -12,7 +12,7 @@ from capgen.promql import Binary, walk
 CODE = "CG529"
 
 
-def check(rule: Rule, setting: Setting) -> Iterator[Problem]:  # noqa: ARG001  # one signature for all
+def check(rule: Rule, setting: Setting) -> Iterator[Problem]:
     """A warning unless the alert also asks for a level, in a comparison without a forecast."""
     forecasts = calls(rule.expr, "predict_linear")
     if not rule.alert or not forecasts:

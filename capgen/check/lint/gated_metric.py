@@ -55,7 +55,13 @@ def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
                           ACKNOWLEDGE, selector)  # fmt: skip
         elif facts and all(fact.metric.until for fact in facts):
             until, exporter = facts[0].metric.until, facts[0].exporter
-            yield Problem(CODE, Severity.WARNING, f"{name} is gone after version {until} of {exporter}", facts[0].metric.absent, selector)
+            yield Problem(
+                CODE,
+                Severity.WARNING,
+                f"{name} is gone after version {until} of {exporter}",
+                facts[0].metric.absent,
+                selector,
+            )
 
 
 def known(name: str) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ CODE = "CG531"
 FROM = 3
 
 
-def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:  # noqa: ARG001  # one signature for all
+def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:
     """One note for a file with three alerts on levels or more, of which none has a way to hold on."""
     levels = [rule for rule in rules if rule.alert and rule.for_]
     held = any(rule.keep_firing_for or any(s.name == "ALERTS" for s in selectors(rule.expr)) for rule in rules)

@@ -13,7 +13,7 @@ CODE = "CG530"
 _WHOLE = re.compile(r"[0-9]+", re.ASCII)
 
 
-def check(tree: Expr, setting: Setting) -> Iterator[Problem]:  # noqa: ARG001  # one signature for all
+def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
     """A warning for a whole number as the value of `le` or `quantile`."""
     for selector in selectors(tree):
         for matcher in selector.matchers:

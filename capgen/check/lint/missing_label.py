@@ -42,9 +42,23 @@ def _judge(selector: Selector, matcher: Matcher, known: frozenset[str], setting:
     if here:
         hint = f"{' and '.join(here)} has a metric of that name with this label; {hint}"
     if _takes_empty(matcher):
-        yield Problem(CODE, Severity.WARNING, f"{name} of {who} has no label {label!r}, so the matcher filters nothing", hint, selector, label)
+        yield Problem(
+            CODE,
+            Severity.WARNING,
+            f"{name} of {who} has no label {label!r}, so the matcher filters nothing",
+            hint,
+            selector,
+            label,
+        )
     else:
-        yield Problem(CODE, Severity.ERROR, f"{name} of {who} has no label {label!r}, so nothing is selected", hint, selector, label)
+        yield Problem(
+            CODE,
+            Severity.ERROR,
+            f"{name} of {who} has no label {label!r}, so nothing is selected",
+            hint,
+            selector,
+            label,
+        )
 
 
 def _grouping(node: Aggregate, setting: Setting) -> Iterator[Problem]:

@@ -34,8 +34,18 @@ def _sides(node: Binary, setting: Setting) -> Iterator[Problem]:
         if side == lacking:
             side, lacking = ("the left side", "the right") if sure[0] in left.labels else ("the right side", "the left")
         keys = ", ".join(sorted((left.labels & right.labels & _grouped(node, setting)) or {"instance"}))
-        hint = "remove it from `on`" if node.matching == "on" else f"say on what they agree, like `{node.op} on ({keys})`, or aggregate both sides by the same labels"
-        yield Problem(CODE, Severity.ERROR, f"`{node.op}` never finds a partner: {_list(sure)} is on {side} and not on {lacking}", hint, node.right)
+        hint = (
+            "remove it from `on`"
+            if node.matching == "on"
+            else f"say on what they agree, like `{node.op} on ({keys})`, or aggregate both sides by the same labels"
+        )
+        yield Problem(
+            CODE,
+            Severity.ERROR,
+            f"`{node.op}` never finds a partner: {_list(sure)} is on {side} and not on {lacking}",
+            hint,
+            node.right,
+        )
     elif differing:
         yield Problem(CODE, Severity.WARNING, f"`{node.op}` finds a partner only where no series has {_list(sorted(differing))}, which one side alone keeps",
                       "aggregate both sides by the same labels", node.right)  # fmt: skip
@@ -47,7 +57,10 @@ def _sides(node: Binary, setting: Setting) -> Iterator[Problem]:
 def _certain(side: Expr, setting: Setting) -> frozenset[str]:
     """The labels that the series read are sure to have (an unknown metric: those it is grouped by)."""
     if all(setting.facts.of(selector.name) or selector.name in setting.records for selector in selectors(side)):
-        own = (setting.own_labels(s.name) | {m.name for m in s.matchers if m.op == "=" and m.value} for s in selectors(side))
+        own = (
+            setting.own_labels(s.name) | {m.name for m in s.matchers if m.op == "=" and m.value}
+            for s in selectors(side)
+        )
         return frozenset(("job", "instance")).union(*own)
     return setting.shape(side).labels
 

@@ -33,7 +33,13 @@ def _scope(side: Expr, setting: Setting) -> frozenset[str] | None:
     if not read:
         return None
     scopes = (
-        {m.name for m in s.matchers if m.name != "__name__" and m.name not in setting.own_labels(s.name) and m.name in setting.facts.target_labels}
+        {
+            m.name
+            for m in s.matchers
+            if m.name != "__name__"
+            and m.name not in setting.own_labels(s.name)
+            and m.name in setting.facts.target_labels
+        }
         for s in read
     )
     return frozenset(set.intersection(*scopes))

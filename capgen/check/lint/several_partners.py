@@ -32,7 +32,9 @@ def _varying(side: Expr, setting: Setting) -> frozenset[str]:
     found: set[str] = set()
     for selector in selectors(side):
         fixed = {m.name for m in selector.matchers if m.op in ("=", "=~")}
-        found |= {label for fact in setting.facts.of(selector.name) for label, count in fact.labels.items() if count > 1} - fixed
+        found |= {
+            label for fact in setting.facts.of(selector.name) for label, count in fact.labels.items() if count > 1
+        } - fixed
     return frozenset(found)
 
 

@@ -31,6 +31,18 @@ def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
             elif argument.range < 4 * interval:
                 hint = f"write [{units.duration(4 * interval)}] or more: 4 scrape intervals bear a missed scrape"
                 if argument.range < 2 * interval:
-                    yield Problem(CODE, Severity.ERROR, f"{call.function}() over [{written}] finds less than the two samples it needs, at a scrape interval of {every}", hint, argument)
+                    yield Problem(
+                        CODE,
+                        Severity.ERROR,
+                        f"{call.function}() over [{written}] finds less than the two samples it needs, at a scrape interval of {every}",
+                        hint,
+                        argument,
+                    )
                 else:
-                    yield Problem(CODE, Severity.WARNING, f"{call.function}() over [{written}] has a gap at each missed scrape, at a scrape interval of {every}", hint, argument)
+                    yield Problem(
+                        CODE,
+                        Severity.WARNING,
+                        f"{call.function}() over [{written}] has a gap at each missed scrape, at a scrape interval of {every}",
+                        hint,
+                        argument,
+                    )

@@ -13,7 +13,7 @@ CODE = "CG528"
 LOOKBACK = 300.0
 
 
-def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:  # noqa: ARG001  # one signature for all
+def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:
     """A warning for each such group, at its interval."""
     seen: set[int] = set()
     for rule in rules:

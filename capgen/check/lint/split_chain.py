@@ -12,7 +12,7 @@ from capgen.promql import selectors
 CODE = "CG527"
 
 
-def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:  # noqa: ARG001  # one signature for all
+def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:
     """A warning for each record read so; groups run side by side, the rules of one in order."""
     recorded: dict[str, list[tuple[int, Rule]]] = {}
     for position, rule in enumerate(rules):
@@ -26,4 +26,13 @@ def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Probl
                 yield rule, Problem(CODE, Severity.WARNING, f"{selector.name} is recorded in the group {sources[0][1].group.name!r}, so this reads the value of an earlier round",
                                     "put the record and what reads it in one group, records first", selector)  # fmt: skip
             elif same and min(same) > position:
-                yield rule, Problem(CODE, Severity.WARNING, f"{selector.name} is recorded after it is read here", "move the record up", selector)
+                yield (
+                    rule,
+                    Problem(
+                        CODE,
+                        Severity.WARNING,
+                        f"{selector.name} is recorded after it is read here",
+                        "move the record up",
+                        selector,
+                    ),
+                )

@@ -23,7 +23,7 @@ ZERO_MEANS = {
 """Gauges that are zero in healthy systems, and what that means."""
 
 
-def check(tree: Expr, setting: Setting) -> Iterator[Problem]:  # noqa: ARG001  # one signature for all
+def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
     """A warning for denominators of rates and of gauges known to be zero sometimes, unless `> 0` guards them."""
     guarded = [_guarded(node) for node in walk(tree) if isinstance(node, Binary) and node.op == "and"]
     for node in walk(tree):

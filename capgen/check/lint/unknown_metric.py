@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from capgen.check.lint import gated_metric
 from capgen.check.problem import Problem, Setting
-from capgen.diagnostics import Severity, nearest
+from capgen.diagnostics import Severity
 from capgen.promql import Expr, selectors
 
 CODE = "CG502"
@@ -19,15 +19,15 @@ def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
         owners = setting.facts.prefixes.get(name.partition("_")[0])
         if not owners or ":" in name or name in setting.records or setting.facts.of(name) or gated_metric.known(name):
             continue
-        own = sorted(known for known, facts in setting.facts.all.items() if any(fact.exporter in owners for fact in facts))
+        own = sorted(
+            known for known, facts in setting.facts.all.items() if any(fact.exporter in owners for fact in facts)
+        )
         who = " or ".join(sorted(owners))
         if meant := misspelt(name, own):
             yield Problem(CODE, Severity.ERROR, f"{who} gives no {name}", f"did you mean {meant!r}?", selector)
         else:
-            close = nearest(name, own)
-            hint = f"the closest known is {close!r}; " if close else ""
             yield Problem(CODE, Severity.NOTE, f"{name} is not in the catalogue of {who}, so nothing about it was checked",
-                          f"{hint}a file in the project's catalog/ can declare it", selector)  # fmt: skip
+                          "a file in the project's catalog/ can declare it", selector)  # fmt: skip
 
 
 def misspelt(name: str, known: Iterable[str]) -> str | None:

@@ -13,7 +13,7 @@ CODE = "CG523"
 _VALUE = re.compile(r"\{\{[^{}]*(?:\$value|\.Value)\b[^{}]*\}\}")
 
 
-def check(rule: Rule, setting: Setting) -> Iterator[Problem]:  # noqa: ARG001  # one signature for all
+def check(rule: Rule, setting: Setting) -> Iterator[Problem]:
     """An error for each label that prints the value."""
     for name, text in rule.labels.items():
         if rule.alert and _VALUE.search(text):

@@ -16,7 +16,11 @@ def check(tree: Expr, setting: Setting) -> Iterator[Problem]:
     for node in walk(tree):
         if not isinstance(node, Binary) or node.op != "or" or node.matching is not None:
             continue
-        if isinstance(node.right, Call) and node.right.function == "vector" and isinstance(node.right.arguments[0], Number):
+        if (
+            isinstance(node.right, Call)
+            and node.right.function == "vector"
+            and isinstance(node.right.arguments[0], Number)
+        ):
             left = setting.shape(node.left)
             if left.kind == "vector" and (left.labels or left.open):
                 yield Problem(CODE, Severity.WARNING, "`or vector(0)` adds a series without labels beside the labelled ones",

@@ -14,22 +14,28 @@ from capgen.diagnostics import Diagnostic
 from capgen.spec.parse import Spec
 
 CODE = "CG402"
+_AMOUNTS = {"cpu": "500m", "memory": "1Gi"}
 
 
 def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
-    """For each resource that an HPA sizes by utilisation and a VPA (not `recommend`) by request."""
+    """For workloads with a resource that an HPA sizes by utilisation and a VPA (not `recommend`) by request."""
     for name, workload in spec.model.workloads.items():
         vpa = next((v for v in blueprint.vpas if v.origin.path == f"workloads.{name}.vertical"), None)
         hpa = next((h for h in blueprint.hpas if h.origin.path == f"workloads.{name}.horizontal"), None)
         if vpa is None or hpa is None or vpa.mode == "Off" or workload.vertical is None:
             continue
-        for metric in hpa.metrics:
-            if metric.target_type == "Utilization" and metric.name in controlled(vpa, metric.container):
-                other = "memory" if metric.name == "cpu" else "cpu"
-                yield finding(
-                    spec, CODE, f"both the HPA and the VPA of {name!r} decide about {metric.name}", ("workloads", name, "vertical", "mode"),
-                    f"choose: `mode: recommend`; or `control: [{other}]` for each container; or a target per pod (`{metric.name}: 500m`) instead of a share",
-                )  # fmt: skip
+        shared = sorted(
+            {m.name for m in hpa.metrics if m.target_type == "Utilization" and m.name in controlled(vpa, m.container)}
+        )
+        if shared:
+            left = "".join(
+                f"`control: [{other}]` for each container; or " for other in ("cpu", "memory") if other not in shared
+            )
+            amounts = " and ".join(f"`{resource}: {_AMOUNTS[resource]}`" for resource in shared)
+            yield finding(
+                spec, CODE, f"both the HPA and the VPA of {name!r} decide about {' and '.join(shared)}", ("workloads", name, "vertical", "mode"),
+                f"choose: `mode: recommend`; or {left}a target per pod ({amounts}) instead of a share",
+            )  # fmt: skip
 
 
 def controlled(vpa: Vpa, container: str) -> set[str]:

@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m capgen`, where no script is installed."""
+
+from capgen.cli import main
+
+main()

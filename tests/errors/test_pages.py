@@ -1,0 +1,143 @@
+"""Each code's page shows what it says: the bad example gives exactly that code, the good one nothing."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from errors.project import files, findings, write
+
+import capgen.cli
+from capgen.artifact import Artifact
+from capgen.errors import Findings
+from capgen.reconcile.manifest import read_manifests
+from capgen.report.codes import codes
+
+CODES = Path(capgen.__file__).parent / "codes"
+FAMILIES = ("CG1", "CG2", "CG3", "CG4", "CG6", "CG7")
+SHAPE = re.compile(
+    r"# (CG\d{3}): [^\n]+\n\n[^\n#]+\n\n## Bad\n\n```(\w+)\n(.+?)\n```\n\n## Good\n\n```(\w+)\n(.+?)\n```\n\n## What to do\n\n[^\n]+\n",
+    re.DOTALL,
+)
+SCENARIOS = {"CG104", "CG109", "CG208", "CG209", "CG601", "CG602", "CG603", "CG701", "CG702", "CG703"}
+"""Pages whose example stands for something that a page cannot hold, each with a test of its own below."""
+SHOP = "metadata: {name: shop}"
+
+
+def examples(code: str) -> tuple[str, str]:
+    found = SHAPE.fullmatch((CODES / f"{code}.md").read_text(encoding="utf-8"))
+    assert found, f"{code}.md is not of the shape: title, why, Bad, Good, What to do"
+    assert found[1] == code
+    assert found[2] == found[4]
+    return found[3], found[5]
+
+
+def said(project: Path, example: str) -> list[str]:
+    shutil.rmtree(project / "specs", ignore_errors=True)
+    return [finding.code for finding in findings(write(project, example))]
+
+
+@pytest.mark.parametrize("code", [code for code in codes() if code.startswith(FAMILIES)])
+def test_every_page_has_the_shape(code: str) -> None:
+    examples(code)
+
+
+@pytest.mark.parametrize("code", [c for c in codes() if c.startswith(FAMILIES) and c not in SCENARIOS])
+def test_the_bad_example_gives_the_code_and_the_good_one_nothing(code: str, tmp_path: Path) -> None:
+    bad, good = examples(code)
+    assert said(tmp_path / "bad", bad) == [code]
+    assert said(tmp_path / "good", good) == []
+
+
+def test_a_large_file(tmp_path: Path) -> None:
+    bad, good = examples("CG104")
+    assert said(tmp_path, bad.replace("…", "x" * (1 << 20))) == ["CG104"]
+    assert said(tmp_path, good) == []
+
+
+def test_a_character_that_has_no_place_in_yaml(tmp_path: Path) -> None:
+    bad, good = examples("CG109")
+    assert said(tmp_path, bad.replace("␇", "\x07")) == ["CG109"]
+    assert said(tmp_path, good) == []
+
+
+def test_more_mistakes_than_are_listed(tmp_path: Path) -> None:
+    bad, good = examples("CG209")
+    more = "".join(f"    level{number}: 1\n" for number in range(3, 300))
+    assert said(tmp_path, bad.replace("    level3: and so on", more)) == ["CG201"] * 200 + ["CG209"]
+    assert said(tmp_path, good) == []
+
+
+def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, set[str]]:
+    """Runs a line of a page's example; its exit code and the codes that it prints."""
+    with pytest.raises(SystemExit) as done:
+        capgen.cli.main(shlex.split(line)[1:])
+    return int(done.value.code or 0), set(re.findall(r"\bCG\d{3}\b", capsys.readouterr().out))
+
+
+def test_a_setting_that_sets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    bad, good = examples("CG208")
+    write(tmp_path, SHOP)
+    monkeypatch.chdir(tmp_path)
+    assert run(bad, capsys) == (3, {"CG208"})
+    assert run(good, capsys) == (0, set())
+
+
+@pytest.mark.parametrize("code", ["CG601", "CG602", "CG603"])
+def test_a_generated_folder_that_is_not_what_the_specs_say(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = examples(code)
+    specs = write(tmp_path, SHOP)
+    (specs / "cart.yaml").write_text(files(SHOP.replace("shop", "cart"))["specs/shop.yaml"])
+    monkeypatch.chdir(tmp_path)
+    if code != "CG602":
+        assert run("capgen build", capsys) == (0, set())
+    if code == "CG601":
+        shop = specs / "shop.yaml"
+        shop.write_text(shop.read_text() + "signals:\n  host.cpu: {for: 42m}\n")
+    if code == "CG603":
+        # The folder of the whole fleet changes with it, so nothing of it may be left to compare.
+        (specs / "cart.yaml").unlink()
+    commands = [line for line in bad.splitlines() if not line.startswith("#")]
+    status, found = run(commands[0], capsys)
+    assert status == 3
+    assert code in found
+    assert found <= {code, "CG601"}
+    results = [run(line, capsys) for line in good.splitlines() if not line.startswith("#")]
+    assert results[-1] == (0, set())
+
+
+@pytest.mark.parametrize("code", ["CG701", "CG702"])
+def test_a_template_of_the_projects_own(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = examples(code)
+    write(tmp_path, SHOP)
+    template = tmp_path / "templates" / "prometheus" / "rules.yml.j2"
+    template.parent.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    template.write_text(bad)
+    with pytest.raises(SystemExit) as done:
+        capgen.cli.main(["build"])
+    assert done.value.code == 3
+    printed = capsys.readouterr().err
+    assert f"templates/prometheus/rules.yml.j2:2:1: error {code}:" in printed
+    assert not (tmp_path / "generated").exists()
+    template.write_text(good)
+    assert run("capgen build", capsys) == (0, set())
+
+
+def test_an_object_declared_twice() -> None:
+    bad, good = examples("CG703")
+
+    def artifacts(example: str) -> list[Artifact]:
+        return [Artifact(name, text, "ConfigMap", "shop", kubernetes=True) for name, text in files(example).items()]
+
+    with pytest.raises(Findings) as refused:
+        read_manifests(artifacts(bad), "shop")
+    assert [finding.code for finding in refused.value.diagnostics] == ["CG703"]
+    assert len(read_manifests(artifacts(good), "shop")) == 2
