@@ -101,8 +101,7 @@ signals:
     for: {wait}m
 """
 _HOST_WITHOUT = (
-    "swap", "oom_kills", "disk_io", "disk_read_latency", "disk_write_latency", "inodes", "network", "network_drops",
-    "network_errors", "tcp_retransmits", "conntrack", "file_descriptors",
+    "disk_io", "disk_read_latency", "disk_write_latency", "network", "network_drops", "network_errors", "tcp_retransmits",
 )  # fmt: skip
 
 _KINDS = (_DATABASE, _CACHE, _CLUSTER, _HOST)
@@ -144,7 +143,7 @@ def name(i: int) -> str:
 
 
 def write_fleet(folder: Path, count: int, *, rules_only: bool = False) -> Path:
-    """Writes the specs of a fleet of `count` services below `folder`, ten teams' worth a folder; returns the path."""
+    """Writes the specs of a fleet of `count` services below `folder`, a hundred a folder; returns the path."""
     specs = folder / "specs"
     for i in range(count):
         path = specs / f"{i // 100:03d}" / f"{name(i)}.yaml"
@@ -153,7 +152,7 @@ def write_fleet(folder: Path, count: int, *, rules_only: bool = False) -> Path:
     return specs
 
 
-def change_one(specs: Path, count: int) -> None:
-    """Changes a level of the service in the fleet's middle."""
+def change_one(specs: Path, count: int, *, changed: bool) -> None:
+    """Changes a level of the service in the fleet's middle, or changes it back."""
     i = count // 2
-    (specs / f"{i // 100:03d}" / f"{name(i)}.yaml").write_text(spec(i, changed=True), encoding="utf-8")
+    (specs / f"{i // 100:03d}" / f"{name(i)}.yaml").write_text(spec(i, changed=changed), encoding="utf-8")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from capgen import disk, naming, units
 from capgen.artifact import Artifact
@@ -29,6 +30,12 @@ from capgen.render.templates import Template, Templates
 from capgen.spec.layers import steps
 from capgen.spec.parse import Project, Spec, parse_project, specs
 from capgen.yamlio import MAX_BYTES, Source
+
+if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
+    from capgen.prove.mutate import Mutation
+    from capgen.prove.run import Proof
+    from capgen.reconcile.plan import Plan
+    from capgen.reconcile.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,3 +268,60 @@ def generated_files(built: Built) -> dict[str, str]:
         for environment, artifacts in built.artifacts
         for artifact in artifacts
     }
+
+
+def plan_delivery(
+    paths: Sequence[Path], environment: str, *, settings: Sequence[str] = (), root: Path | None = None, rehearse: bool = False
+) -> tuple[Plan, Target]:
+    """What applying would change in an environment's target, and that target. Reads only.
+
+    Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
+    """
+    from capgen.delivery import deliverable, target_of
+    from capgen.reconcile.build import build_plan
+
+    built = build(paths, settings=settings, environments=[environment])
+    declared = next(model for document, model in built.compiled.project.environments if document.name == environment)
+    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found), root=root)
+    if not artifacts:
+        raise Refused(f"the specs compile to nothing for {environment!r}: an empty delivery is never what was meant")
+    target = target_of(declared, _project_folder(paths), root=root)
+    plan = build_plan(target.name, artifacts, target.read(artifacts))
+    return (target.rehearse(plan) if rehearse else plan), target
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The proof of one environment's rules; `mutations` is None when no mutants were made."""
+
+    environment: str
+    proof: Proof
+    mutations: tuple[Mutation, ...] | None
+
+
+def prove(
+    paths: Sequence[Path],
+    promtool: Path,
+    *,
+    settings: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    jobs: int = 2,
+    cache: Path | None = None,
+    mutants: bool = False,
+) -> tuple[Proven, ...]:
+    """Generates unit tests for every rule and runs them on promtool, and on request on mutants of each rule.
+
+    `cache` is a folder that remembers what has passed. Raises Findings for invalid specs, CapgenError when
+    promtool does not run.
+    """
+    from capgen.prove import run
+    from capgen.prove.mutate import run_mutants
+
+    fleets = build(paths, settings=settings, environments=environments).compiled.fleets
+    found = []
+    for fleet in fleets:
+        proof = run.prove(fleet.services, promtool=promtool, jobs=jobs, cache_dir=cache)
+        groups = [run.prepare(group) for service in fleet.services for group in service.groups] if mutants else []
+        killed = run_mutants(groups, promtool=promtool, jobs=jobs) if mutants else None
+        found.append(Proven(fleet.environment, proof, killed))
+    return tuple(found)

@@ -336,7 +336,7 @@ def _operator(expr: Binary, left: Shape, right: Shape) -> Shape:
 
 # --- placeholders -----------------------------------------------------------------------------------------
 
-_SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?\{\s*\$selector\b")
+_FILLED = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?\{\s*\$selector\b|\$([a-z_][a-z0-9_]*)")
 _PLACEHOLDER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 
 
@@ -351,9 +351,14 @@ def fill(template: str, selector_of: Callable[[str], str], values: Mapping[str, 
     White space is folded, so that a template may be written over several lines. Raises KeyError with the
     name of a placeholder that has no value.
     """
-    scoped = _SELECTOR.sub(lambda m: f"{m[1] or ''}{{{selector_of(m[1] or '')}", template)
-    folded = " ".join(scoped.split()).replace("( ", "(").replace(" )", ")")
-    return _PLACEHOLDER.sub(lambda m: values[m[1]], folded)
+    # Before anything is put in: what a spec's matcher says keeps its spaces, and its dollars.
+    folded = " ".join(template.split()).replace("( ", "(").replace(" )", ")")
+
+    def put(found: re.Match[str]) -> str:
+        metric, name = found[1] or "", found[2]
+        return values[name] if name else f"{metric}{{{selector_of(metric)}"
+
+    return _FILLED.sub(put, folded)
 
 
 def string(text: str) -> str:

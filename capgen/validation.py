@@ -160,8 +160,11 @@ def _distinct(model: type[BaseModel], found: Mapping[Place, list[Any]]) -> dict[
     for place, problems in found.items():
         kind = problems[0]["type"]
         whole = kind in (*_WANTED, "literal_error", "string_pattern_mismatch", "quantity") and place[-1:] != (KEY,)
-        beside = strange.get(place[:-1], ())[:LIMIT] if kind == "missing" else ()
-        misspelt = any(nearest(name, fields_at(model, place[:-1])) == place[-1] for name in beside)
+        misspelt = kind == "missing" and any(
+            nearest(name, fields_at(model, place[:length])) == place[length]
+            for length in range(len(place))
+            for name in strange.get(place[:length], ())[:LIMIT]
+        )
         if not misspelt and not (whole and place in inside):
             kept[place] = problems
     return kept

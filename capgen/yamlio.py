@@ -123,9 +123,10 @@ def read(source: Source) -> tuple[Node | None, tuple[Diagnostic, ...]]:
         return None, (rejected.diagnostic,)
     except yaml.YAMLError as error:
         return None, (_syntax(source, error),)
-    except UnicodeError:
-        span = Span(source.name, 1, 1, 1, 2)
-        return None, (Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8"),)
+    except UnicodeEncodeError as error:
+        line, column = _place(source.text, error.start)
+        span, text = Span(source.name, line, column, line, column + 1), source.line(line)
+        return None, (Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8", excerpt=text),)
 
 
 def plain(text: str) -> Data:
@@ -188,7 +189,7 @@ class _Builder:
             elif kind is yaml.ScalarEvent:
                 node = self.scalar(event)
                 if event.anchor:
-                    self.anchors[event.anchor] = (node, 1)
+                    self.anchors[event.anchor] = (node, 0)
             else:
                 self.refuse_tag(event)
                 node = Node({} if kind is yaml.MappingStartEvent else [], self.source, _mark(event))
@@ -290,18 +291,9 @@ def _syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
     span = Span(source.name, line, column, line, column + 1)
     if "\t" in text[: len(text) - len(text.lstrip())] or text[column - 1 : column] == "\t":
         return Diagnostic("CG102", "a tab stands where YAML wants spaces", span, "indent with spaces", excerpt=text)
-    if (
-        "control characters" in problem
-        or "special characters" in problem
-        or ("invalid" in problem and "UTF-8" in problem)
-    ):
-        return Diagnostic(
-            "CG109",
-            "the file holds a character that YAML does not allow",
-            span,
-            'write it as an escape in double quotes, like "\\u0007"',
-            excerpt=text,
-        )
+    if re.search("control characters|special characters|invalid.*UTF-8", problem):
+        hint = 'write it as an escape in double quotes, like "\\u0007"'
+        return Diagnostic("CG109", "the file holds a character that YAML does not allow", span, hint, excerpt=text)
     if mark and (blamed := _opening(source, problem, mark.line, getattr(error, "context_mark", None) or mark)):
         line, column, problem, hint = blamed
         span, text = Span(source.name, line, column, line, column + 1), source.line(line)
@@ -319,9 +311,8 @@ def _opening(source: Source, problem: str, line: int, opened: Any) -> tuple[int,
         # An open quote runs to the next one, which was meant to open a value; there the parser stumbles.
         closes = source.text.find(start[1], start.end(1))
         if closes < 0 or begins <= closes <= ends:
-            before = source.text[: start.start(1)]
-            place = before.count("\n") + 1, len(before) - before.rfind("\n")
-            return *place, f"the quote {start[1]} that opens here is not closed", f"close it with {start[1]}"
+            opened_at = _place(source.text, start.start(1))
+            return *opened_at, f"the quote {start[1]} that opens here is not closed", f"close it with {start[1]}"
     place = opened.line + 1, opened.column + 1
     if "expected ',' or" in problem and opened.line < line:
         bracket = source.line(place[0])[opened.column :][:1]
@@ -342,8 +333,11 @@ def _within(source: Source, line: int, column: int) -> tuple[int, int]:
 
 def _unreadable(source: Source, error: yaml.YAMLError) -> tuple[int, int]:
     position = getattr(error, "position", None)
-    before = source.text[:position] if isinstance(position, int) else ""
-    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+    return _place(source.text, position if isinstance(position, int) else 0)
+
+
+def _place(text: str, index: int) -> tuple[int, int]:
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
 _SYNTAX_HINTS = (

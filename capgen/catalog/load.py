@@ -55,7 +55,7 @@ class Catalog:
             exporter, node = _load(own, Exporter) if own else _packaged_exporter(name)
             if exporter.exporter != name:
                 span = node.at(("exporter",))
-                message = f"the file {source.name} declares the exporter {exporter.exporter!r}"
+                message = f"the file {node.source.name} declares the exporter {exporter.exporter!r}"
                 raise Findings(
                     [
                         Diagnostic(

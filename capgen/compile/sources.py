@@ -68,7 +68,10 @@ class Bound:
         known = self.metric(metric)
         job = self.jobs.get(known.job or "", self.scrape.job) if known else self.scrape.job
         labels = set(known.labels) if known else set()
-        narrowed = {k: v for k, v in self.spec.match.items() if k in labels or known is None or self.entry.exporter.open_labels}
+        # A label that some metrics have and this one has not would empty the selection; one that no metric has
+        # is a target's, and so on all of them.
+        by_metric = {label for m in self.entry.exporter.metrics.values() for label in m.labels}
+        narrowed = {k: v for k, v in self.spec.match.items() if known is None or k in labels or k not in by_metric}
         equal = {"job": job} | {k: v for k, v in self.scope.items() if k in labels} | narrowed
         regex = {} if equality_only else {k: v for k, v in self.scope_regex.items() if k in labels}
         return promql.matchers(equal, regex)

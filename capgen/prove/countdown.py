@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from capgen.blueprint import Group, Level, Signal
 from capgen.promql import parse
 from capgen.prove.expectations import alert_names, check_alerts, check_record, check_states
+from capgen.prove.leaves import leaves
 from capgen.prove.oracle import follow, rules, trace
 from capgen.prove.pace import pace, reach
 from capgen.prove.plan import prepare
 from capgen.prove.suite import Case, Suite
 from capgen.prove.tape import Tape
-from capgen.prove.universe import Universe, doubled, leaves, populate
+from capgen.prove.universe import Universe, doubled, populate
 from capgen.prove.vectors import Conflict, Vector
 from capgen.prove.witness import NoWitness
 

@@ -7,6 +7,7 @@ that is worked out here, and what is left is arithmetic. A value of None is a se
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -177,8 +178,6 @@ def _absent(expr: Call, universe: Sequence[Identity]) -> Plan:
 
 
 def _relabel(expr: Call, universe: Sequence[Identity]) -> Plan:
-    import re
-
     inner = _vector(expr.arguments[0], universe, expr.function)
     words = [argument.value for argument in expr.arguments[1:] if isinstance(argument, String)]
     target = words[0]
@@ -191,11 +190,22 @@ def _relabel(expr: Call, universe: Sequence[Identity]) -> Plan:
             found = re.fullmatch(words[3], known.get(words[2], ""), re.DOTALL)
             if found is None:
                 return labels
-            value = found.expand(re.sub(r"\$\{?(\w+)\}?", r"\\g<\1>", words[1]))
+            value = _expanded(words[1], found)
         known[target] = value
         return tuple(sorted((name, text) for name, text in known.items() if text))
 
     return distinct(Vector(tuple(relabelled(labels) for labels in inner.labels), inner.run))
+
+
+def _expanded(template: str, found: re.Match[str]) -> str:
+    """Go's expansion: `$1` and `${1}`; a name goes as far as letters and digits do, and an unknown one is empty."""
+
+    def group(name: str) -> str:
+        if name.isdigit():
+            return (found[int(name)] or "") if int(name) <= found.re.groups else ""
+        return found.groupdict("").get(name, "")
+
+    return re.sub(r"\$(?:\$|\{(\w+)\}|(\w+))", lambda m: group(m[1] or m[2]) if m[1] or m[2] else "$", template)
 
 
 def _histogram(q: Scalar, buckets: Vector) -> Plan:

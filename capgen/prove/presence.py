@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from capgen.blueprint import Alert, Group
 from capgen.promql import parse
 from capgen.prove.expectations import Reading, alert_names, check_alerts, check_states
+from capgen.prove.leaves import leaves
 from capgen.prove.oracle import Expected
 from capgen.prove.pace import reach, step_of
 from capgen.prove.plan import matches, prepare
@@ -21,7 +22,7 @@ from capgen.prove.sources import Moment
 from capgen.prove.suite import Case, Gap, Suite
 from capgen.prove.tape import Tape
 from capgen.prove.templates import UnknownTemplate
-from capgen.prove.universe import NoSeries, Universe, leaves, populate
+from capgen.prove.universe import NoSeries, Universe, populate
 from capgen.prove.vectors import Conflict, Labels, Unsupported, Vector
 
 State = tuple[float, ...]

@@ -12,46 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from capgen.promql import (
-    Aggregate,
-    Binary,
-    Call,
-    Expr,
     Matcher,
-    Number,
-    Selector,
-    String,
-    Subquery,
-    Unary,
-    children,
 )
-from capgen.prove import functions
+from capgen.prove.leaves import Leaf
 from capgen.prove.plan import matches
 from capgen.prove.sampling import accepts, refused, samples
 from capgen.prove.vectors import Identity
 
 _USUAL: Mapping[str, str] = {"instance": "i1", "namespace": "ns", "job": "job", "le": "+Inf"}
 _CLONE_LABELS = ("instance", "pod", "shard")
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One selector of an expression with what surrounds it."""
-
-    selector: Selector
-    wanted: tuple[str, ...]
-    """Labels that the expression tells its series apart by."""
-    counter: bool
-    aggregated: tuple[str, ...] | None
-    """None where every series shows in the result; else the labels kept by the innermost aggregation."""
-    histogram: bool
-    hint: float | None
-    """A value that lets a comparison with a constant around it hold; None for any."""
-    alias: tuple[tuple[str, str], ...] = ()
-    """Labels that `label_replace` renames: the series' own name, and the one it is matched by."""
-    excluding: bool = False
-    """Whether it stands behind `unless`: while it is there, nothing comes out."""
-    gate: bool = False
-    """Whether it stands behind `and`: it decides whether there is a result, and not which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +33,8 @@ class Member:
     weight: float = 1.0
     bound: float | None = None
     """The upper bound of a histogram's bucket."""
+    decoy_of: int = -1
+    """The leaf one of whose matchers a decoy fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,129 +61,6 @@ def is_replica(label: str) -> bool:
     return label == "replica" or label.endswith("_replica") or label == "__replica__"
 
 
-def leaves(expressions: Sequence[Expr], labels: Sequence[str]) -> tuple[Leaf, ...]:
-    """The distinct selectors of the expressions, whose results are told apart by `labels`, left to right."""
-    found: dict[tuple[str, tuple[Matcher, ...]], Leaf] = {}
-    for expr in expressions:
-        for leaf in _leaves(expr, frozenset(labels), False, None, False, None):
-            key = (leaf.selector.name, leaf.selector.matchers)
-            if key in found:
-                other = found[key]
-                wanted = tuple(sorted({*leaf.wanted, *other.wanted}))
-                hint = other.hint if leaf.hint is None else leaf.hint
-                leaf = replace(
-                    other,
-                    wanted=wanted,
-                    counter=leaf.counter or other.counter,
-                    histogram=leaf.histogram or other.histogram,
-                    hint=hint,
-                    alias=tuple(sorted({*leaf.alias, *other.alias})),
-                    excluding=leaf.excluding and other.excluding,
-                    gate=leaf.gate and other.gate,
-                )
-            found[key] = leaf
-    return tuple(found.values())
-
-
-def _leaves(
-    expr: Expr, wanted: frozenset[str], counter: bool, kept: tuple[str, ...] | None, histogram: bool, hint: float | None
-) -> Iterator[Leaf]:
-    match expr:
-        case Selector():
-            yield Leaf(expr, tuple(sorted(wanted)), counter, kept, histogram, hint)
-        case Aggregate():
-            inner = (
-                set(expr.labels)
-                if expr.grouping == "by"
-                else (wanted | set(expr.labels))
-                if expr.grouping
-                else set[str]()
-            )
-            own = tuple(sorted(inner if expr.grouping != "without" else wanted))
-            if expr.op in ("topk", "bottomk"):
-                inner, own = set(wanted), kept if kept is not None else ()
-                yield from _leaves(expr.inner, frozenset(inner), counter, kept, histogram, hint)
-                return
-            yield from _leaves(expr.inner, frozenset(inner), counter, own, histogram, hint)
-        case Call():
-            slopes = counter or expr.function in functions.SLOPE_FUNCTIONS
-            buckets = histogram or expr.function == "histogram_quantile"
-            more = frozenset(("le",)) if expr.function == "histogram_quantile" else frozenset[str]()
-            if expr.function in ("label_replace", "label_join"):
-                words = [a.value for a in expr.arguments if isinstance(a, String)]
-                sources = [word for word in (words[2:3] if expr.function == "label_replace" else words[2:]) if word]
-                for leaf in _leaves(
-                    expr.arguments[0], (wanted - {words[0]}) | set(sources), slopes, kept, buckets, hint
-                ):
-                    yield replace(leaf, alias=(*leaf.alias, *((source, words[0]) for source in sources)))
-                return
-            for argument in expr.arguments:
-                yield from _leaves(argument, wanted | more, slopes, kept, buckets, hint)
-        case Binary():
-            yield from _sides(expr, wanted, counter, kept, histogram, hint)
-        case Subquery() | Unary():
-            for child in children(expr):
-                yield from _leaves(child, wanted, counter, kept, histogram, hint)
-        case _:
-            return
-
-
-def _sides(
-    expr: Binary,
-    wanted: frozenset[str],
-    counter: bool,
-    kept: tuple[str, ...] | None,
-    histogram: bool,
-    hint: float | None,
-) -> Iterator[Leaf]:
-    left = right = wanted
-    if expr.matching == "on":
-        on = frozenset(expr.labels)
-        many = (wanted - set(expr.include)) | on
-        left = right = on
-        if expr.op in ("and", "unless"):
-            left = many
-        elif expr.op == "or":
-            left = right = many
-        elif expr.group == "left":
-            left, right = many, on | set(expr.include)
-        elif expr.group == "right":
-            left, right = on | set(expr.include), many
-    elif expr.matching == "ignoring":
-        left = right = wanted - set(expr.labels)
-    for side, labels, other in ((expr.left, left, expr.right), (expr.right, right, expr.left)):
-        own = hint
-        if isinstance(other, Number) and expr.op in functions.COMPARE and not expr.bool:
-            flipped = side is expr.right
-            own = _holding(expr.op, other.value, flipped=flipped)
-        # A join shows every series of its sides, so an aggregation further out adds up pairs.
-        for leaf in _leaves(side, labels, counter, kept if isinstance(other, Number) else None, histogram, own):
-            behind = side is expr.right
-            yield replace(
-                leaf,
-                excluding=leaf.excluding or (behind and expr.op == "unless"),
-                gate=leaf.gate or (behind and expr.op == "and"),
-            )
-
-
-def _holding(op: str, number: float, *, flipped: bool) -> float | None:
-    """A number x for which `x op number` holds, None where the usual values do."""
-    if flipped:
-        op = {">": "<", "<": ">", ">=": "<=", "<=": ">="}.get(op, op)
-    match op:
-        case "==" | ">=" | "<=":
-            return number if op == "==" or number else None
-        case "!=":
-            return number + 1 if number else None
-        case "<":
-            return number / 2 if number > 0 else number - 1
-        case _:
-            return None if number == 0 else number + max(1.0, abs(number))
-
-
-# --- series -----------------------------------------------------------------------------------------------
-
-
 def populate(found: Sequence[Leaf], bounds: Sequence[float], *, companions: int) -> Universe:
     """The series for these leaves. `companions`: 0 none, 1 decoys, 2 decoys, alternatives and seconds as well.
 
@@ -225,19 +73,16 @@ def populate(found: Sequence[Leaf], bounds: Sequence[float], *, companions: int)
             for bound, identity in _buckets(leaf, labels, bounds):
                 members.setdefault(identity, Member(identity, leaf.counter, place, weight, bound))
     if companions:
-        for leaf in found:
+        for place, leaf in enumerate(found):
             base = _variants(leaf, preferred, alternatives=False)[0][1]
             for labels in _decoys(leaf, base):
                 for bound, identity in _buckets(leaf, labels, bounds):
-                    members.setdefault(identity, Member(identity, leaf.counter, -1, 1.0, bound))
+                    members.setdefault(identity, Member(identity, leaf.counter, -1, 1.0, bound, place))
     counted = [
         (m.identity, any(leaf.counter and matches(leaf.selector, m.identity) for leaf in found) or m.counter)
         for m in members.values()
     ]
-    rows = tuple(
-        Member(m.identity, counter, m.leaf, m.weight, m.bound)
-        for m, (_, counter) in zip(members.values(), counted, strict=True)
-    )
+    rows = tuple(replace(m, counter=counter) for m, (_, counter) in zip(members.values(), counted, strict=True))
     return Universe(tuple(found), rows, tuple(bounds))
 
 
@@ -299,17 +144,19 @@ def _variants(leaf: Leaf, preferred: Mapping[str, str], *, alternatives: bool) -
     found = [(1.0, labels)]
     if not alternatives or leaf.aggregated is None:
         return found
-    # Labels that the aggregation drops may vary without adding a series to the result.
+    # Labels that an aggregation drops may vary without adding a series to the result.
     for name, wanted in by_label.items():
-        if name in leaf.aggregated or name == "__name__":
+        if (name in leaf.aggregated and name not in leaf.spread) or name == "__name__":
             continue
         for value in (v for m in wanted if m.op == "=~" for v in samples(m.value)):
             if value != labels[name] and all(accepts(m, value) for m in wanted):
                 found.append((0.5, {**labels, name: value}))
     taken = {"le", *leaf.aggregated, *by_label}
-    free = next((name for name in (*leaf.wanted, *_CLONE_LABELS) if name not in taken and not is_replica(name)), None)
-    if free:
-        found.append((0.5, {**labels, free: f"{labels.get(free) or free}-2"}))
+    options = (*leaf.wanted, *_CLONE_LABELS)
+    free = next((name for name in options if name not in taken and not is_replica(name)), None)
+    for name in (*leaf.spread, *((free,) if free else ())):
+        if name not in by_label and not is_replica(name):
+            found.append((0.5, {**labels, name: f"{labels.get(name) or name}-2"}))
     return found
 
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 from capgen.blueprint import Signal
 from capgen.promql import BadPromQL, Call, Expr, parse, walk
+from capgen.prove.leaves import Leaf, leaves
 from capgen.prove.plan import prepare
 from capgen.prove.sources import Steady
-from capgen.prove.universe import Leaf, NoSeries, Universe, leaves, populate
+from capgen.prove.universe import NoSeries, Universe, populate
 from capgen.prove.vectors import Conflict, Labels, Plan, Scalar, Unsupported, Value, Vector
 
 TOLERANCE = 1e-9
@@ -169,7 +170,9 @@ class _Attempt:
         for member in self.universe.members:
             leaf = self.universe.leaves[member.leaf] if member.leaf >= 0 else None
             if leaf is None:
-                values.append(1000.0 * _share(member.bound))
+                # A stranger that would pass a condition, or change a value beyond doubt, if it were let in.
+                hint = self.universe.leaves[member.decoy_of].hint if hints else None
+                values.append(hint if hint is not None and member.bound is None else 1000.0 * _share(member.bound))
             elif leaf.excluding:
                 values.append(math.nan)
             elif hints and leaf.hint is not None and not leaf.histogram:

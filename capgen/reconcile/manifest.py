@@ -64,7 +64,7 @@ def read_manifests(artifacts: Iterable[Artifact], namespace: str) -> tuple[Manif
         if manifest.key in manifests:
             first = manifests[manifest.key].artifact.path
             found.append(
-                _finding("CG703", f"{manifest.key} is declared here and in {first}", node, "remove one of the two")
+                _finding("CG803", f"{manifest.key} is declared here and in {first}", node, "remove one of the two")
             )
         manifests[manifest.key] = manifest
     if found:
@@ -104,15 +104,15 @@ def _mistakes(node: yamlio.Node) -> list[Diagnostic]:
     for path in (("kind",), ("apiVersion",), ("metadata", "name")):
         word = node.at(path)
         if word is None or not isinstance(word.value, str) or not word.value:
-            found.append(_finding("CG701", f"a manifest needs {'.'.join(path)}, as text", word or node, "add it"))
+            found.append(_finding("CG801", f"a manifest needs {'.'.join(path)}, as text", word or node, "add it"))
     for path in (("metadata", "name"), ("metadata", "namespace")):
         word = node.at(path)
         if word is not None and not (isinstance(word.value, str) and _NAME.fullmatch(word.value)):
-            found.append(_finding("CG701", f"{word.value!r} is no {'.'.join(path)}", word, "use a DNS label"))
+            found.append(_finding("CG801", f"{word.value!r} is no {'.'.join(path)}", word, "use a DNS label"))
     for server_path in (("status",), *(("metadata", field) for field in _SERVER_WRITES)):
         if (written := node.at(server_path)) is not None:
             message = f"{'.'.join(server_path)} is written by the API server"
-            found.append(_finding("CG702", message, written, "remove it from the manifest"))
+            found.append(_finding("CG802", message, written, "remove it from the manifest"))
     return found
 
 

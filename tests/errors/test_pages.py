@@ -78,7 +78,9 @@ def run(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, set[str]]:
     return int(done.value.code or 0), set(re.findall(r"\bCG\d{3}\b", capsys.readouterr().out))
 
 
-def test_a_setting_that_sets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_setting_that_sets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     bad, good = examples("CG208")
     write(tmp_path, SHOP)
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from harness.binaries import program
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from properties.strangers import LINES, TEXTS, TOKEN, spec, write_project
 
 from capgen import api, promql
@@ -46,7 +46,7 @@ def expected(node: Any, text: str, line: str, path: tuple[Any, ...] = ()) -> Any
     return node.replace(TOKEN, line)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(text=TEXTS, line=LINES)
 def test_hostile_text_is_data_in_every_artifact(tmp_path_factory: pytest.TempPathFactory, benign: dict[str, Any], text: str, line: str) -> None:
     files = artifacts(tmp_path_factory.mktemp("hostile"), text, line)
@@ -60,7 +60,7 @@ def test_hostile_text_is_data_in_every_artifact(tmp_path_factory: pytest.TempPat
         assert found == expected(wanted, text, line), path
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(line=LINES)
 def test_hostile_matchers_stay_inside_their_selector(tmp_path_factory: pytest.TempPathFactory, line: str) -> None:
     built = api.build([write_project(tmp_path_factory.mktemp("matchers"), spec("x", line))])

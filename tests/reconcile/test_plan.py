@@ -43,16 +43,16 @@ def test_a_failure_holds_back_its_own_service_and_namespace_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "code", "line", "said"),
     [
-        ("kind: ConfigMap\nmetadata: {name: x}\n", "CG701", 1, "apiVersion"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n", "CG701", 1, "metadata.name"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 7}\n", "CG701", 3, "metadata.name"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ../../nodes}\n", "CG701", 3, "../../nodes"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ..}\n", "CG701", 3, ".."),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: a/b}\n", "CG701", 3, "a/b"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, managedFields: []}\n", "CG702", 3, "managedFields"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\nstatus: {}\n", "CG702", 4, "status"),
-        ("- a\n", "CG701", 1, "kind"),
-        ("a: [\n", "CG101", 2, "YAML"),
+        ("kind: ConfigMap\nmetadata: {name: x}\n", "CG801", 1, "apiVersion"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n", "CG801", 1, "metadata.name"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 7}\n", "CG801", 3, "metadata.name"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ../../nodes}\n", "CG801", 3, "../../nodes"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ..}\n", "CG801", 3, ".."),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: a/b}\n", "CG801", 3, "a/b"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, managedFields: []}\n", "CG802", 3, "managedFields"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\nstatus: {}\n", "CG802", 4, "status"),
+        ("- a\n", "CG801", 1, "kind"),
+        ("a: [\n", "CG101", 1, "YAML"),
     ],
 )  # fmt: skip
 def test_what_is_no_manifest_is_a_finding_with_its_place(text: str, code: str, line: int, said: str) -> None:
@@ -69,7 +69,7 @@ def test_the_same_object_twice_is_a_finding_that_names_both_files() -> None:
     with pytest.raises(Findings) as error:
         read_manifests([artifact(CONFIG), again], "home")
     (found,) = error.value.diagnostics
-    assert found.code == "CG703" and "apm/ConfigMap-capgen-apm-scripts.yaml" in found.message
+    assert found.code == "CG803" and "apm/ConfigMap-capgen-apm-scripts.yaml" in found.message
 
 
 def test_null_is_left_out_and_empty_stays() -> None:

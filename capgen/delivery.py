@@ -1,0 +1,47 @@
+"""Where an environment's artifacts go, and which of them: from the words of its document to a target.
+
+The environment file is the only thing that may name an address, and this is the only place that reads it for one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from capgen.artifact import Artifact
+from capgen.errors import Refused, UsageError
+from capgen.reconcile.target import Target
+from capgen.spec.documents import Environment
+
+
+def target_of(environment: Environment, folder: Path, *, root: Path | None = None, variables: Mapping[str, str] | None = None) -> Target:
+    """The environment's target; `root` (of the command line) replaces its directory.
+
+    A relative directory is taken from `folder`, the project's. Raises UsageError when the environment names
+    none, Refused when the API server is not the one that it pins.
+    """
+    name = environment.metadata.name
+    if root is not None or environment.directory is not None:
+        from capgen.targets.directory import Directory
+
+        place = root if root is not None else folder / (environment.directory.root if environment.directory else "")
+        reload = environment.prometheus.reload if environment.prometheus and root is None else None
+        return Directory(place, reload=reload or "")
+    if environment.kubernetes is None:
+        raise UsageError(f"the environment {name!r} says neither `directory:` nor `kubernetes:`; nothing tells where to deliver")
+    from capgen.targets import kubeconfig
+    from capgen.targets.kubernetes import connect
+
+    cluster = environment.kubernetes
+    access = kubeconfig.load(kubeconfig.default_paths(os.environ if variables is None else variables), cluster.context or "")
+    if cluster.server is not None and access.server.rstrip("/") != cluster.server.rstrip("/"):
+        raise Refused(f"the context leads to {access.server}, and {name!r} is at {cluster.server}: choose the right context; nothing was read or written")
+    return connect(access, cluster.namespace)
+
+
+def deliverable(environment: Environment, artifacts: Iterable[Artifact], *, root: Path | None = None) -> tuple[Artifact, ...]:
+    """The artifacts that the environment's target takes: manifests for a cluster, all files for a directory."""
+    if root is not None or environment.directory is not None:
+        return tuple(artifacts)
+    return tuple(artifact for artifact in artifacts if artifact.kubernetes)
