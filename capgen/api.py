@@ -271,7 +271,12 @@ def generated_files(built: Built) -> dict[str, str]:
 
 
 def plan_delivery(
-    paths: Sequence[Path], environment: str, *, settings: Sequence[str] = (), root: Path | None = None, rehearse: bool = False
+    paths: Sequence[Path],
+    environment: str,
+    *,
+    settings: Sequence[str] = (),
+    root: Path | None = None,
+    rehearse: bool = False,
 ) -> tuple[Plan, Target]:
     """What applying would change in an environment's target, and that target. Reads only.
 

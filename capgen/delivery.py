@@ -15,7 +15,9 @@ from capgen.reconcile.target import Target
 from capgen.spec.documents import Environment
 
 
-def target_of(environment: Environment, folder: Path, *, root: Path | None = None, variables: Mapping[str, str] | None = None) -> Target:
+def target_of(
+    environment: Environment, folder: Path, *, root: Path | None = None, variables: Mapping[str, str] | None = None
+) -> Target:
     """The environment's target; `root` (of the command line) replaces its directory.
 
     A relative directory is taken from `folder`, the project's. Raises UsageError when the environment names
@@ -29,18 +31,26 @@ def target_of(environment: Environment, folder: Path, *, root: Path | None = Non
         reload = environment.prometheus.reload if environment.prometheus and root is None else None
         return Directory(place, reload=reload or "")
     if environment.kubernetes is None:
-        raise UsageError(f"the environment {name!r} says neither `directory:` nor `kubernetes:`; nothing tells where to deliver")
+        raise UsageError(
+            f"the environment {name!r} says neither `directory:` nor `kubernetes:`; nothing tells where to deliver"
+        )
     from capgen.targets import kubeconfig
     from capgen.targets.kubernetes import connect
 
     cluster = environment.kubernetes
-    access = kubeconfig.load(kubeconfig.default_paths(os.environ if variables is None else variables), cluster.context or "")
+    access = kubeconfig.load(
+        kubeconfig.default_paths(os.environ if variables is None else variables), cluster.context or ""
+    )
     if cluster.server is not None and access.server.rstrip("/") != cluster.server.rstrip("/"):
-        raise Refused(f"the context leads to {access.server}, and {name!r} is at {cluster.server}: choose the right context; nothing was read or written")
+        raise Refused(
+            f"the context leads to {access.server}, and {name!r} is at {cluster.server}: choose the right context; nothing was read or written"
+        )
     return connect(access, cluster.namespace)
 
 
-def deliverable(environment: Environment, artifacts: Iterable[Artifact], *, root: Path | None = None) -> tuple[Artifact, ...]:
+def deliverable(
+    environment: Environment, artifacts: Iterable[Artifact], *, root: Path | None = None
+) -> tuple[Artifact, ...]:
     """The artifacts that the environment's target takes: manifests for a cluster, all files for a directory."""
     if root is not None or environment.directory is not None:
         return tuple(artifacts)

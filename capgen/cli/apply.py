@@ -20,7 +20,9 @@ from capgen.errors import Refused
 @root_option
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
-def command(specs: Sequence[Path], environment: str, settings: Sequence[str], root: Path | None, yes: bool, form: str) -> int:
+def command(
+    specs: Sequence[Path], environment: str, settings: Sequence[str], root: Path | None, yes: bool, form: str
+) -> int:
     """Bring the environment's target to what the specs say. What is right already is not written.
 
     A conflict with somebody else's field is never forced: it is shown, and nothing of that object is changed.

@@ -9,8 +9,12 @@ import click
 
 from capgen.cli.output import colored, set_option, spec_paths, specs_argument, width
 
-environment_option = click.option("--env", "environment", required=True, metavar="NAME", help="The environment to deliver to.")
-root_option = click.option("--root", type=click.Path(path_type=Path), help="Deliver to this folder instead of the environment's target.")
+environment_option = click.option(
+    "--env", "environment", required=True, metavar="NAME", help="The environment to deliver to."
+)
+root_option = click.option(
+    "--root", type=click.Path(path_type=Path), help="Deliver to this folder instead of the environment's target."
+)
 
 
 @click.command("diff")
@@ -20,7 +24,9 @@ root_option = click.option("--root", type=click.Path(path_type=Path), help="Deli
 @root_option
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there are changes.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
-def command(specs: Sequence[Path], environment: str, settings: Sequence[str], root: Path | None, exit_code: bool, form: str) -> int:
+def command(
+    specs: Sequence[Path], environment: str, settings: Sequence[str], root: Path | None, exit_code: bool, form: str
+) -> int:
     """Show what `capgen apply` would change, without writing anything."""
     from capgen import api
     from capgen.report import plan as report

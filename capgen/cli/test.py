@@ -26,7 +26,14 @@ GOAL = 0.95
 @click.option("--no-cache", is_flag=True, help="Prove again what has been proven unchanged.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "junit")), default="text", show_default=True)
 def command(
-    specs: Sequence[Path], environments: Sequence[str], settings: Sequence[str], promtool: Path | None, jobs: int, mutants: bool, no_cache: bool, form: str
+    specs: Sequence[Path],
+    environments: Sequence[str],
+    settings: Sequence[str],
+    promtool: Path | None,
+    jobs: int,
+    mutants: bool,
+    no_cache: bool,
+    form: str,
 ) -> int:
     """Generate unit tests for every alert and record of the specs (`specs` if left out) and run them.
 
@@ -37,7 +44,9 @@ def command(
 
     tool = promtool or _on_path()
     cache = None if no_cache else _cache_folder()
-    proven = api.prove(spec_paths(specs), tool, settings=settings, environments=environments, jobs=jobs, cache=cache, mutants=mutants)
+    proven = api.prove(
+        spec_paths(specs), tool, settings=settings, environments=environments, jobs=jobs, cache=cache, mutants=mutants
+    )
     match form:
         case "json":
             text = proof.as_json(proven)

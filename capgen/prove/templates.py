@@ -51,15 +51,14 @@ def general(value: float, digits: int) -> str:
 
 
 def plain(value: float) -> str:
-    """Go's `%v` of a float: the shortest digits, with an exponent from 1e+21 on and below 1e-04."""
+    """Go's `%v` of a float: the shortest digits, with an exponent from 1e+06 on and below 1e-04."""
     if not math.isfinite(value):
         return general(value, 1)
-    if value and not 1e-4 <= abs(value) < 1e21:
-        mantissa, exponent = f"{value:e}".split("e")
-        digits = repr(value).split("e")[0] if "e" in repr(value) else mantissa.rstrip("0").rstrip(".")
-        return f"{digits.removesuffix('.0')}e{exponent}"
-    text = repr(value) if abs(value) < 1e16 else f"{value:.0f}"
-    return text.removesuffix(".0")
+    shortest = next((digits for digits in range(1, 17) if float(f"{value:.{digits}g}") == value), 17)
+    mantissa, exponent = f"{value:.{shortest - 1}e}".split("e")
+    if value and not -4 <= int(exponent) < 6:
+        return f"{mantissa}e{exponent}"
+    return f"{value:.{max(0, shortest - 1 - int(exponent))}f}"
 
 
 def humanize(value: float) -> str:

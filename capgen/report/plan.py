@@ -1,0 +1,164 @@
+"""A plan and its outcome, for a terminal, as Markdown for a pull request, as JSON for programs.
+
+What is risky or in the way comes first, then what is written, then what stays. Values are shown as they were and
+as they would be; a file is shown as the lines that change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from capgen.reconcile.outcome import Outcome, Result, State
+from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
+from capgen.report.color import Style, painted
+from capgen.report.markdown import LIMIT, MARKER, escaped, fitted
+from capgen.report.unified import unified
+from capgen.report.visible import visible
+
+_SIGNS: dict[Action, tuple[str, Style]] = {
+    Action.CONFLICT: ("!", "red"), Action.BLOCKED: ("!", "red"), Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"), Action.EXTRA: ("?", "dim"), Action.UNCHANGED: ("=", "dim"),
+}  # fmt: skip
+_STATES: dict[State, tuple[str, Style]] = {
+    State.FAILED: ("!", "red"), State.CONFLICT: ("!", "red"), State.NOT_TRIED: ("-", "yellow"),
+    State.CREATED: ("+", "green"), State.UPDATED: ("~", "yellow"), State.UNCHANGED: ("=", "dim"),
+}  # fmt: skip
+_QUIET = (Action.UNCHANGED,)
+_LONG = 72
+
+
+def differs(plan: Plan) -> bool:
+    """Whether the target is not as the specs want it."""
+    return not plan.is_clean
+
+
+def render(plan: Plan, form: str, *, color: bool = False, width: int = 80) -> str:
+    """The plan in one of `text`, `json`, `markdown`."""
+    if form == "json":
+        return _json({"target": plan.target, "changes": [_change_data(change) for change in plan.changes]})
+    if form == "markdown":
+        return _markdown(plan)
+    lines: list[str] = []
+    for change in _ordered(plan):
+        if change.action not in _QUIET:
+            lines += _change_lines(change, color, width)
+    return "\n".join((*lines, _summary(plan))) + "\n"
+
+
+def render_outcome(outcome: Outcome, form: str, *, color: bool = False, width: int = 80) -> str:
+    """What became of it; unchanged things are counted and not listed."""
+    if form == "json":
+        results = [
+            {"key": r.key, "state": r.state, "reason": r.reason, "fields": [_field_data(f) for f in r.fields]}
+            for r in outcome.results
+        ]
+        return _json({"target": outcome.target, "results": results, "problems": list(outcome.problems)})
+    told = [r for r in outcome.results if r.state is not State.UNCHANGED]
+    lines = [_result_line(r, color and form == "text") for r in told]
+    lines += [painted(f"! {visible(problem)}", "red", color) for problem in outcome.problems]
+    counts = Counter(r.state for r in outcome.results)
+    lines.append(f"{outcome.target}: " + (", ".join(f"{counts[s]} {s}" for s in State if counts[s]) or "nothing to do"))
+    if form == "markdown":
+        return "\n".join((MARKER, *(f"- {escaped(line)}" for line in lines))) + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def _ordered(plan: Plan) -> Sequence[Change]:
+    order = list(_SIGNS)
+    return sorted(plan.changes, key=lambda change: order.index(change.action))
+
+
+def _summary(plan: Plan) -> str:
+    counts = Counter(change.action for change in plan.changes)
+    said = ", ".join(
+        f"{counts[action]} to {action}" if action in (Action.CREATE, Action.UPDATE) else f"{counts[action]} {action}"
+        for action in _SIGNS
+        if counts[action]
+    )
+    return f"{plan.target}: {said or 'nothing to do'}"
+
+
+def _change_lines(change: Change, color: bool, width: int) -> list[str]:
+    sign, style = _SIGNS[change.action]
+    unsure = "" if change.verdict == "exact" else f" ({change.verdict})"
+    lines = [painted(f"{sign} {visible(change.key)}", style, color) + unsure]
+    lines += [f"    {visible(line)}" for line in change.reason.splitlines()]
+    if change.action is Action.CREATE:
+        return lines
+    if isinstance(change.after, str) and isinstance(change.before, str):
+        body = unified(change.before, change.after, change.path, color=color).splitlines()[2:]
+        return lines + [f"    {line}" for line in body]
+    return lines + [line for field in change.fields for line in _field_lines(field, width)]
+
+
+def _field_lines(field: FieldChange, width: int) -> list[str]:
+    held = f" (held by {visible(field.owner)}{' since ' + field.since if field.since else ''})" if field.owner else ""
+    old, new = _value(field.old), _value(field.new)
+    line = f"    {visible(field.path)}: {old} → {new}{held}"
+    if len(line) <= max(width, 40) or max(len(old), len(new)) < 12:
+        return [line]
+    return [f"    {visible(field.path)}{held}", f"      - {old}", f"      + {new}"]
+
+
+def _value(value: Any) -> str:
+    if value is ABSENT:
+        return "nothing"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    shown = visible(text.replace("\n", "⏎"))
+    return shown if len(shown) <= _LONG else shown[: _LONG - 1] + "…"
+
+
+def _result_line(result: Result, color: bool) -> str:
+    sign, style = _STATES[result.state]
+    reason = f": {visible(' '.join(result.reason.split()))}" if result.reason else ""
+    return painted(f"{sign} {visible(result.key)}", style, color) + f" {result.state}{reason}"
+
+
+def _markdown(plan: Plan) -> str:
+    blocks: list[str] = []
+    for change in _ordered(plan):
+        if change.action in _QUIET:
+            continue
+        # Without the indentation, or nobody's renderer colours the signs of a diff.
+        body = "\n".join(line.removeprefix("    ") for line in _change_lines(change, color=False, width=100)[1:])
+        head = f"{_SIGNS[change.action][0]} {change.key}: {change.action}"
+        fence = "`" * max(3, _longest_run(body) + 1)
+        blocks.append(
+            f"<details><summary>{escaped(head)}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>"
+            if body
+            else f"- {escaped(head)}"
+        )
+    return fitted([MARKER, "", f"### {escaped(_summary(plan))}", ""], blocks, LIMIT)
+
+
+def _longest_run(text: str) -> int:
+    longest = run = 0
+    for character in text:
+        run = run + 1 if character == "`" else 0
+        longest = max(longest, run)
+    return longest
+
+
+def _change_data(change: Change) -> dict[str, Any]:
+    return {
+        "key": change.key,
+        "action": change.action,
+        "kind": change.kind,
+        "service": change.service,
+        "path": change.path,
+        "reason": change.reason,
+        "verdict": change.verdict,
+        "fields": [_field_data(field) for field in change.fields],
+    }
+
+
+def _field_data(field: FieldChange) -> dict[str, Any]:
+    values = {name: value for name, value in (("old", field.old), ("new", field.new)) if value is not ABSENT}
+    return {"path": field.path, **values, **{k: v for k, v in (("owner", field.owner), ("since", field.since)) if v}}
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps({"schema_version": 1, **value}, indent=2, ensure_ascii=False, default=str) + "\n"
