@@ -32,8 +32,7 @@ from capgen.spec.parse import Project, Spec, parse_project, specs
 from capgen.yamlio import MAX_BYTES, Source
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
-    from capgen.prove.mutate import Mutation
-    from capgen.prove.run import Proof
+    from capgen.prove.environment import Proven
     from capgen.reconcile.plan import Plan
     from capgen.reconcile.target import Target
 
@@ -295,15 +294,6 @@ def plan_delivery(
     return (target.rehearse(plan) if rehearse else plan), target
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """The proof of one environment's rules; `mutations` is None when no mutants were made."""
-
-    environment: str
-    proof: Proof
-    mutations: tuple[Mutation, ...] | None
-
-
 def prove(
     paths: Sequence[Path],
     promtool: Path,
@@ -319,14 +309,7 @@ def prove(
     `cache` is a folder that remembers what has passed. Raises Findings for invalid specs, CapgenError when
     promtool does not run.
     """
-    from capgen.prove import run
-    from capgen.prove.mutate import run_mutants
+    from capgen.prove.environment import prove_environment
 
     fleets = build(paths, settings=settings, environments=environments).compiled.fleets
-    found = []
-    for fleet in fleets:
-        proof = run.prove(fleet.services, promtool=promtool, jobs=jobs, cache_dir=cache)
-        groups = [run.prepare(group) for service in fleet.services for group in service.groups] if mutants else []
-        killed = run_mutants(groups, promtool=promtool, jobs=jobs) if mutants else None
-        found.append(Proven(fleet.environment, proof, killed))
-    return tuple(found)
+    return tuple(prove_environment(fleet, promtool, jobs=jobs, cache=cache, mutants=mutants) for fleet in fleets)

@@ -1,4 +1,4 @@
-"""`capgen init`: a first spec to begin with."""
+"""`capgen init`: a first spec to begin with, valid as it is and explained where it stands."""
 
 from __future__ import annotations
 

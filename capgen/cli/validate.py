@@ -1,4 +1,4 @@
-"""`capgen validate`: every mistake of all specs at once."""
+"""`capgen validate`: every mistake of all specs at once, and of what they compile to."""
 
 from __future__ import annotations
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from capgen import naming, promql, units
 from capgen.blueprint import Origin, Signal
 from capgen.catalog.model import SignalDef
+from capgen.compile import templates
 from capgen.compile.context import Context
 from capgen.compile.levels import resolve_levels
 from capgen.compile.sources import Bound
@@ -57,7 +57,9 @@ def _wanted(context: Context, sources: Mapping[str, Bound]) -> list[Wanted]:
             words = named.get(id_, _NOTHING)
             if words is None or not words.enabled:
                 continue
-            if id_ in named or (definition.default and all(bound.concerns(name) for name in _metrics(definition.expr))):
+            if id_ in named or (
+                definition.default and all(bound.concerns(name) for name in templates.metrics(definition.expr))
+            ):
                 wanted[id_] = Wanted(id_, bound, words, definition)
     for id_, words in named.items():
         if words is None or not words.enabled or id_ in wanted:
@@ -119,7 +121,7 @@ def _resolve(context: Context, wanted: Wanted) -> Signal | None:
     window = _window(context, wanted, interval)
     values = _values(context, wanted)
     own = words.expr is not None
-    template = words.expr or _expression(wanted, definition)
+    template = words.expr or _expression(wanted)
     traffic = words.traffic or (definition.traffic if definition else None) or ""
     filled = _fill(context, wanted, template, window, values, own=own, key="expr")
     flow = (
@@ -128,7 +130,7 @@ def _resolve(context: Context, wanted: Wanted) -> Signal | None:
     if filled is None or flow is None:
         return None
     labels = _labels(context, wanted, template)
-    metrics = _metrics(template)
+    metrics = templates.metrics(template)
     ladder = words.ladder or (definition.ladder if definition else "utilisation")
     buckets = _buckets(bound, metrics)
     levels = resolve_levels(
@@ -228,31 +230,13 @@ def _hysteresis(context: Context, wanted: Wanted, unit: str) -> float:
     return value
 
 
-def _expression(wanted: Wanted, definition: SignalDef | None) -> str:
+def _expression(wanted: Wanted) -> str:
+    definition = wanted.definition
     if definition is None:
-        return ""
-    version = wanted.source.spec.version
+        return ""  # a signal of one's own has an expression, or is not resolved
+    version = wanted.source.spec.version or wanted.source.entry.exporter.newest
     given = {name for name in definition.params if _given(wanted.words, name) is not None}
-    for variant in definition.variants:
-        if variant.given is not None and variant.given not in given:
-            continue
-        if not _version_within(version or wanted.source.entry.exporter.newest, variant.since, variant.until):
-            continue
-        return variant.expr
-    return definition.expr
-
-
-def _version_within(version: str | None, since: str | None, until: str | None) -> bool:
-    if since is None and until is None:
-        return True
-    if version is None:
-        return until is None
-    at = _numbers(version)
-    return (since is None or at >= _numbers(since)) and (until is None or at <= _numbers(until))
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    return templates.chosen(definition, version, given)
 
 
 def _given(words: SignalSpec, name: str) -> str | int | float | None:
@@ -319,7 +303,7 @@ def _fill(
     except promql.BadPromQL as error:
         context.error("CG320", f"not valid PromQL: {error}", path, "try it in Prometheus' expression browser")
         return None
-    if own and (bare := _unscoped(template)):
+    if own and (bare := templates.unscoped(template)):
         context.error(
             "CG321",
             f"`{bare}` is not narrowed down to this service",
@@ -337,41 +321,11 @@ def _replica_labels(context: Context) -> tuple[str, ...]:
     return REPLICA_LABELS
 
 
-_MARK = '__capgen__="1"'
-
-
-@lru_cache(maxsize=4096)
-def _canonical(template: str) -> str:
-    """The template with stand-ins, the same for all services: what its labels and metrics depend on."""
-    values = {
-        name: "5m" if name == "window" else "0.5" if name in ("quantile", "capacity") else "x"
-        for name in promql.placeholders(template)
-    }
-    return promql.fill(template, lambda _: _MARK, values)
-
-
-@lru_cache(maxsize=4096)
-def _metrics(template: str) -> tuple[str, ...]:
-    """The metrics that a template reads, sorted."""
-    return tuple(sorted({s.name for s in promql.selectors(promql.parse(_canonical(template)))}))
-
-
-def _unscoped(template: str) -> str:
-    """The first metric whose selector lacks `$selector`, "" if all have it."""
-    for selector in promql.selectors(promql.parse(_canonical(template))):
-        if not any(m.name == "__capgen__" for m in selector.matchers):
-            return selector.name or "{…}"
-    return ""
-
-
-@lru_cache(maxsize=4096)
-def _shape(template: str, shapes: tuple[tuple[str, promql.Shape | None], ...]) -> promql.Shape:
-    return promql.shape(promql.parse(_canonical(template)), dict(shapes).get)
-
-
 def _labels(context: Context, wanted: Wanted, template: str) -> tuple[str, ...]:
-    shape = _shape(template, tuple((name, wanted.source.shape_of(name)) for name in _metrics(template)))
-    labels = shape.labels - {"__capgen__"}
+    shape = templates.shape(
+        template, tuple((name, wanted.source.shape_of(name)) for name in templates.metrics(template))
+    )
+    labels = shape.labels
     path = (*wanted.path, "expr")
     if shape.kind != "vector":
         context.error(

@@ -61,7 +61,9 @@ class Bound:
         """Whether the source's workload can have such series: a Deployment has no `statefulset` label, and a
         workload that no HPA scales no `horizontalpodautoscaler`."""
         known = self.metric(metric)
-        return not self.scope or known is None or all(label in self.scope for label in _OWNER_LABELS & set(known.labels))
+        return (
+            not self.scope or known is None or all(label in self.scope for label in _OWNER_LABELS & set(known.labels))
+        )
 
     def matchers(self, metric: str, *, equality_only: bool = False) -> str:
         """The inside of the braces that scopes a metric to this source."""

@@ -1,4 +1,4 @@
-"""The tests of a rule group, whichever kind it is."""
+"""The tests of a rule group, whichever kind it is: levels, a countdown, or a source's presence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of `explain` as text for a terminal, or as JSON."""
+"""Answers of `explain` as text for a terminal, each fact with its place beside it, or as JSON."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from capgen.report.color import painted
 from capgen.report.visible import visible
 
 if TYPE_CHECKING:
-    from capgen.api import Proven
+    from capgen.prove.environment import Proven
 
 
 def as_text(proven: Sequence[Proven], *, color: bool = False, width: int = 80) -> str:
