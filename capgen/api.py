@@ -23,18 +23,16 @@ from capgen.compile.fleet import assemble
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
 from capgen.errors import Findings, Refused, UsageError
-from capgen.explain import Answer, explain_field, explain_line, explain_signal
-from capgen.render.artifacts import render_fleet, render_service
-from capgen.render.first_spec import first_spec
-from capgen.render.templates import Template, Templates
 from capgen.spec.layers import steps
 from capgen.spec.parse import Project, Spec, parse_project, specs
 from capgen.yamlio import MAX_BYTES, Source
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
+    from capgen.explain import Answer
     from capgen.prove.environment import Proven
     from capgen.reconcile.plan import Plan
     from capgen.reconcile.target import Target
+    from capgen.render.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,8 @@ class Compiled:
     specs: tuple[Spec, ...]
     fleets: tuple[Fleet, ...]
     catalog: Catalog
-    templates: Templates
+    folder: Path
+    """The project's: where its `catalog/` and `templates/` are."""
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -89,6 +88,8 @@ def load_catalog(folder: Path) -> Catalog:
 
 def load_templates(folder: Path) -> Templates:
     """The packaged templates, with the project's `templates/` beside the specs over them."""
+    from capgen.render.templates import Template, Templates
+
     own = folder / "templates"
     if not own.is_dir() or _is_packaged(own):
         return Templates()
@@ -114,7 +115,7 @@ def compile_project(
     layered, problems = specs(project, settings, environments)
     found = (*found, *problems)
     root = _project_folder(paths)
-    catalog, templates = load_catalog(root), load_templates(root)
+    catalog = load_catalog(root)
     fleets: list[Fleet] = []
     by_environment: dict[str, list[Spec]] = {}
     for spec in layered:
@@ -131,7 +132,7 @@ def compile_project(
             fleets += [fleet] if fleet else []
     except Findings as broken:
         found = (*found, *broken.diagnostics)
-    return Compiled(project, layered, tuple(fleets), catalog, templates, in_order(found))
+    return Compiled(project, layered, tuple(fleets), catalog, root, in_order(found))
 
 
 def exporter(catalog: Catalog, name: str) -> Exporter:
@@ -174,6 +175,8 @@ def explain(
     thing: str, paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
 ) -> tuple[Answer, ...]:
     """Where a generated line, a signal or a field comes from. Raises UsageError when nothing is known of it."""
+    from capgen.explain import explain_line
+
     compiled = compile_project(paths, settings=settings, environments=environments)
     if has_errors(compiled.diagnostics):
         raise Findings(compiled.diagnostics)
@@ -197,6 +200,8 @@ def explain(
 
 
 def _explained(what: str, spec: Spec, compiled: Compiled) -> Answer | None:
+    from capgen.explain import explain_field, explain_signal
+
     fleet = next(f for f in compiled.fleets if f.environment == spec.environment.metadata.name)
     service = next(s for s in fleet.services if s.name == spec.name)
     signal = next((s for s in service.signals if s.id == what), None)
@@ -209,6 +214,9 @@ def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Pat
     """Writes a first spec and returns its path. Raises Refused when there is one, UsageError for bad arguments."""
     if not re.fullmatch(naming.DNS_LABEL, name):
         raise UsageError(f"{name!r} cannot be a service's name: use lower-case letters, digits and hyphens")
+    from capgen.render.first_spec import first_spec
+    from capgen.render.templates import Templates
+
     catalog, path = load_catalog(folder / ".."), folder / f"{name}.yaml"
     chosen = [exporter(catalog, one) for one in exporters]
     text = Templates().render("init/spec.yaml.j2", **first_spec(name, chosen, kind))
@@ -250,12 +258,13 @@ def build(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: 
     found = in_order((*compiled.diagnostics, *check_compiled(compiled)))
     if has_errors(found):
         raise Findings(found)
+    from capgen.render.artifacts import render_fleet, render_service
+
+    templates = load_templates(compiled.folder)
     rendered = []
     for fleet in compiled.fleets:
-        services = tuple(
-            artifact for service in fleet.services for artifact in render_service(service, compiled.templates)
-        )
-        fleetwide = render_fleet(fleet, services, compiled.templates)
+        services = tuple(artifact for service in fleet.services for artifact in render_service(service, templates))
+        fleetwide = render_fleet(fleet, services, templates)
         rendered.append((fleet.environment, tuple(sorted((*services, *fleetwide), key=lambda a: a.path))))
     return Built(compiled, tuple(rendered))
 

@@ -41,8 +41,7 @@ _BOUNDS: Mapping[str, tuple[str, str]] = {
     "greater_than_equal": ("ge", "write at least"), "less_than_equal": ("le", "write at most"),
     "string_too_long": ("max_length", "shorten it; its characters are at most"),
 }  # fmt: skip
-# What text has to look like, by its pattern: the noun and the advice.
-_SPELLINGS: Mapping[str, tuple[str, str]] = {
+SPELLINGS: Mapping[str, tuple[str, str]] = {
     rf"^{naming.DNS_LABEL}$(?!\n)": ("a name", "use lower-case letters, digits and hyphens, at most 63, starting and ending with a letter or digit"),
     rf"^(\*|{naming.DNS_LABEL})$(?!\n)": ("a container's name", "use lower-case letters, digits and hyphens, or `\"*\"` for all containers"),
     rf"^{naming.WORD}$(?!\n)": ("a name", "use lower-case letters, digits and underscores, starting with a letter"),
@@ -73,6 +72,7 @@ _SPELLINGS: Mapping[str, tuple[str, str]] = {
     r"^[A-Za-z0-9_.\[\]:-]{1,253}:[0-9]{1,5}$(?!\n)": ("a target", "write host:port, like localhost:9100"),
     r"^[A-Za-z0-9_:][A-Za-z0-9_.:/-]{0,252}$(?!\n)": ("a metric of a metrics adapter", "use letters, digits and `_ . : / -`"),
 }  # fmt: skip
+"""What text has to look like, by its pattern: the noun and the advice."""
 
 
 def validated(model: type[M], node: Node) -> tuple[M | None, tuple[Diagnostic, ...]]:
@@ -335,7 +335,7 @@ def _type_hint(model: type[BaseModel], path: Path, wanted: str, node: Node) -> s
 
 def _misnamed(shown: str, problem: Any) -> tuple[str, str]:
     pattern = str(problem.get("ctx", {}).get("pattern", ""))
-    noun, advice = _SPELLINGS.get(pattern, ("a name", f"it has to match {pattern}"))
+    noun, advice = SPELLINGS.get(pattern, ("a name", f"it has to match {pattern}"))
     return f"{shown} is not {noun}", advice
 
 

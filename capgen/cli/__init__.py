@@ -5,6 +5,7 @@ A verb is a file of this folder and is imported when it is called, so that `--he
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -70,6 +71,8 @@ def cli(debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits; no traceback reaches a user unless `--debug` asks for it."""
     given = sys.argv[1:] if arguments is None else arguments
+    # pydantic would look through every installed distribution for plugins, and there are none for capgen.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     sys.exit(_run(given, debug="--debug" in given))
 
 

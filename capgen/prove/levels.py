@@ -172,11 +172,7 @@ class _Prover:
     def pair(self) -> Case | None:
         """Every series twice. None, with a gap, where the expression is not made for it."""
         twice = doubled(self.witness.universe)
-        # The second replica scraped a moment earlier: never quite the same numbers.
-        worst, healthy = (
-            (*state, *(x * SECOND_REPLICA for x in state))
-            for state in (self.witness.states[n] for n in (names.SEVERE, names.HEALTHY))
-        )
+        worst, healthy = (replicated(self.witness.states[name]) for name in (names.SEVERE, names.HEALTHY))
         plan = _vector(prepare(self.expressions[0], twice.identities))
         single = self.rows(self.witness.value, self.witness.steady(self.witness.states[names.SEVERE]))
         try:
@@ -190,6 +186,8 @@ class _Prover:
             self.gap("not safe for a pair of Prometheus replicas: with every series twice the value is another one")
             return None
         tape = self.tape(twice)
+        if (before := self.unseen()) is not None:
+            tape.hold("before the first", replicated(before), self.pace.settle + 1)
         tape.hold(names.HEALTHY, healthy, self.pace.settle + 1)
         tape.hold(names.SEVERE, worst, self.pace.settle + 1 + self.pace.hold)
         return self.case(PAIR, tape, twice)
@@ -257,6 +255,11 @@ class _Prover:
                     raise NoWitness(
                         f"the value does not stay at {wanted:g} over time: {got if got is None else format(got, 'g')}"
                     )
+
+
+def replicated(state: State) -> State:
+    """The state of doubled series: the second replica scraped a moment earlier, never quite the same numbers."""
+    return (*state, *(x * SECOND_REPLICA for x in state))
 
 
 def _vector(plan: Plan) -> Vector:

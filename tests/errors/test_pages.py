@@ -11,9 +11,6 @@ import pytest
 from errors.project import files, findings, write
 
 import capgen.cli
-from capgen.artifact import Artifact
-from capgen.errors import Findings
-from capgen.reconcile.manifest import read_manifests
 from capgen.report.codes import codes
 
 CODES = Path(capgen.__file__).parent / "codes"
@@ -22,7 +19,7 @@ SHAPE = re.compile(
     r"# (CG\d{3}): [^\n]+\n\n[^\n#]+\n\n## Bad\n\n```(\w+)\n(.+?)\n```\n\n## Good\n\n```(\w+)\n(.+?)\n```\n\n## What to do\n\n[^\n]+\n",
     re.DOTALL,
 )
-SCENARIOS = {"CG104", "CG109", "CG208", "CG209", "CG601", "CG602", "CG603", "CG701", "CG702", "CG703"}
+SCENARIOS = {"CG104", "CG109", "CG208", "CG209", "CG601", "CG602", "CG603", "CG701", "CG702", "CG801", "CG802", "CG803"}
 """Pages whose example stands for something that a page cannot hold, each with a test of its own below."""
 SHOP = "metadata: {name: shop}"
 
@@ -131,15 +128,3 @@ def test_a_template_of_the_projects_own(
     assert not (tmp_path / "generated").exists()
     template.write_text(good)
     assert run("capgen build", capsys) == (0, set())
-
-
-def test_an_object_declared_twice() -> None:
-    bad, good = examples("CG703")
-
-    def artifacts(example: str) -> list[Artifact]:
-        return [Artifact(name, text, "ConfigMap", "shop", kubernetes=True) for name, text in files(example).items()]
-
-    with pytest.raises(Findings) as refused:
-        read_manifests(artifacts(bad), "shop")
-    assert [finding.code for finding in refused.value.diagnostics] == ["CG703"]
-    assert len(read_manifests(artifacts(good), "shop")) == 2

@@ -90,8 +90,8 @@ def closed_ranges(promtool: Path) -> bool:
 @given(found=rows(), at=st.integers(8, 30))
 def test_values_are_promtools(promtool: Path, tmp_path: Path, found: list[list[float | None]], at: int) -> None:
     interval, now = 15.0, at * 15.0
-    moment = Recording(found, interval, 60.0).at(now, closed=closed_ranges(promtool))
-    lines = ["rule_files: []", "evaluation_interval: 1m", "tests:", "- interval: 15s", "  input_series:"]
+    moment = Recording(found, interval, interval).at(now, closed=closed_ranges(promtool))
+    lines = ["rule_files: []", "evaluation_interval: 15s", "tests:", "- interval: 15s", "  input_series:"]
     for series, row in zip(UNIVERSE, found, strict=True):
         lines += [f"  - series: '{spelled(series)}'", f"    values: '{notation(row)}'"]
     lines.append("  promql_expr_test:")
