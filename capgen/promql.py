@@ -364,7 +364,9 @@ def fill(template: str, selector_of: Callable[[str], str], values: Mapping[str, 
 def string(text: str) -> str:
     """The text as a PromQL string literal in double quotes."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return '"' + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" if ord(c) < 256 else c for c in escaped) + '"'
+    if not escaped.isprintable():
+        escaped = "".join(c if c.isprintable() or ord(c) > 255 else f"\\x{ord(c):02x}" for c in escaped)
+    return f'"{escaped}"'
 
 
 def matchers(pairs: Mapping[str, str], regexes: Mapping[str, str] | None = None) -> str:

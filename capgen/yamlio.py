@@ -32,6 +32,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,300}|0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _QUOTE_LEFT_OPEN = re.compile(r"(?:: |- |[\[{,] ?)(\"(?=(?:[^\"\\\n]|\\.)*$)|'(?=[^'\n]*$))", re.MULTILINE)
+_STRANGE_BREAKS = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
 _WORDS: Mapping[str, Data] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -158,6 +159,11 @@ class _Builder:
         text = self.source.text
         if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
             self.reject("CG104", f"the file is larger than {MAX_BYTES >> 20} MiB", None, "split it: one service a file")
+        if strange := _STRANGE_BREAKS.search(text):
+            line, column = _place(text, strange.start())
+            span, hint = Span(self.source.name, line, column, line, column + 1), "remove it, or write it as an escape"
+            message = f"a line break that only some readers see (U+{ord(strange[0]):04X})"
+            raise _Rejected(Diagnostic("CG109", message, span, hint, excerpt=self.source.line(line)))
         root: Node | None = None
         stack: list[tuple[Node, str | None, Mark | None, int, str | None]] = []
         key: str | None = None

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -159,7 +159,3 @@ def _quoted(block: Block, folder: Path) -> str:
     found = textwrap.dedent("\n".join(lines[start : start + len(quoted)]))
     return f"{head}\n{found}\n"
 
-
-def shown(command: Command) -> Command:
-    """The command with its output asked for, whatever the page shows."""
-    return replace(command, shown="")

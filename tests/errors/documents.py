@@ -18,5 +18,6 @@ DOCUMENTS: dict[str, bytes] = {
     + b"".join(b"%c: &%c [%s]\n" % (name, name, b",".join([b"*%c" % (name - 1)] * 9)) for name in b"bcdefghij"),
     "aliases": _HEAD + b"signals: {x: &a 1, y: [" + b"*a," * 60_000 + b"*a]}\n",
     "bell": _HEAD + b"# the bell: \x07\n",
+    "separator": _HEAD + "# the break: \u2028a: [\n".encode(),
     "latin": _HEAD + b"# the word: \xfcber\n",
 }
