@@ -101,7 +101,7 @@ def run_mutants(groups: Sequence[Prepared], *, promtool: Path, jobs: int = 2) ->
     mutants: dict[str, Mutant] = {}
     with tempfile.TemporaryDirectory(prefix="capgen-mutants-") as name:
         folder = Path(name)
-        for prepared in groups:
+        for prepared in {p.tests_name: p for p in groups}.values():
             if not prepared.suite.cases:
                 continue
             (folder / prepared.tests_name).write_text(prepared.tests, encoding="utf-8")

@@ -36,10 +36,9 @@ def _verdicts(promtool: Path, folder: Path, files: Sequence[str]) -> dict[str, s
     output = _run([str(promtool), "test", "rules", *files], folder)
     pieces = _HEADLINE.split(output)
     said = {name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
-    return {
-        name: _complaint(said[name]) if name in said else f"promtool stopped before it: {pieces[0].strip()}"
-        for name in files
-    }
+    if missing := [name for name in files if name not in said]:
+        raise CapgenError(f"promtool stopped before {missing[0]}: {output.strip()[-500:] or 'it said nothing'}")
+    return {name: _complaint(said[name]) for name in files}
 
 
 def _complaint(text: str) -> str:

@@ -64,11 +64,9 @@ class Prepared:
 def prepare(group: Group) -> Prepared:
     """A group's rules and tests as text."""
     suite = prove_group(group)
-    stem = (
-        "".join(c if c.isalnum() else "-" for c in group.name)
-        + "-"
-        + hashlib.sha256(group.name.encode()).hexdigest()[:8]
-    )
+    # Two environments have groups of the same name, and now and then the very same group.
+    digest = hashlib.sha256(repr(group).encode()).hexdigest()[:12]
+    stem = "".join(c if c.isalnum() else "-" for c in group.name) + "-" + digest
     rules_name, tests_name = f"{stem}.rules.yml", f"{stem}.test.yml"
     return Prepared(suite, rules_name, rule_file([group]), tests_name, render(suite, rules_name))
 
@@ -79,7 +77,7 @@ def prove(blueprints: Sequence[Blueprint], *, promtool: Path, jobs: int = 2, cac
     groups = [prepare(group) for blueprint in blueprints for group in blueprint.groups]
     keys = {p.tests_name: _key(p, version) for p in groups}
     known = {p.tests_name for p in groups if cache_dir is not None and _passed(cache_dir / keys[p.tests_name])}
-    todo = [p for p in groups if p.tests_name not in known and p.suite.cases]
+    todo = list({p.tests_name: p for p in groups if p.tests_name not in known and p.suite.cases}.values())
     verdicts = dict.fromkeys(known, "")
     with tempfile.TemporaryDirectory(prefix="capgen-prove-") as name:
         folder = Path(name)

@@ -26,14 +26,23 @@ def as_text(proven: Sequence[Proven], *, color: bool = False, width: int = 80) -
                 lines += [textwrap.indent(visible(line), "  ")[:width] for line in result.detail.splitlines()[:12]]
         for mutation in one.mutations or ():
             if not mutation.killed:
-                lines.append(painted(f"{one.environment}: no test notices that {visible(mutation.mutant.rule)} changed: {visible(mutation.mutant.what)}", "yellow", color))
+                lines.append(
+                    painted(
+                        f"{one.environment}: no test notices that {visible(mutation.mutant.rule)} changed: {visible(mutation.mutant.what)}",
+                        "yellow",
+                        color,
+                    )
+                )
         lines.append(_summary(one))
     return "\n".join(lines) + "\n"
 
 
 def _summary(one: Proven) -> str:
     counts = Counter((result.kind, result.status == "proven") for result in one.proof.results)
-    parts = [f"{counts[kind, True]} of {counts[kind, True] + counts[kind, False]} {kind}s proven" for kind in ("alert", "record")]
+    parts = [
+        f"{counts[kind, True]} of {counts[kind, True] + counts[kind, False]} {kind}s proven"
+        for kind in ("alert", "record")
+    ]
     parts.append(f"{one.proof.cases} cases" + (f", {one.proof.cached} groups unchanged" if one.proof.cached else ""))
     if one.mutations:
         killed = sum(mutation.killed for mutation in one.mutations)
@@ -49,7 +58,10 @@ def as_json(proven: Sequence[Proven]) -> str:
             "promtool": one.proof.promtool,
             "coverage": one.proof.coverage,
             "cases": one.proof.cases,
-            "rules": [{"group": r.group, "rule": r.rule, "kind": r.kind, "status": r.status, "detail": r.detail} for r in one.proof.results],
+            "rules": [
+                {"group": r.group, "rule": r.rule, "kind": r.kind, "status": r.status, "detail": r.detail}
+                for r in one.proof.results
+            ],
             "gaps": [{"rule": gap.rule, "reason": gap.reason} for gap in one.proof.gaps],
             "mutants": None
             if one.mutations is None
@@ -75,9 +87,16 @@ def as_junit(proven: Sequence[Proven]) -> str:
         cases = []
         for r in one.proof.results:
             name = f"    <testcase classname={quoteattr(clean(r.group))} name={quoteattr(clean(r.rule))}"
-            failed = f">\n      <failure message={quoteattr(r.status)}>{escape(clean(r.detail))}</failure>\n    </testcase>"
+            failed = (
+                f">\n      <failure message={quoteattr(r.status)}>{escape(clean(r.detail))}</failure>\n    </testcase>"
+            )
             cases.append(name + ("/>" if r.status == "proven" else failed))
         bad = sum(r.status != "proven" for r in one.proof.results)
         head = f'  <testsuite name={quoteattr(one.environment)} tests="{len(cases)}" failures="{bad}">'
         suites.append("\n".join((head, *cases, "  </testsuite>")))
-    return "\n".join(('<?xml version="1.0" encoding="utf-8"?>', '<testsuites name="capgen test">', *suites, "</testsuites>")) + "\n"
+    return (
+        "\n".join(
+            ('<?xml version="1.0" encoding="utf-8"?>', '<testsuites name="capgen test">', *suites, "</testsuites>")
+        )
+        + "\n"
+    )

@@ -77,10 +77,10 @@ def _takes(value: Schema, parts: Mapping[str, Schema]) -> str:
     types = value.get("type", "any value")
     kind = next((one for one in types if one != "null"), "null") if isinstance(types, list) else types
     if kind == "array":
-        return f"list of {_takes(value.get('items', {}), parts)}"
+        return f"list, each {_takes(value.get('items', {}), parts)}"
     if kind == "object":
         inside = value.get("additionalProperties")
-        return f"map from {_keys(value)} to {_takes(inside, parts) if isinstance(inside, Mapping) else 'any value'}"
+        return f"map, each {_takes(inside, parts)}" if isinstance(inside, Mapping) else "map"
     return _WORDS.get(kind, kind)
 
 
@@ -91,11 +91,6 @@ def _is_written(title: str) -> bool:
 
 def _options(value: Schema) -> list[Schema]:
     return [option for option in value.get("anyOf", ()) if option != {"type": "null"}]
-
-
-def _keys(value: Schema) -> str:
-    names = value.get("propertyNames", {})
-    return str(names.get("title") or names.get("description") or "name")
 
 
 def _meaning(value: Schema, parts: Mapping[str, Schema]) -> str:

@@ -67,9 +67,7 @@ COMPONENTS: dict[str, Component] = {
         binaries=("kube-apiserver", "kube-controller-manager", "kubectl"),
     ),
     "crds": Component(()),
-    "dashboard-linter": Component(
-        ("github.com/grafana/dashboard-linter",), binaries=("dashboard-linter",)
-    ),
+    "dashboard-linter": Component(("github.com/grafana/dashboard-linter",), binaries=("dashboard-linter",)),
 }
 
 
@@ -121,8 +119,7 @@ def _build_binaries(name: str, module: Path, out: Path) -> None:
     target = out / component.binaries[0] if len(component.packages) == 1 else f"{out}/"
     tags = ["-tags", component.tags] if component.tags else []
     _go(
-        ["build", "-trimpath", "-ldflags", component.ldflags, *tags, "-o", str(target)]
-        + list(component.packages),
+        ["build", "-trimpath", "-ldflags", component.ldflags, *tags, "-o", str(target), *component.packages],
         module,
     )
 

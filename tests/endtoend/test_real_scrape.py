@@ -86,7 +86,7 @@ class Load:
 
 @contextlib.contextmanager
 def machine(folder: Path) -> Iterator[dict[str, str]]:
-    """A node_exporter, a service and a PostgreSQL with its exporter: the address of each."""
+    """A node_exporter, a service and a PostgreSQL at work with its exporter: the address of each."""
     pg_exporter = databases.program("prometheus-postgres-exporter", "prometheus-postgres-exporter")
     host, app = (f"127.0.0.1:{free_port()}" for _ in range(2))
     node = [program("node_exporter"), f"--web.listen-address={host}"]
@@ -97,6 +97,8 @@ def machine(folder: Path) -> Iterator[dict[str, str]]:
             server.wait_until(lambda url=url: answers(f"http://{url}"))
         primary, _, home = stack.enter_context(databases.postgres())
         dsn = {"DATA_SOURCE_NAME": f"postgresql://postgres@127.0.0.1:{primary}/postgres?sslmode=disable"}
+        busy = stack.enter_context(databases.session(*databases.psql_client(primary, "shop")))
+        busy("select count(*) from pg_attribute \\watch 0.05")
         metrics = stack.enter_context(databases.exporter([pg_exporter], home / "exporter.log", dsn))
         version = subprocess.run([pg_exporter, "--version"], capture_output=True, text=True, check=True)
         number = (version.stdout + version.stderr).split("version ")[1].split("+")[0].split(" ")[0]
@@ -147,8 +149,17 @@ def test_generated_rules_live_on_real_exporters_and_an_alert_fires_and_resolves(
             an_alert_fires_and_resolves(server, load)
 
 
-# Records that have no series on this machine, or in this test, and why.
-EXEMPT: dict[str, str] = {}
+EXEMPT = {
+    "capgen:node_cpu_peak:max1h": "looks at the hour in steps of five minutes, and the test is shorter",
+    "capgen:node_cpu_sustained:min1h": "looks at the hour in steps of five minutes, and the test is shorter",
+    "capgen:node_disk_full_in:forecast6h": "only for a disk that shrinks and has less than 40 % free",
+    "capgen:node_network_drops:ratio": "a share of packets, and nothing has to cross a real device during the test",
+    "capgen:node_network_errors:ratio": "a share of packets, and nothing has to cross a real device during the test",
+    "capgen:node_swap:ratio": "a share of swap, and machines without swap are common",
+    "capgen:postgres_lock_waits:count": "Debian's exporter is older than 0.17.0, which brought the metric's label",
+    "capgen:postgres_replication_lag:max": "Debian's exporter is older than 0.13.0, which brought the metric",
+}
+"""Records that may have no series here, and why; all others must have."""
 
 
 def every_recorded_expression_gives_series(server: Running, generated: Path) -> None:
@@ -160,6 +171,7 @@ def every_recorded_expression_gives_series(server: Running, generated: Path) -> 
     def silent() -> list[str]:
         return sorted(name for name, labels in records.items() if not series(server, selector(name, labels)))
 
+    assert EXEMPT.keys() <= records.keys(), "an exemption for a record that is not generated any more"
     left = until(silent, lambda names: set(names) <= EXEMPT.keys(), 45)
     assert set(left) <= EXEMPT.keys(), set(left) - EXEMPT.keys()
 

@@ -16,6 +16,7 @@ import pytest
 from errors.mutations import Mutation, Place, copy_examples, mutate, mutations
 
 import capgen.cli
+from capgen.report.visible import visible
 
 ALL = mutations()
 FORMATS = ("text", "sarif", "github", "junit")
@@ -104,9 +105,7 @@ def same_in_text(written: str, found: dict[str, Any]) -> None:
             under = shown[carets.index("^") : carets.rindex("^") + 1]
             end = span["end_column"] if span["end_line"] == span["line"] else len(found["excerpt"]) + 1
             end = max(end, span["column"] + 1)  # what has no length has a caret all the same
-            assert under == re.sub(
-                "[\x00-\x1f]", lambda c: chr(0x2400 + ord(c[0])), found["excerpt"][span["column"] - 1 : end - 1]
-            )
+            assert under == visible(found["excerpt"][span["column"] - 1 : end - 1])
 
 
 def same_in_sarif(written: str, found: dict[str, Any]) -> None:

@@ -25,7 +25,12 @@ def spec(text: str, line: str) -> dict[str, Any]:
         "kind": "Capacity",
         "metadata": {"name": "shop", "title": text, "owner": "team", "labels": {"tier": line}},
         "sources": {
-            "host": {"exporter": "node", "targets": ["localhost:9100"], "labels": {"dc": line}, "match": {"rack": line}},
+            "host": {
+                "exporter": "node",
+                "targets": ["localhost:9100"],
+                "labels": {"dc": line},
+                "match": {"rack": line},
+            },
             "web": {
                 "exporter": "http",
                 "service": {"namespace": "shop", "labels": {"app": "shop"}, "port": "metrics"},

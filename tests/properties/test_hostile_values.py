@@ -48,7 +48,9 @@ def expected(node: Any, text: str, line: str, path: tuple[Any, ...] = ()) -> Any
 
 @settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(text=TEXTS, line=LINES)
-def test_hostile_text_is_data_in_every_artifact(tmp_path_factory: pytest.TempPathFactory, benign: dict[str, Any], text: str, line: str) -> None:
+def test_hostile_text_is_data_in_every_artifact(
+    tmp_path_factory: pytest.TempPathFactory, benign: dict[str, Any], text: str, line: str
+) -> None:
     files = artifacts(tmp_path_factory.mktemp("hostile"), text, line)
     assert set(files) == set(benign)
     for path, written in files.items():
@@ -73,8 +75,8 @@ def test_hostile_matchers_stay_inside_their_selector(tmp_path_factory: pytest.Te
 
 
 def test_prometheus_takes_the_worst_of_them(tmp_path: Path) -> None:
-    text = '"\'\\\n- x: y\n{{ $value }} $(id) ${HOME} `id` \U0001f525 \u2028 #'
-    line = '"} or vector(1) #\'\\ {{ $labels.x }} $1 \U0001f525'
+    text = "\"'\\\n- x: y\n{{ $value }} $(id) ${HOME} `id` \U0001f525 \u2028 #"
+    line = "\"} or vector(1) #'\\ {{ $labels.x }} $1 \U0001f525"
     files = artifacts(tmp_path, text, line)
     rules = tmp_path / "rules.yml"
     rules.write_text(files["files/shop/rules.yml"], encoding="utf-8")

@@ -20,9 +20,19 @@ ROOT = Path(__file__).parents[2]
 def build(specs: Path, out: Path, seed: str = "0") -> dict[str, str]:
     """The files that `capgen build` writes, run as its own process under a hash seed."""
     command = [sys.executable, "-m", "capgen", "build", specs.name, "--out", str(out)]
-    run = subprocess.run(command, cwd=specs.parent, env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    run = subprocess.run(
+        command,
+        cwd=specs.parent,
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr
-    return {path.relative_to(out).as_posix(): path.read_text(encoding="utf-8") for path in sorted(out.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(out).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(out.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -37,14 +47,20 @@ def test_hash_seed(specs: Path, tmp_path: Path, seed: str) -> None:
 
 def committed() -> dict[str, str]:
     folder = ROOT / "generated"
-    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_shuffled_keys_and_file_order(specs: Path, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     files = sorted(specs.rglob("*.yaml"))
-    texts = {path: yaml.safe_dump(_shuffled(yaml.safe_load(path.read_text()), chance), sort_keys=False) for path in files}
+    texts = {
+        path: yaml.safe_dump(_shuffled(yaml.safe_load(path.read_text()), chance), sort_keys=False) for path in files
+    }
     shutil.rmtree(specs)
     for path in chance.sample(files, len(files)):  # so that the folder lists them in another order
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +77,7 @@ def _shuffled(node: Any, chance: random.Random) -> Any:
 def test_a_new_signal_changes_its_own_lines_alone(specs: Path, tmp_path: Path) -> None:
     before = build(specs, tmp_path / "before")
     spec = specs / "apm.yaml"
-    own = '  mail.backlog:\n    source: app\n    expr: sum by (queue) (mail_queue{$selector})\n    levels: {warning: 5, critical: 9}\n'
+    own = "  mail.backlog:\n    source: app\n    expr: sum by (queue) (mail_queue{$selector})\n    levels: {warning: 5, critical: 9}\n"
     spec.write_text(spec.read_text().replace("signals:\n", "signals:\n" + own, 1))
     after = build(specs, tmp_path / "after")
     assert before.keys() == after.keys()

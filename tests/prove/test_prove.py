@@ -139,6 +139,13 @@ def test_a_failure_is_never_remembered(promtool: Path, tmp_path: Path) -> None:
         assert "failed" in statuses(proof).values()
 
 
+def test_two_environments_with_groups_of_the_same_name_do_not_mix(promtool: Path) -> None:
+    one, two = group(FREE), group(replace(FREE, for_=240.0))
+    proof = prove([blueprint(one), blueprint(two), blueprint(one)], promtool=promtool)
+    assert len(proof.results) == 3 * len(statuses(judged(promtool, one)))
+    assert proof.coverage == 1
+
+
 def test_the_same_group_gives_the_same_text() -> None:
     for found in (*(group(s) for s in SIGNALS.values()), watch()):
         assert prepare(found).tests == prepare(found).tests

@@ -37,7 +37,10 @@ def test_merging_is_associative(one: dict[str, Any], two: dict[str, Any], three:
 def plainly(lower: Any, upper: Any) -> Any:
     """What merging means, said once more in the simplest way."""
     if isinstance(lower, dict) and isinstance(upper, dict):
-        merged = {key: plainly(lower[key], upper[key]) if key in lower and key in upper else upper.get(key, lower.get(key)) for key in {**lower, **upper}}
+        merged = {
+            key: plainly(lower[key], upper[key]) if key in lower and key in upper else upper.get(key, lower.get(key))
+            for key in {**lower, **upper}
+        }
         return {key: value for key, value in merged.items() if value is not None}
     return upper
 
@@ -90,5 +93,12 @@ def test_a_setting_can_remove() -> None:
 
 
 def test_under_signals_a_null_stays_for_the_catalogue() -> None:
-    kept = without_removed(tree({"signals": {"host.swap": None, "host.cpu": {"title": None, "levels": {"warning": None}}}, "jobs": {"x": None}}))
+    kept = without_removed(
+        tree(
+            {
+                "signals": {"host.swap": None, "host.cpu": {"title": None, "levels": {"warning": None}}},
+                "jobs": {"x": None},
+            }
+        )
+    )
     assert kept.data() == {"signals": {"host.swap": None, "host.cpu": {"levels": {"warning": None}}}, "jobs": {}}

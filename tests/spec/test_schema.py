@@ -43,14 +43,23 @@ def node_of(value: Any) -> Node:
     """A tree without text, as the reader would have made it."""
     source = Source("document", "")
     if isinstance(value, dict):
-        return Node({key: node_of(child) for key, child in value.items()}, source, (1, 1, 1, 2), dict.fromkeys(value, (1, 1, 1, 2)))
+        return Node(
+            {key: node_of(child) for key, child in value.items()},
+            source,
+            (1, 1, 1, 2),
+            dict.fromkeys(value, (1, 1, 1, 2)),
+        )
     if isinstance(value, list):
         return Node([node_of(child) for child in value], source, (1, 1, 1, 2))
     return Node(value, source, (1, 1, 1, 2))
 
 
 def models_accept(document: Any) -> bool:
-    model = KINDS.get(document.get("kind")) if isinstance(document, dict) and isinstance(document.get("kind"), str) else None
+    model = (
+        KINDS.get(document.get("kind"))
+        if isinstance(document, dict) and isinstance(document.get("kind"), str)
+        else None
+    )
     return model is not None and not validated(model, without_removed(node_of(document)))[1]
 
 
