@@ -29,13 +29,14 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: setup ## build the example specs, check them, apply the host environment to deploy/, show what changes
 	$(BIN)/capgen validate specs
 	$(BIN)/capgen build specs --out generated
-	$(BIN)/capgen check specs
+	$(BIN)/capgen check generated --scrape-interval 15s --evaluation-interval 15s
 	@echo "--- what applying would change:"
 	$(BIN)/capgen diff specs --env host
 	$(BIN)/capgen apply specs --env host --yes
 	@echo "--- and after it was applied:"
 	$(BIN)/capgen diff specs --env host --exit-code
-	-$(BIN)/capgen report daily specs --env host
+	@echo "--- why one line of it says what it says:"
+	$(BIN)/capgen explain apm:host.cpu --env host
 
 test: setup debian components ## run every test with the real servers (ARGS="-k word" for some of them)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

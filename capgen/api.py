@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,8 @@ def compile_project(
     paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
 ) -> Compiled:
     """Reads, parses and compiles everything; mistakes are in the result's diagnostics, all of them."""
-    project, found = parse_project(read_sources(paths))
+    sources = read_sources(paths)
+    project, found = parse_project(sources)
     _know_environments(project, environments)
     layered, problems = specs(project, settings, environments)
     found = (*found, *problems)
@@ -132,7 +133,7 @@ def compile_project(
             fleets += [fleet] if fleet else []
     except Findings as broken:
         found = (*found, *broken.diagnostics)
-    return Compiled(project, layered, tuple(fleets), catalog, root, in_order(found))
+    return Compiled(project, layered, tuple(fleets), catalog, root, in_order(_quoting(found, sources)))
 
 
 def exporter(catalog: Catalog, name: str) -> Exporter:
@@ -154,6 +155,7 @@ def check_rule_files(
 ) -> tuple[Diagnostic, ...]:
     """Lints rule files; a folder stands for the YAML below it. Raises UsageError for bad arguments."""
     from capgen.check.facts import facts_of
+    from capgen.check.rulefile import may_hold_rules
     from capgen.check.rules import check_rules
 
     catalog = load_catalog(Path())
@@ -164,11 +166,13 @@ def check_rule_files(
     except units.BadQuantity as error:
         raise UsageError(str(error)) from error
     facts = facts_of(catalog, exporters)
-    found = [
-        check_rules(source, facts, scrape_interval=scrape, evaluation_interval=evaluation)
-        for source in read_sources(paths)
-    ]
-    return in_order(finding for findings in found for finding in findings)
+    named = {path.as_posix() for path in paths}
+    found: list[Diagnostic] = []
+    for source in read_sources(paths):
+        # A folder of configuration holds more than rule files; whoever names a file means that file.
+        if source.name in named or may_hold_rules(source):
+            found += check_rules(source, facts, scrape_interval=scrape, evaluation_interval=evaluation)
+    return in_order(found)
 
 
 def explain(
@@ -226,6 +230,14 @@ def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Pat
     return path
 
 
+def _quoting(found: Iterable[Diagnostic], sources: Iterable[Source]) -> Iterator[Diagnostic]:
+    """The findings, each with its line: those about several files at once know their places only."""
+    by_name = {source.name: source for source in sources}
+    for finding in found:
+        source = by_name.get(finding.span.file) if finding.span and not finding.excerpt else None
+        yield replace(finding, excerpt=source.line(finding.span.line)) if source and finding.span else finding
+
+
 def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
     """What the checks say of specs that compiled."""
     blueprints = {(fleet.environment, service.name): service for fleet in compiled.fleets for service in fleet.services}
@@ -240,7 +252,7 @@ def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
 def _know_environments(project: Project, wanted: Sequence[str]) -> None:
     known = [document.name for document, _ in project.environments]
     for name in wanted:
-        if name not in known:
+        if name not in known and not project.incomplete:
             raise UsageError(
                 f"there is no environment {name!r}; {'known: ' + ', '.join(known) if known else 'the specs declare none'}"
             )

@@ -32,9 +32,10 @@ _COUNT: Mapping[str, Decimal] = {"": Decimal(1), **_DECIMAL}
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """How values of one unit are written (`suffixes`, to base units) and explained (`examples`)."""
+    """What a unit is called in messages, how values of it are written (`suffixes`, to base units) and explained (`examples`)."""
 
     name: str
+    words: str
     suffixes: Mapping[str, Decimal]
     examples: str
     grafana: str
@@ -45,19 +46,19 @@ class Unit:
 UNITS: Mapping[str, Unit] = {
     unit.name: unit
     for unit in (
-        Unit("ratio", {"%": Decimal("0.01"), "": Decimal(1)}, "80%, 0.8", "percentunit", "humanizePercentage"),
-        Unit("seconds", _SECONDS, "200ms, 5s, 1h30m", "s", "humanizeDuration"),
-        Unit("bytes", _BYTES, "512Mi, 4Gi, 1TB", "bytes", "humanize1024"),
+        Unit("ratio", "a share", {"%": Decimal("0.01"), "": Decimal(1)}, "80%, 0.8", "percentunit", "humanizePercentage"),
+        Unit("seconds", "a duration", _SECONDS, "200ms, 5s, 1h30m", "s", "humanizeDuration"),
+        Unit("bytes", "an amount of data", _BYTES, "512Mi, 4Gi, 1TB", "bytes", "humanize1024"),
         Unit(
-            "bytes_per_second",
+            "bytes_per_second", "a bandwidth",
             {**_BITS_PER_SECOND, **{key + "/s": value for key, value in _BYTES.items() if key}},
             "1Gbps, 125MB/s",
             "Bps",
             "humanize1024",
         ),
-        Unit("per_second", {**_COUNT, "/s": Decimal(1)}, "100, 1.5k, 20/s", "reqps"),
-        Unit("short", _COUNT, "500, 2k", "short"),
-        Unit("cores", {"": Decimal(1), "m": Decimal("0.001")}, "500m, 2", "short"),
+        Unit("per_second", "a rate", {**_COUNT, "/s": Decimal(1)}, "100, 1.5k, 20/s", "reqps"),
+        Unit("short", "a number", _COUNT, "500, 2k", "short"),
+        Unit("cores", "an amount of CPU", {"": Decimal(1), "m": Decimal("0.001")}, "500m, 2", "short"),
     )
 }  # fmt: skip
 
@@ -79,7 +80,7 @@ def parse_exact(text: str | int | float, unit: str) -> Decimal:
     """As `parse`, without leaving decimal arithmetic (for money and for printing)."""
     rules = UNITS[unit]
     if isinstance(text, bool):
-        raise BadQuantity(f"a truth value is no {unit.replace('_', ' ')}; write {rules.examples}")
+        raise BadQuantity(f"a truth value is not {rules.words}; write {rules.examples}")
     if isinstance(text, str) and unit == "seconds" and (value := _compound(text)) is not None:
         return value
     match = _NUMBER.fullmatch(str(text).strip())
@@ -109,13 +110,11 @@ def _compound(text: str) -> Decimal | None:
 
 
 def _wrong_suffix(text: object, suffix: str, rules: Unit) -> str:
-    wanted = rules.name.replace("_", " ")
     if not suffix:
         return f"{text!r} has no unit; write {rules.examples}"
     owners = [unit for unit in UNITS.values() if suffix in unit.suffixes]
     if owners:
-        other = owners[0].name.replace("_", " ")
-        return f"{text!r} is a quantity of {other}, and {wanted} is wanted; write {rules.examples}"
+        return f"{text!r} is {owners[0].words}, and {rules.words} is wanted; write {rules.examples}"
     return f"{text!r} has the unknown unit {suffix!r}; write {rules.examples}"
 
 

@@ -20,6 +20,7 @@ from capgen.promql import Expr
 from capgen.yamlio import Node, Source, read
 
 STRUCTURE = "CG500"
+_RULES = re.compile(r"^(\s*-\s+)?[\"']?groups[\"']?\s*:|^kind:\s*PrometheusRule", re.MULTILINE)
 MAX_DOCUMENTS = 100
 
 _GROUP_KEYS = frozenset(
@@ -81,6 +82,11 @@ def read_rules(source: Source) -> RuleFile:
     reader = _Reader(source)
     reader.read()
     return RuleFile(source, reader.lines, tuple(reader.groups), tuple(reader.rules), tuple(reader.found))
+
+
+def may_hold_rules(source: Source) -> bool:
+    """Whether a file that nobody named, found in a folder, is meant for Prometheus' rules at all."""
+    return _RULES.search(source.text) is not None
 
 
 class _Reader:

@@ -119,6 +119,12 @@ class _Prover:
             else:
                 yield names.short_of(level), self.witness.states[names.short_of(level)], steps, False
         yield names.HEALTHY, self.witness.states[names.HEALTHY], steps, False
+        if self.signal.hysteresis and self.pace.settle + 1 < self.pace.hold:
+            # Too short to fire, then only what would keep a firing alert: it never was one.
+            for level in self.levels:
+                yield names.beyond(level), self.witness.states[names.beyond(level)], self.pace.settle, False
+                yield names.held(level), self.witness.states[names.held(level)], self.pace.hold + 1, False
+                yield names.HEALTHY, self.witness.states[names.HEALTHY], steps, False
 
     def quiet(self) -> Iterator[tuple[str, State, int, bool]]:
         """Values that would fire if there were traffic enough, or nothing that forbids it."""

@@ -35,6 +35,8 @@ _FUNCTION: Mapping[str, str] = {
     "clamp_min": "clamp_max", "clamp_max": "clamp_min",
 }  # fmt: skip
 
+_TO_INCREASE = "rate became increase"
+
 
 def changes(expr: Expr, *, thresholds: bool, pins: Pins = frozenset()) -> Iterator[Change]:
     """Every changed form of the expression with what was changed. `thresholds`: also the numbers compared with.
@@ -48,6 +50,8 @@ def changes(expr: Expr, *, thresholds: bool, pins: Pins = frozenset()) -> Iterat
                 if isinstance(argument, Number):
                     continue
                 for what, changed in changes(argument, thresholds=thresholds, pins=pins):
+                    if expr.function == "histogram_quantile" and what == _TO_INCREASE:
+                        continue  # a quantile does not depend on the buckets' scale
                     yield what, replace(expr, arguments=(*expr.arguments[:i], changed, *expr.arguments[i + 1 :]))
         case Aggregate():
             kept = frozenset(

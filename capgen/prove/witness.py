@@ -237,6 +237,8 @@ class _Curve:
         if self.bounds:
             below, part = int(x), x - int(x)
             for i in self.driven:
+                if members[i].weight < 1:
+                    continue  # a second series of another shape, so that adding up is not the same as choosing
                 place = self.bounds.index(members[i].bound if members[i].bound is not None else math.inf)
                 share = 1.0 if place > below else 1.0 - part if place == below else 0.0
                 if place == len(self.bounds) - 1:

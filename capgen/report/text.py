@@ -76,15 +76,19 @@ def wrapped(text: str, first: int, rest: int) -> list[str]:
 
 def _excerpt(text: str, span: Span, room: int) -> tuple[str, int, int]:
     """The line as shown, how many cells stand before the caret, and how many carets there are."""
-    shown = [_TAB if character == "\t" else visible(character) for character in text]
+    # A line may be a megabyte long, and only what is near the span can be shown.
+    cut = max(0, span.column - 1 - 4 * room)
+    near = text[cut : cut + 8 * room]
+    shown = [_TAB if character == "\t" else visible(character) for character in near]
     sizes = [cell_len(piece) for piece in shown]
-    start = min(max(span.column, 1) - 1, len(shown))
-    end = span.end_column - 1 if span.end_line == span.line else len(shown)
+    start = min(max(span.column, 1) - 1 - cut, len(shown))
+    end = span.end_column - 1 - cut if span.end_line == span.line else len(shown)
     end = min(max(end, start + 1), len(shown))
     left, right = 0, len(shown)
     if sum(sizes) + (start == len(shown)) > room:
         left, right = _window(sizes, start, end, room - 2)
-    head, tail = "…" if left else "", "…" if right < len(shown) else ""
+    head = "…" if left or cut else ""
+    tail = "…" if right < len(shown) or cut + len(near) < len(text) else ""
     before = len(head) + sum(sizes[left:start])
     return f"{head}{''.join(shown[left:right])}{tail}", before, max(sum(sizes[start : min(end, right)]), 1)
 
