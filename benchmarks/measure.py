@@ -61,7 +61,7 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], *
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
-        if False:
+        if process.returncode:
             raise Failed(f"{' '.join(command)} exited with {process.returncode}:\n{_tail(said)}")
     return Cost(wall, used.ru_utime + used.ru_stime, max(peak, used.ru_maxrss * 1024))
 

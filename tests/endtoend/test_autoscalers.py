@@ -15,7 +15,7 @@ from cli.command import run
 from harness.controlplane import ControlPlane
 
 SPECS = Path(__file__).parents[2] / "specs"
-NAMESPACES = ("apm", "cache", "ledger", "monitoring", "shop")
+NAMESPACES = ("apm", "monitoring", "payments", "shop")
 KINDS = ("HorizontalPodAutoscaler", "VerticalPodAutoscaler", "PrometheusRule", "ScrapeConfig", "ServiceMonitor")
 CLUSTER = """\
 apiVersion: capgen/v1

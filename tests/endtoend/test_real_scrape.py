@@ -18,7 +18,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from catalog import databases
 from catalog.servers import APPS
