@@ -127,7 +127,7 @@ def spec(i: int, *, rules_only: bool = False, changed: bool = False) -> str:
         "warning": 55 + i % 15,
         "critical": 76 if changed else 77 + i % 12,
         "replicas": 6 + i % 20,
-        "existing": "" if rules_only else "",
+        "existing": ", existing: true" if rules_only else "",
         "existing_line": "\n    existing: true" if rules_only else "",
     }
     values["http"] = _HTTP.format(**values)

@@ -164,7 +164,7 @@ def extrapolated(
     """What `increase` and `delta` make of the change between the first and last of `count` samples in a range."""
     sampled = last[0] - first[0]
     average = sampled / (count - 1)
-    threshold = average * 2.5
+    threshold = average * 1.1
     to_start, to_end = first[0] - bounds[0], bounds[1] - last[0]
     if to_start >= threshold:
         to_start = average / 2

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from docs import transcripts
+from harness.binaries import find
 
 from capgen import api
 from capgen.report.catalogue import exporter_report, overview_report
 from capgen.report.codes import codes, page
 from capgen.report.reference import reference
 from capgen.spec.schema import schema
+from docs import transcripts
 
 SPEC = """# The spec language
 
@@ -72,7 +73,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch, "project")
             transcripts.begin(folder, checkout=path.parent == transcripts.ROOT)
-            variables = transcripts.surroundings(folder)
+            variables = transcripts.surroundings(folder, find("promtool"))
             before = path.read_text(encoding="utf-8")
             after = transcripts.told(before, folder, lambda command: transcripts.run(command, folder, variables))  # noqa: B023 (used at once)
             path.write_text(after, encoding="utf-8")

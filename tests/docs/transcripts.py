@@ -53,12 +53,8 @@ class Command:
     shown: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a command did: its exit code, and stdout and stderr as they came."""
-
-    code: int
-    printed: str
+class Broken(Exception):
+    """A command did not end as its page says."""
 
 
 def blocks(page: str) -> tuple[Block, ...]:
@@ -95,9 +91,12 @@ def surroundings(folder: Path, *programs: Path) -> Mapping[str, str]:
     return {**kept, "COLUMNS": "80", "NO_COLOR": "1"}
 
 
-def run(command: Command, folder: Path, variables: Mapping[str, str]) -> Result:
-    """Runs a command in a folder. Without what it needs, only its words are checked: `make` plans and does nothing,
-    delivery to a cluster is asked for its `--help`, which is refused after an option that does not exist."""
+def run(command: Command, folder: Path, variables: Mapping[str, str]) -> str:
+    """Runs a command in a folder; what it prints, stdout and stderr as they come. Raises Broken for another exit code.
+
+    Without what it needs, only its words are checked: `make` plans and does nothing; delivery to a cluster is asked
+    for its `--help`, which is refused after an option that does not exist.
+    """
     text, where = command.text, folder
     if text.startswith("make"):
         text, where = text.replace("make", "make --dry-run", 1), ROOT
@@ -114,7 +113,9 @@ def run(command: Command, folder: Path, variables: Mapping[str, str]) -> Result:
         timeout=300,
         check=False,
     )
-    return Result(done.returncode, done.stdout)
+    if done.returncode != command.code:
+        raise Broken(f"$ {command.text}\n{done.stdout}exit {done.returncode}, and the page says {command.code}")
+    return done.stdout
 
 
 def begin(folder: Path, *, checkout: bool) -> None:
@@ -125,7 +126,7 @@ def begin(folder: Path, *, checkout: bool) -> None:
             shutil.copytree(ROOT / name, folder / name)
 
 
-def told(page: str, folder: Path, act: Callable[[Command], Result]) -> str:
+def told(page: str, folder: Path, act: Callable[[Command], str]) -> str:
     """The page as it has to be: its commands run by `act`, with what they print; its quotations from the files."""
     pieces, at = [], 0
     for block in blocks(page):
@@ -134,7 +135,7 @@ def told(page: str, folder: Path, act: Callable[[Command], Result]) -> str:
     return "".join((*pieces, page[at:]))
 
 
-def _told(block: Block, folder: Path, act: Callable[[Command], Result]) -> str:
+def _told(block: Block, folder: Path, act: Callable[[Command], str]) -> str:
     if block.named.startswith("from "):
         return _quoted(block, folder)
     if block.named:
@@ -143,9 +144,9 @@ def _told(block: Block, folder: Path, act: Callable[[Command], Result]) -> str:
         path.write_text(block.text)
     text = []
     for command in commands(block):
-        result = act(command)
-        note = f"  # exit {result.code}" if result.code else ""
-        text.append(f"$ {command.text}{note}\n{'' if command.shown is None else result.printed}")
+        printed = act(command)
+        note = f"  # exit {command.code}" if command.code else ""
+        text.append(f"$ {command.text}{note}\n{'' if command.shown is None else printed}")
     return "".join(text) if block.language == "console" else block.text
 
 
@@ -158,4 +159,3 @@ def _quoted(block: Block, folder: Path) -> str:
         return f"{head}\n(the file has no line {quoted[0].strip()!r})\n"
     found = textwrap.dedent("\n".join(lines[start : start + len(quoted)]))
     return f"{head}\n{found}\n"
-

@@ -227,7 +227,7 @@ def test_without_the_right_to_write_it_says_so_and_changes_nothing(tmp_path: Pat
         root.chmod(0o777)
     target = Directory(tmp_path / "new" if where == "new root" else root)
     message = _as_nobody(
-        lambda: str(_error_of(target, *(file(path, "mine") for path in ("a.yml", "apm/b.yml", "c.yml"))))
+        tmp_path, lambda: str(_error_of(target, *(file(path, "mine") for path in ("a.yml", "apm/b.yml", "c.yml"))))
     )
     for folder in (tmp_path, root, root / "apm"):
         folder.chmod(0o755)
@@ -243,17 +243,18 @@ def _error_of(target: Directory, *desired: Artifact) -> Exception | None:
         return error
 
 
-def _as_nobody(work: Callable[[], str]) -> str:
+def _as_nobody(folder: Path, work: Callable[[], str]) -> str:
     """What a function returns in a child process without root's rights."""
     out, into = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             if os.getuid() == 0:
-                # pytest's folder of temporary folders is the user's own; only what is below counts here.
-                for parent in Path(os.environ.get("PYTEST_DEBUG_TEMPROOT", "/tmp")).glob("pytest-of-*"):
+                # pytest's temporary folders are the user's own; only what is below counts here.
+                inside = [p for p in folder.parents if "pytest" in str(p)]
+                for parent in inside:
                     with contextlib.suppress(OSError):
-                        _open_up(parent)
+                        parent.chmod(parent.stat().st_mode | 0o055)
                 os.setgroups([])
                 os.setgid(65534)
                 os.setuid(65534)
@@ -265,12 +266,6 @@ def _as_nobody(work: Callable[[], str]) -> str:
     os.waitpid(child, 0)
     with os.fdopen(out) as pipe:
         return pipe.read()
-
-
-def _open_up(folder: Path) -> None:
-    folder.chmod(0o755)
-    for run in folder.glob("pytest-*"):
-        run.chmod(0o755)
 
 
 def test_a_record_that_cannot_be_read_stops_everything(tmp_path: Path) -> None:
