@@ -9,7 +9,7 @@ ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test check generated bench wheel-test lock debian components clean
+.PHONY: help setup demo test check generated docs bench wheel-test lock debian components clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -31,10 +31,10 @@ demo: setup ## build the example specs, check them, apply the host environment t
 	$(BIN)/capgen build specs --out generated
 	$(BIN)/capgen check generated --scrape-interval 15s --evaluation-interval 15s
 	@echo "--- what applying would change:"
-	$(BIN)/capgen diff specs --env host
-	$(BIN)/capgen apply specs --env host --yes
+	$(BIN)/capgen diff specs --env host --root deploy
+	$(BIN)/capgen apply specs --env host --root deploy --yes
 	@echo "--- and after it was applied:"
-	$(BIN)/capgen diff specs --env host --exit-code
+	$(BIN)/capgen diff specs --env host --root deploy --exit-code
 	@echo "--- why one line of it says what it says:"
 	$(BIN)/capgen explain apm:host.cpu --env host
 
@@ -52,6 +52,9 @@ generated: setup ## rebuild generated/ from specs/; review the difference and co
 
 bench: setup components ## measure what design and README promise, beside other tools where they are installed
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+
+docs: setup components ## rebuild what capgen prints in README.md and docs/; review the difference and commit it
+	PYTHONPATH=tests $(BIN)/python -m docs.refresh
 
 wheel-test: setup ## build the wheel, install it in an empty environment and build the examples with it
 	$(BIN)/python -m pytest tests/packaging $(ARGS)

@@ -91,13 +91,17 @@ def start_up(bench: Bench) -> Iterator[Row]:
     yield Row("build one service", "capgen", build, _made(folder / "generated"))
     if bench.with_peers:
         nthlayer, theirs = peer("nthlayer"), bench.folder("nthlayer")
-        shutil.copy(PEERS / "nthlayer" / "service.yaml", theirs)
+        shutil.copy(PEERS / "nthlayer" / "service-00000.yaml", theirs)
         yield Row("`--help`", VERSIONS["nthlayer"], bench.cost([nthlayer, "--help"], theirs))
         yield Row(
-            "validate one service", VERSIONS["nthlayer"], bench.cost([nthlayer, "validate", "service.yaml"], theirs)
+            "validate one service",
+            VERSIONS["nthlayer"],
+            bench.cost([nthlayer, "validate", "service-00000.yaml"], theirs),
         )
         out = theirs / "out"
-        apply = bench.cost([nthlayer, "apply", "service.yaml", "--force", "--output-dir", out], theirs, _without(out))
+        apply = bench.cost(
+            [nthlayer, "apply", "service-00000.yaml", "--force", "--output-dir", out], theirs, _without(out)
+        )
         yield Row("build one service", VERSIONS["nthlayer"], apply, _made(out))
 
 

@@ -18,6 +18,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT / "tests")]
 
 import cases  # noqa: E402
 from cases import Bench, Row  # noqa: E402
+from measure import Failed  # noqa: E402
 from peers import Unavailable  # noqa: E402
 from report import document  # noqa: E402
 
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str]) -> int:
                 tables[name] = list(TABLES[name](bench))
         except Unavailable as missing:
             print(f"{missing}\nmake it available, or measure capgen alone with --no-peers", file=sys.stderr)
+            return 1
+        except Failed as failed:
+            print(failed, file=sys.stderr)
             return 1
     text = document(tables, TABLES, given.runs)
     if given.out:

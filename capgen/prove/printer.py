@@ -45,5 +45,5 @@ def _modifiers(expr: Binary) -> str:
     if expr.matching is not None:
         words += f" {expr.matching} ({', '.join(expr.labels)})"
     if expr.group is not None:
-        words += f" group_left ({', '.join(expr.include)})"
+        words += f" group_{expr.group} ({', '.join(expr.include)})"
     return words

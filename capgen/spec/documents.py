@@ -17,11 +17,15 @@ class Metadata(Model):
     """Who the service is and who owns it."""
 
     name: Annotated[Name, Field(examples=["apm"])]
+    """The service's name: a folder under `generated/`, and the `service` label."""
     title: Text | None = None
+    """What people call it; the name if left out."""
     owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$(?!\n)")] | None = None
     """The team that is paged: the `team` label of every alert."""
     runbook: Url | None = None
+    """Where people read what to do; the link in every alert."""
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
+    """Labels put on every alert."""
     environments: list[Name] = Field(default_factory=list)
     """Where it goes; everywhere if left out."""
 
@@ -30,15 +34,20 @@ class DefaultMetadata(Model):
     """What every Capacity's metadata starts from."""
 
     owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$(?!\n)")] | None = None
+    """The team that is paged where a Capacity names none."""
     runbook: Url | None = None
+    """The runbook where a Capacity names none."""
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
+    """Labels put on every alert."""
 
 
 class PrometheusSpec(Model):
     """How the Prometheus that evaluates the rules works."""
 
     scrape_interval: Duration | None = None
+    """How often targets are scraped unless a source says otherwise."""
     evaluation_interval: Duration | None = None
+    """How often rules are evaluated."""
     replica_labels: list[LabelName] = Field(default_factory=list)
     """Labels that tell the members of a highly available pair apart."""
     version: (
@@ -54,13 +63,21 @@ class Capacity(Model):
     kind: Literal["Capacity"]
     metadata: Metadata
     prometheus: PrometheusSpec | None = None
+    """Where this service's Prometheus differs from the defaults'."""
     sources: dict[Word, SourceSpec] = Field(default_factory=dict)
+    """What is scraped, by a name of one's own."""
     signals: dict[SignalName, SignalSpec | None] = Field(default_factory=dict)
+    """Where each signal gets worse, by `<source>.<signal>`; null removes one of the catalogue's."""
     workloads: dict[Name, WorkloadSpec] = Field(default_factory=dict)
+    """What runs in the cluster and who scales it, by name."""
     jobs: dict[Name, JobSpec] = Field(default_factory=dict)
+    """Scheduled scripts, by name."""
     notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    """Receivers of notifications, by name."""
     planning: PlanningSpec | None = None
+    """What forecast, plans and budget are made from."""
     reports: ReportsSpec | None = None
+    """When which report is made."""
 
 
 class Defaults(Model):
@@ -71,9 +88,13 @@ class Defaults(Model):
     metadata: DefaultMetadata | None = None
     prometheus: PrometheusSpec | None = None
     sources: dict[Word, SourceSpec] = Field(default_factory=dict)
+    """Sources that every Capacity has."""
     signals: dict[SignalName, SignalSpec | None] = Field(default_factory=dict)
+    """What every Capacity says of a signal."""
     notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    """Receivers that every Capacity has."""
     reports: ReportsSpec | None = None
+    """When which report is made."""
 
 
 class EnvironmentMetadata(Model):
@@ -86,6 +107,7 @@ class KubernetesSpec(Model):
     """The cluster that manifests are applied to."""
 
     context: Text | None = None
+    """The context of the kubeconfig; the current one if left out."""
     namespace: Name
     """Where monitoring objects go."""
     server: Url | None = None
@@ -98,21 +120,27 @@ class DirectorySpec(Model):
     """The folder that files are applied to."""
 
     root: Annotated[str, Field(pattern=r"^[^\x00\n]{1,1023}$(?!\n)")]
+    """The folder; a relative one is taken from beside the specs' folder."""
 
 
 class DeliverSpec(Model):
     """In which form each artifact is delivered."""
 
     prometheus: Literal["files", "operator", "configmap"] = "files"
+    """Files, the operator's objects, or files in a ConfigMap."""
     grafana: Literal["files", "sidecar", "operator", "none"] = "files"
+    """Files, ConfigMaps for the sidecar, or the operator's objects."""
     jobs: Literal["crontab", "cronjob", "none"] = "crontab"
+    """A crontab with scripts, or CronJobs."""
     alertmanager: Literal["files", "operator", "none"] = "files"
+    """Files, or the operator's objects."""
 
 
 class PrometheusEndpoint(PrometheusSpec):
     """The environment's Prometheus: how it works and where it is."""
 
     url: Url | None = None
+    """Its address, for queries."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
     labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)
@@ -126,9 +154,13 @@ class Environment(Model):
     kind: Literal["Environment"]
     metadata: EnvironmentMetadata
     kubernetes: KubernetesSpec | None = None
+    """The cluster, where it is one."""
     directory: DirectorySpec | None = None
+    """The folder, where it is one."""
     deliver: DeliverSpec = Field(default_factory=DeliverSpec)
+    """In which form each artifact is delivered."""
     prometheus: PrometheusEndpoint | None = None
+    """The environment's Prometheus."""
     overrides: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """By Capacity: a piece of one, laid over it in this environment alone."""
 

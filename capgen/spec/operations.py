@@ -30,8 +30,11 @@ class SecretRef(Model):
     """Where a secret is found; never the secret itself."""
 
     env: Annotated[str, Field(pattern=rf"^{naming.LABEL_NAME}$(?!\n)", examples=["SLACK_WEBHOOK_URL"])] | None = None
+    """A variable of the environment."""
     file: Annotated[str, Field(pattern=r"^/[^\x00\n]{1,1023}$(?!\n)")] | None = None
+    """A mounted file."""
     secret: SecretKey | None = None
+    """A key of a Secret."""
 
 
 class SecretKey(Model):
@@ -45,34 +48,48 @@ class WebhookSpec(Model):
     """A receiver that takes JSON by HTTP POST."""
 
     webhook: SecretRef
+    """Where the URL is found."""
     severities: list[Literal["info", "warning", "critical", "emergency"]] = Field(default_factory=list)
+    """Which severities it gets; all if left out."""
 
 
 class ProbeSpec(Model):
     """An HTTP service that is asked from outside."""
 
     url: Url
+    """The service's address."""
     health: HttpPath = "/"
+    """The path that says whether it is well."""
     metrics: HttpPath | None = None
+    """The path of its metrics."""
     slower_than: Duration | None = None
+    """From when on an answer is slow."""
 
 
 class JobSpec(Model):
     """A scheduled script: exactly one of `watch`, `probe`, `scale`, `resize`."""
 
     schedule: Cron
+    """When it runs."""
     watch: list[SignalName] = Field(default_factory=list)
+    """Signals whose levels it tells of."""
     probe: ProbeSpec | None = None
+    """An HTTP service that it asks."""
     scale: Name | None = None
+    """The workload that it scales."""
     resize: Name | None = None
+    """The workload whose requests it recommends."""
     timeout: Duration | None = None
+    """How long it may run."""
 
 
 class ForecastSpec(Model):
     """How much history is looked at, and how far ahead."""
 
     history: Duration | None = None
+    """How much history is looked at."""
     horizon: Duration | None = None
+    """How far ahead."""
 
 
 class NodeSpec(Model):
@@ -107,22 +124,34 @@ class ComputePlan(Model):
     """Nodes: how many, how large, how full, and how that grows."""
 
     nodes: Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
+    """How many there are."""
     node: NodeSpec
+    """How large each is."""
     used: UsedSpec
+    """How full they are."""
     growth: GrowthByResource
+    """How that grows a month."""
     keep_below: Ratio
+    """The most that may be in use."""
     months: Months
+    """How far ahead."""
     spare_nodes: Annotated[int, Field(ge=0, le=1000), WHOLE] = 0
+    """Nodes kept free for failures."""
     reserved: Ratio | None = None
+    """The share of each node that the system keeps."""
 
 
 class StorageVolume(Model):
     """One volume: how full, how it grows, how large it is."""
 
     size: Bytes
+    """What is stored today."""
     growth: Ratio | None = None
+    """How that grows a month."""
     volume: Bytes | None = None
+    """How much fits."""
     signal: SignalName | None = None
+    """The signal that measures it."""
 
 
 class AddInstances(Model):
@@ -163,7 +192,9 @@ class Budget(Model):
     """What may be spent a month, and when to say so."""
 
     monthly: Money
+    """What may be spent a month."""
     alert_at: Ratio | list[Ratio] | None = None
+    """The share, or shares, of it at which to say so."""
 
 
 class CostOption(Model):
@@ -178,13 +209,18 @@ class CostPlan(Model):
     """What the service costs a month, and how that grows."""
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$(?!\n)")]
+    """Three letters."""
     months: Months
+    """How far ahead."""
     compute: ComputeCost | None = None
     storage: StorageCost | None = None
     network: dict[Word, Money] = Field(default_factory=dict)
+    """Amounts a month, by item."""
     monitoring: dict[Word, Money] = Field(default_factory=dict)
+    """Amounts a month, by item."""
     budget: Budget | None = None
     options: dict[Word, CostOption] = Field(default_factory=dict)
+    """Ways to save, by name."""
 
 
 class RoadmapItem(Model):

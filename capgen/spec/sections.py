@@ -66,6 +66,7 @@ class SourceSpec(Model):
     """Where measurements come from: an exporter of the catalogue, and how it is scraped."""
 
     exporter: Annotated[Word, Field(examples=["node"])]
+    """A name that `capgen catalog` lists."""
     version: Version | None = None
     """The exporter's version, where its metrics depend on it; the newest known one if left out."""
     job: (
@@ -73,7 +74,9 @@ class SourceSpec(Model):
     ) = None
     """The `job` label of its series; `<capacity>-<source>` if left out."""
     targets: list[Target] = Field(default_factory=list)
+    """What is scraped, as host:port."""
     service: ServiceSelector | None = None
+    """The Kubernetes Service that is scraped; instead of `targets`."""
     existing: bool | None = None
     """Whether someone else scrapes it already, so that capgen only reads its series."""
     jobs: dict[Word, LabelValue] = Field(default_factory=dict)
@@ -83,9 +86,12 @@ class SourceSpec(Model):
     match: dict[LabelName, LabelValue] = Field(default_factory=dict)
     """Label values that narrow a shared exporter down to this service."""
     path: HttpPath | None = None
+    """The page that is scraped; the exporter's own if left out."""
     scheme: Literal["http", "https"] = "http"
     interval: Duration | None = None
+    """How often it is scraped."""
     timeout: Duration | None = None
+    """How long a scrape may take; at most the interval."""
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
     """Labels put on every scraped series."""
     params: dict[Word, LabelName] = Field(default_factory=dict)
@@ -98,28 +104,47 @@ class SignalSpec(Model):
     """What a spec says about a signal. Fields left out are the catalogue's; a new signal needs `source` and `expr`."""
 
     title: Text | None = None
+    """What people call it."""
     about: Text | None = None
+    """What it measures: the description of its alerts."""
     action: Text | None = None
+    """What to do when it gets worse: the action of its alerts."""
     enabled: bool = True
+    """Whether it is compiled."""
     source: Word | None = None
+    """The source that it reads; for a signal of one's own."""
     expr: PromQL | None = None
+    """The expression; `$selector` is what scopes a metric to the source, `$window` the range."""
     unit: UnitName | None = None
+    """What its numbers are."""
     ladder: Word | None = None
+    """Its ladder of levels: utilisation, quality, load, speed, or one of the project's own."""
     levels: dict[Word, Quantity | None] | None = Field(default=None, examples=[{"warning": "50%", "critical": "80%"}])
+    """Where each level begins; null removes one."""
     severity: dict[Word, Severity] = Field(default_factory=dict)
+    """Where a level's severity is not the ladder's."""
     worse: Literal["above", "below"] | None = None
+    """On which side of a level it gets worse."""
     for_: Duration | None = Field(default=None, alias="for")
+    """How long a level has to stand before its alert fires."""
     keep_firing_for: Duration | None = None
+    """How long an alert goes on firing after its cause is gone."""
     hysteresis: Quantity | None = None
     """How far back on the good side of its threshold a firing alert lets go."""
     window: Duration | None = None
     """The range of rates; at least four scrape intervals."""
     quantile: Ratio | None = None
+    """Which share of requests a latency speaks for."""
     capacity: Quantity | None = None
+    """What 100 % is, where no metric says so."""
     params: dict[Word, Quantity] = Field(default_factory=dict)
+    """Settings of its expression, by name."""
     traffic: PromQL | None = None
+    """The traffic that a ratio or a latency needs to mean something."""
     min_traffic: Count | None = None
+    """Below this traffic it does not alert."""
     runbook: Text | None = None
+    """Where people read what to do about this signal."""
 
 
 class Resources(Model):
@@ -133,31 +158,42 @@ class ContainerSpec(Model):
     """What a container asks for and may use, as the workload's manifest says."""
 
     requests: Resources | None = None
+    """What it asks for."""
     limits: Resources | None = None
+    """What it may use."""
 
 
 class Replicas(Model):
     """How few and how many."""
 
     min: Annotated[int, Field(ge=0, le=100_000), WHOLE] = 1
+    """The fewest."""
     max: Annotated[int, Field(ge=1, le=100_000), WHOLE]
+    """The most."""
 
 
 class ScalingPolicySpec(Model):
     """At most this many pods, or this share of them, in that time."""
 
     percent: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
+    """A share of the pods, as a whole number."""
     pods: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
+    """A number of pods."""
     every: Duration
+    """The time in which no more than that changes."""
 
 
 class ScalingSpec(Model):
     """One direction of scaling."""
 
     stabilization: Duration | None = None
+    """How far back the most careful recommendation counts."""
     policies: list[ScalingPolicySpec] = Field(default_factory=list)
+    """How fast it may change."""
     select: Literal["max", "min", "disabled"] | None = None
+    """Which policy decides; `disabled` forbids this direction."""
     tolerance: Ratio | None = None
+    """How far off its target is left alone."""
 
 
 class ObjectRef(Model):
@@ -172,14 +208,21 @@ class TargetSpec(Model):
     """A scaling target in full: which metric, and how much of it."""
 
     utilization: Ratio | None = None
+    """A share of what pods request."""
     average: Quantity | None = None
+    """An amount for each pod."""
     value: Quantity | None = None
+    """An amount for all of them together."""
     pods: MetricName | None = None
     """A per-pod metric of a metrics adapter."""
     external: MetricName | None = None
+    """A metric that belongs to no object of the cluster."""
     object: MetricName | None = None
+    """A metric of the object in `of`."""
     of: ObjectRef | None = None
+    """The object that is measured."""
     selector: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)
+    """Labels that the metric's series carry."""
 
 
 TargetName = Annotated[
@@ -195,36 +238,50 @@ class HorizontalSpec(Model):
     """How the number of replicas is chosen."""
 
     by: Literal["hpa", "script"] = "hpa"
+    """An autoscaler, or a script where there is no metrics adapter."""
     replicas: Replicas
+    """How few and how many."""
     targets: Annotated[dict[TargetName, Quantity | TargetSpec], Field(examples=[{"cpu": "70%"}])]
+    """What is held at which amount."""
     scale_up: ScalingSpec | None = None
+    """How fast it grows."""
     scale_down: ScalingSpec | None = None
+    """How fast it shrinks."""
 
 
 class ContainerPolicy(Model):
     """What a VPA may do to one container."""
 
     mode: Literal["auto", "off"] | None = None
+    """Whether this container is left alone."""
     min: Resources | None = None
+    """The least it may request."""
     max: Resources | None = None
+    """The most it may request."""
     control: list[Resource] = Field(default_factory=list)
+    """The resources that are changed; both if left out."""
     values: Literal["requests", "requests_and_limits"] | None = None
+    """Whether limits follow the requests."""
 
 
 class VerticalSpec(Model):
     """How the containers' requests are chosen."""
 
     mode: Literal["recommend", "initial", "recreate", "in_place"]
+    """Only recommend; set at start; restart to change; change in place."""
     min_replicas: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
+    """The fewest replicas that may be restarted."""
     containers: dict[Annotated[str, Field(pattern=rf"^(\*|{naming.DNS_LABEL})$(?!\n)")], ContainerPolicy] = Field(
         default_factory=dict
     )
+    """By container; `*` is every other one."""
 
 
 class WorkloadSpec(Model):
     """A Kubernetes workload, and who scales it."""
 
     kind: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$(?!\n)", examples=["Deployment"])]
+    """Its kind in Kubernetes."""
     api_version: Annotated[str | None, Field(alias="apiVersion", pattern=r"^[a-z0-9./-]{1,253}$(?!\n)")] = None
     """Only for kinds that Kubernetes does not bring itself."""
     namespace: Name
@@ -233,5 +290,8 @@ class WorkloadSpec(Model):
     replicas: Annotated[int, Field(ge=0, le=100_000), WHOLE] | None = None
     """A fixed number of replicas, where nothing scales it."""
     containers: dict[Name, ContainerSpec] = Field(default_factory=dict)
+    """What its containers ask for, by name."""
     horizontal: HorizontalSpec | None = None
+    """Who chooses the number of replicas, and how."""
     vertical: VerticalSpec | None = None
+    """Who chooses the containers' requests, and how."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from capgen import api
 from capgen.blueprint import Alert, Blueprint, Fleet, Record, Signal
 from capgen.catalog.load import Catalog
+from capgen.check.scaling import check_scaling
 from capgen.compile.fleet import assemble
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic
@@ -66,7 +66,7 @@ def said(text: str) -> list[tuple[str, str]]:
     found = (*found, *problems)
     for spec in layered:
         blueprint, problems = compile_spec(spec, CATALOG)
-        found = (*found, *problems, *(api.check_scaling(spec, blueprint) if blueprint else ()))
+        found = (*found, *problems, *(check_scaling(spec, blueprint) if blueprint else ()))
     return [(finding.code, pointed(plain, finding)) for finding in found]
 
 

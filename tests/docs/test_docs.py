@@ -11,6 +11,8 @@ from harness.binaries import program
 from capgen.api import compile_project
 from capgen.cli import VERBS
 from capgen.diagnostics import has_errors
+from capgen.report.reference import reference
+from capgen.spec.schema import schema
 from docs import refresh, transcripts
 
 ROOT = transcripts.ROOT
@@ -35,6 +37,13 @@ def test_a_page_prints_what_it_shows(name: str, tmp_path: Path) -> None:
 def test_a_reference_is_what_its_generator_prints(name: str) -> None:
     committed = (ROOT / name).read_text(encoding="utf-8")
     assert refresh.references()[name] == committed, "run `make docs` and commit the result"
+
+
+def test_every_key_of_the_language_is_in_the_reference() -> None:
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", reference(schema()), flags=re.DOTALL | re.MULTILINE))
+    for name, part in schema()["$defs"].items():
+        for key in part.get("properties", ()):
+            assert f"| `{key}`" in sections[name], f"{name}.{key}"
 
 
 @pytest.mark.parametrize("name", STORIES)

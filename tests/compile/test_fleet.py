@@ -1,0 +1,56 @@
+"""Services side by side: what two of them may not both claim, and which alert silences which."""
+
+from __future__ import annotations
+
+import pytest
+from compile.service import fleet
+
+SHOP = 'metadata: {name: shop}\nsources: {host: {exporter: node, job: nodes, targets: ["a:1"]}}\n'
+WORKLOAD = "workloads: {web: {kind: Deployment, namespace: shop, %s}}\n"
+HPA = 'horizontal: {replicas: {min: 1, max: 3}, targets: {cpu: "70%"}}'
+VPA = "vertical: {mode: recommend}"
+
+
+def cart(text: str) -> str:
+    return "metadata: {name: cart}\n" + text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "claimed"),
+    [
+        (SHOP, cart('sources: {h: {exporter: node, job: nodes, targets: ["b:1"]}}'), ["the scrape job 'nodes'"]),
+        (SHOP, cart('sources: {h: {exporter: node, job: nodes, existing: true}}'), []),
+        (SHOP, cart('sources: {h: {exporter: node, targets: ["b:1"]}}'), []),
+        (WORKLOAD % HPA, cart(WORKLOAD % HPA), ["the autoscaler 'HPA of shop/Deployment/web'"]),
+        (WORKLOAD % VPA, cart(WORKLOAD % VPA), ["the autoscaler 'VPA of shop/Deployment/web'"]),
+        (WORKLOAD % VPA, cart(WORKLOAD % HPA), []),
+        (WORKLOAD % HPA, cart(WORKLOAD.replace("shop", "cart") % HPA), []),
+        ('metadata: {name: a-b}\nsources: {c: {exporter: node, targets: ["a:1"]}}', 'metadata: {name: a}\nsources: {b_c: {exporter: node, targets: ["b:1"]}}', ["the alert"]),
+    ],
+)  # fmt: skip
+def test_two_services_cannot_claim_the_same(one: str, other: str, claimed: list[str]) -> None:
+    _, found = fleet(one, other)
+    assert {finding.code for finding in found} <= {"CG315"}
+    assert bool(found) is bool(claimed)
+    for words in claimed:
+        assert all(finding.message.startswith(words) for finding in found), [f.message for f in found]
+        assert all(".yaml:" in finding.message and finding.span for finding in found), "both places are named"
+
+
+def test_services_and_rules_stand_in_an_order_that_the_files_do_not_change() -> None:
+    one, other = fleet(SHOP, cart("")), fleet(cart(""), SHOP)
+    assert [service.name for service in one[0].services] == ["cart", "shop"]
+    assert one[0].inhibitions == other[0].inhibitions
+
+
+def test_each_inhibition_names_every_label_that_it_compares() -> None:
+    together, _ = fleet(
+        SHOP, cart('sources: {app: {exporter: http, targets: ["b:1"]}, db: {exporter: postgres, targets: ["b:2"]}}')
+    )
+    assert len(together.inhibitions) > 10
+    for rule in together.inhibitions:
+        for label in rule.equal:
+            known = {"service", "signal"}  # every alert of the kind `level` has them
+            for side in (rule.source, rule.target):
+                assert label in known or f'{label}=~".+"' in side, rule
+        assert rule.source[0].startswith("kind=") and rule.target[0].startswith("kind=")

@@ -1,0 +1,70 @@
+"""A project's own templates: they extend the packaged ones, are escaped like them, and are named when they break."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from capgen import api
+from capgen.errors import Findings
+
+SPEC = """
+apiVersion: capgen/v1
+kind: Capacity
+metadata: {name: shop, title: 'a "quoted": title'}
+sources: {host: {exporter: node, targets: ["localhost:9100"]}}
+workloads:
+  shop: {kind: Deployment, namespace: shop, horizontal: {replicas: {max: 3}, targets: {cpu: 60%}}}
+"""
+
+
+def build(folder: Path, templates: dict[str, str]) -> dict[str, str]:
+    (folder / "specs").mkdir()
+    (folder / "specs/shop.yaml").write_text(SPEC)
+    for name, text in templates.items():
+        path = folder / "templates" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return {a.path: a.text for _, found in api.build([folder / "specs"]).artifacts for a in found}
+
+
+def test_a_block_is_added_to(tmp_path: Path) -> None:
+    own = """{% extends "capgen/prometheus/groups.yml.j2" %}
+{% block annotations %}
+{{ super() }}
+      dashboard: {{ alert.name }}
+{% endblock %}
+"""
+    rules = yaml.safe_load(build(tmp_path, {"prometheus/groups.yml.j2": own})["shop/rules.yml"])
+    alerts = [rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
+    assert alerts and all(alert["annotations"]["dashboard"] == alert["alert"] for alert in alerts)
+    assert all("summary" in alert["annotations"] for alert in alerts)
+
+
+def test_an_included_part_is_replaced_everywhere(tmp_path: Path) -> None:
+    own = "metadata:\n  name: {{ name }}\n  namespace: {{ namespace }}\n  labels: {cost-centre: {{ service }}}\n"
+    hpa = yaml.safe_load(build(tmp_path, {"kubernetes/metadata.yaml.j2": own})["shop/hpa-shop.yaml"])
+    assert hpa["metadata"] == {"name": "shop-hpa", "namespace": "shop", "labels": {"cost-centre": "shop"}}
+    assert hpa["spec"]["maxReplicas"] == 3
+
+
+BROKEN = {
+    "an unknown name": ("metadata:\n  name: {{ nome }}\n", 2, "CG701"),
+    "a syntax error": ("metadata:\n  name: {{ name }\n", 2, "CG701"),
+    "no YAML": ("metadata:\n  name: {{ name }}\n  labels: {a: b\n", 3, "CG702"),
+    "text glued to text": ("metadata:\n\n  name: {{ name ~ service }}\n", 3, "CG701"),
+    "python's insides": ("metadata:\n  name: {{ name.__class__.__mro__ }}\n", 2, "CG701"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "code"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_template_that_breaks_is_named_by_file_and_line(tmp_path: Path, text: str, line: int, code: str) -> None:
+    with pytest.raises(Findings) as broken:
+        build(tmp_path, {"kubernetes/metadata.yaml.j2": text})
+    (finding,) = broken.value.diagnostics
+    assert finding.code == code
+    assert finding.span is not None
+    assert finding.span.file.endswith("templates/kubernetes/metadata.yaml.j2")
+    assert finding.span.line == line
