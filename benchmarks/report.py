@@ -45,17 +45,17 @@ Tests are generated for each rule and run by promtool. Nothing else measured her
 
 
 def document(
-    tables: Mapping[str, list[Row]], sources: Mapping[str, Callable[[Bench], Iterator[Row]]], runs: int
+    tables: Mapping[str, list[Row]], sources: Mapping[str, Callable[[Bench], Iterator[Row]]], runs: int, load: float
 ) -> str:
     """The whole page, as Markdown."""
     parts = [
         "# Benchmarks\n",
         "Written by `make bench`; run it again to have your own machine's numbers (`python benchmarks/run.py --help` for",
         "parts of it). Every command is a process of its own, start-up included. The time is the fastest of",
-        f"{runs} runs after one that warms the file system's cache; the processor time is that run's, children included;",
+        f"{runs} {'runs' if runs > 1 else 'run'} after one that warms the file system's cache; the processor time is that run's, children included;",
         "memory is the most that all of the command's processes held together. Specs come from `benchmarks/services.py`",
         "and are the same every time.\n",
-        *_machine(),
+        *_machine(load),
     ]
     for name, rows in tables.items():
         if rows:
@@ -69,13 +69,13 @@ def document(
     return "\n".join(parts) + "\n"
 
 
-def _machine() -> list[str]:
+def _machine(load: float) -> list[str]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     libraries = ", ".join(f"{name} {version(name)}" for name in ("pydantic", "jinja2", "pyyaml"))
     rows = {
         "Machine": f"{cores} cores ({_processor()}), {memory:.0f} GiB of memory",
-        "Other load": f"{os.getloadavg()[0]:.1f} processes waiting, at the end of the run",
+        "Other load": f"{load:.1f} processes running or waiting before the first measurement",
         "System": f"{_system()}, {platform.machine()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}; {libraries}",
         "Go": _go() or "none",

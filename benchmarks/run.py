@@ -8,6 +8,7 @@ Nothing here judges a change by itself: clocks differ from machine to machine, s
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     fleet = given.services or (100 if given.quick else 1000)
     sizes = [size for size in (10, 100, 1000, 10_000) if size < fleet] + [fleet] + ([10_000] if fleet == 1000 else [])
     tables: dict[str, list[Row]] = {}
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="capgen-bench-") as scratch:
         peers = not given.no_peers
         bench = Bench(Path(scratch), fleet, sizes, given.runs, peers, _promtool() if peers else None)
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         except Failed as failed:
             print(failed, file=sys.stderr)
             return 1
-    text = document(tables, TABLES, given.runs)
+    text = document(tables, TABLES, given.runs, load)
     if given.out:
         given.out.parent.mkdir(parents=True, exist_ok=True)
         given.out.write_text(text, encoding="utf-8")

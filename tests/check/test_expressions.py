@@ -56,7 +56,10 @@ BAD = [
     ("node_load5 * on (device) sum by (device) (node_network_receive_bytes_total)", ["CG508 error sum"]),
     ("sum by (instance, namespace) (node_load5) / sum by (instance) (node_load5)", ["CG508 warning sum"]),
     ("node_load5 * on (instance) group_left () pg_stat_activity_count", ["CG509 warning pg_stat_activity_count"]),
-    ("node_filesystem_avail_bytes / ignoring (device) node_filesystem_size_bytes", ["CG509 warning node_filesystem_avail_bytes", "CG509 warning node_filesystem_size_bytes"]),
+    (
+        "node_filesystem_avail_bytes / ignoring (device) node_filesystem_size_bytes",
+        ["CG509 warning node_filesystem_avail_bytes", "CG509 warning node_filesystem_size_bytes"],
+    ),
     # ratios
     ('shop_used / shop_size{namespace="a"}', ["CG510 warning shop_used"]),
     ("sum(rate(shop_errors_total[5m])) / sum(rate(shop_requests_total[5m]))", ["CG511 warning sum"]),
@@ -72,7 +75,10 @@ BAD = [
     ("histogram_quantile(0.9, sum(rate(shop_x_bucket[5m])))", ["CG517 error histogram_quantile"]),
     ("histogram_quantile(0.9, shop_x_bucket)", ["CG517 warning histogram_quantile"]),
     ("histogram_quantile(0.9, rate(shop_query_duration_seconds_bucket[5m])) > 10", ["CG516 error histogram_quantile"]),
-    ("histogram_quantile(0.9, rate(http_server_request_duration_seconds_bucket[5m])) > 20", ["CG516 warning histogram_quantile"]),
+    (
+        "histogram_quantile(0.9, rate(http_server_request_duration_seconds_bucket[5m])) > 20",
+        ["CG516 warning histogram_quantile"],
+    ),
     ('shop_query_duration_seconds_bucket{le="0.2"}', ["CG516 error le"]),
     ('shop_x_bucket{le="1"}', ["CG530 warning le"]),
     # what is certain
@@ -158,5 +164,7 @@ def test_what_to_do_when_the_sides_never_match(setting):
     (found,) = check_expression("node_cpu_seconds_total / node_load5", setting)
     assert "'cpu', 'mode' is on node_cpu_seconds_total and not on node_load5" in found.message
     assert "`/ on (instance)`" in found.hint
-    (found,) = check_expression("sum by (job) (node_load5) * on (device) sum by (device) (node_network_receive_bytes_total)", setting)
+    (found,) = check_expression(
+        "sum by (job) (node_load5) * on (device) sum by (device) (node_network_receive_bytes_total)", setting
+    )
     assert found.hint == "remove it from `on`"

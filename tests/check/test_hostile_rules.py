@@ -33,12 +33,33 @@ trees = st.recursive(
     ),
     max_leaves=8,
 )  # fmt: skip
-texts = st.one_of(st.text(max_size=40), st.sampled_from(["{{ $labels.job }}", "{{ $value | humanizeDuration }}s", "{{", "5m", "0", "1.5h"]), st.integers(), st.none(), st.booleans())
+texts = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(["{{ $labels.job }}", "{{ $value | humanizeDuration }}s", "{{", "5m", "0", "1.5h"]),
+    st.integers(),
+    st.none(),
+    st.booleans(),
+)
 rules = st.dictionaries(
     st.sampled_from(["alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations", "x"]),
-    st.one_of(expressions, trees, texts, st.dictionaries(st.sampled_from(["a", "severity", "b-c"]), texts, max_size=3), st.lists(texts, max_size=2)),
+    st.one_of(
+        expressions,
+        trees,
+        texts,
+        st.dictionaries(st.sampled_from(["a", "severity", "b-c"]), texts, max_size=3),
+        st.lists(texts, max_size=2),
+    ),
 )
-documents = st.fixed_dictionaries({"groups": st.lists(st.one_of(texts, st.fixed_dictionaries({"name": texts, "rules": st.one_of(texts, st.lists(rules, max_size=4))})), max_size=3)})
+documents = st.fixed_dictionaries(
+    {
+        "groups": st.lists(
+            st.one_of(
+                texts, st.fixed_dictionaries({"name": texts, "rules": st.one_of(texts, st.lists(rules, max_size=4))})
+            ),
+            max_size=3,
+        )
+    }
+)
 
 
 @MANY
@@ -72,6 +93,15 @@ def inside(found, text):
 
 
 def test_a_file_of_nothing_but_operators_ends_soon(check):
-    text = json.dumps({"groups": [{"name": "a", "rules": [{"record": "a", "expr": " + ".join(["pg_up"] * count)} for count in (90, 300, 1300)]}]})
+    text = json.dumps(
+        {
+            "groups": [
+                {
+                    "name": "a",
+                    "rules": [{"record": "a", "expr": " + ".join(["pg_up"] * count)} for count in (90, 300, 1300)],
+                }
+            ]
+        }
+    )
     found = check(text)
     assert [d.code for d in found] == ["CG501", "CG501"]

@@ -14,7 +14,8 @@ from capgen.check import lint
 CODES = HERE.parents[1] / "capgen" / "codes"
 PAGES = sorted(CODES.glob("CG5*.md"))
 SHAPE = re.compile(
-    r"# (CG5\d\d): [^\n]+\n\n[^\n#]+\n\n## Bad\n\n```yaml\n(.+?)```\n\n## Good\n\n```yaml\n(.+?)```\n(?:\n## What to do\n\n[^\n]+\n)?", re.DOTALL
+    r"# (CG5\d\d): [^\n]+\n\n[^\n#]+\n\n## Bad\n\n```yaml\n(.+?)```\n\n## Good\n\n```yaml\n(.+?)```\n(?:\n## What to do\n\n[^\n]+\n)?",
+    re.DOTALL,
 )
 
 
@@ -25,7 +26,9 @@ NOTES = {"CG531"}
 
 def checks() -> dict[str, str]:
     """The code of each file in `lint`."""
-    modules = (importlib.import_module(f"capgen.check.lint.{module.name}") for module in pkgutil.iter_modules(lint.__path__))
+    modules = (
+        importlib.import_module(f"capgen.check.lint.{module.name}") for module in pkgutil.iter_modules(lint.__path__)
+    )
     return {module.__name__.rpartition(".")[2]: module.CODE for module in modules}
 
 
@@ -48,5 +51,7 @@ def test_every_check_has_a_page_and_a_code_of_its_own():
 
 
 def test_every_check_runs():
-    listed = {run.__module__.rpartition(".")[2] for run in (*lint.EXPRESSION_CHECKS, *lint.RULE_CHECKS, *lint.FILE_CHECKS)}
+    listed = {
+        run.__module__.rpartition(".")[2] for run in (*lint.EXPRESSION_CHECKS, *lint.RULE_CHECKS, *lint.FILE_CHECKS)
+    }
     assert listed == set(checks())

@@ -57,7 +57,7 @@ CASES = [
     (says("{{ $labels.instanec }}", "node_load5 > 1"), ["CG521"]),
     (says("{{ $labels.stack }}", "node_load5 > 1"), []),
     (says("fine", tier="{{ $labels.pod }}"), ["CG521"]),
-    (says("fine", now="{{ printf \"%f\" $value }}"), ["CG523"]),
+    (says("fine", now='{{ printf "%f" $value }}'), ["CG523"]),
     # units in texts
     (says("{{ $value | humanizePercentage }}", RATIO), []),
     (says("{{ $value | humanizePercentage }} of 5%", RATIO), []),
@@ -75,8 +75,20 @@ CASES = [
     (says("{{ $value | humanize1024 }}B", "redis_connected_clients > 9"), ["CG522"]),
     (says("{{ $value | humanizePercentage }}", "rate(node_disk_io_time_seconds_total[5m]) > 0.9"), []),
     (says("{{ $value }} bytes", "rate(node_network_receive_bytes_total[5m]) > 9"), ["CG522"]),
-    (says("{{ $value | humanizeDuration }}", "histogram_quantile(0.9, rate(shop_query_duration_seconds_bucket[5m])) > 2"), []),
-    (says("{{ $value | humanizePercentage }}", "histogram_quantile(0.9, rate(shop_query_duration_seconds_bucket[5m])) > 2"), ["CG522"]),
+    (
+        says(
+            "{{ $value | humanizeDuration }}",
+            "histogram_quantile(0.9, rate(shop_query_duration_seconds_bucket[5m])) > 2",
+        ),
+        [],
+    ),
+    (
+        says(
+            "{{ $value | humanizePercentage }}",
+            "histogram_quantile(0.9, rate(shop_query_duration_seconds_bucket[5m])) > 2",
+        ),
+        ["CG522"],
+    ),
     (says("{{ $value | humanizePercentage }}", "count(node_load5 > 4) > 3"), ["CG522"]),
     (says("{{ $value | humanizeDuration }}", "shop_x > 1"), []),
 ]
@@ -86,7 +98,9 @@ def rule_file(*groups):
     return json.dumps({"groups": [{"name": f"g{index}", "rules": rules} for index, rules in enumerate(groups)]})
 
 
-@pytest.mark.parametrize(("rule", "codes"), CASES, ids=lambda value: json.dumps(value) if isinstance(value, dict) else None)
+@pytest.mark.parametrize(
+    ("rule", "codes"), CASES, ids=lambda value: json.dumps(value) if isinstance(value, dict) else None
+)
 def test_rule(rule, codes, check):
     assert [d.code for d in check(rule_file([rule]))] == codes
 
@@ -100,7 +114,16 @@ READS_IT = alert("x:y > 1")
 FILES = [
     ([[cpu('mode="idle"'), cpu('mode!~"idle|steal"', "B")]], ["CG525"]),
     ([[cpu('mode="idle"')], [cpu('mode!="idle"', "B")]], []),
-    ([[cpu('mode="idle"'), cpu('mode="iowait"', "B"), alert('count(node_cpu_seconds_total{mode=~"idle|steal"}) > 4', alert="C")]], ["CG531"]),
+    (
+        [
+            [
+                cpu('mode="idle"'),
+                cpu('mode="iowait"', "B"),
+                alert('count(node_cpu_seconds_total{mode=~"idle|steal"}) > 4', alert="C"),
+            ]
+        ],
+        ["CG531"],
+    ),
     ([[READS_IT, {**READS_IT}]], ["CG526"]),
     ([[READS_IT], [alert("x:z > 1")]], ["CG526"]),
     ([[A_RECORD, {**A_RECORD, "labels": {"a": "b"}}]], []),
@@ -110,7 +133,13 @@ FILES = [
     ([[alert("shop_x > 1", alert=name) for name in "AB"]], []),
     ([[alert("shop_x > 1", alert=name) for name in "ABC"]], ["CG531"]),
     ([[alert("shop_x > 1", alert=name, keep_firing_for="5m") for name in "ABC"]], []),
-    ([[alert("shop_x > 1", alert=name) for name in "AB"] + [alert('shop_x > 1 or shop_x > 0 and on (a) ALERTS{a="b"}', alert="C")]], []),
+    (
+        [
+            [alert("shop_x > 1", alert=name) for name in "AB"]
+            + [alert('shop_x > 1 or shop_x > 0 and on (a) ALERTS{a="b"}', alert="C")]
+        ],
+        [],
+    ),
 ]
 
 

@@ -72,7 +72,10 @@ def test_a_manifest_and_a_list_and_several_documents(check):
 
 def test_a_silenced_finding_is_gone_in_its_rule_alone(check):
     def rules(first, second):
-        return HEAD + f"{first}      - record: a:b:c\n        expr: {GAUGE}{second}\n      - record: a:b:d\n        expr: {GAUGE}\n"
+        return (
+            HEAD
+            + f"{first}      - record: a:b:c\n        expr: {GAUGE}{second}\n      - record: a:b:d\n        expr: {GAUGE}\n"
+        )
 
     assert [d.span.line for d in check(rules("", ""))] == [5, 7]
     assert [d.span.line for d in check(rules("      # capgen: ignore CG504\n", ""))] == [8]
@@ -122,7 +125,10 @@ def test_the_group_counts(check):
     assert [d.code for d in check(rules("interval: 30s", "labels: {team: shop}"))] == []
     assert [d.code for d in check(rules("interval: 1m", "labels: {team: shop}"))] == ["CG515"]
     assert [d.code for d in check(rules("limit: 5", "labels: {team: shop}"), evaluation_interval=15)] == []
-    assert at(check(rules("interval: 6m", "labels: {team: shop}"))) == ["CG528 3:15-17 warning", "CG515 6:52-54 warning"]
+    assert at(check(rules("interval: 6m", "labels: {team: shop}"))) == [
+        "CG528 3:15-17 warning",
+        "CG515 6:52-54 warning",
+    ]
 
 
 def test_records_of_the_file_are_known_by_their_labels(check):

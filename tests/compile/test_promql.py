@@ -56,6 +56,10 @@ def test_what_is_no_closed_vector_is_known_as_such(expression: str, kind: str, o
     assert (found.kind, found.open) == (kind, open_)
 
 
+def test_of_two_sides_only_the_labels_of_both_are_certain() -> None:
+    assert shape(parse("up or cpu"), labels_of) == Shape("vector", SERIES["up"], True)
+
+
 @pytest.mark.parametrize(
     ("template", "filled"),
     [

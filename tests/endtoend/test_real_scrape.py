@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def machine(folder: Path) -> Iterator[dict[str, str]]:
     with ExitStack() as stack:
         for name, command, url in (("node", node, host), ("app", service, f"{app}/metrics")):
             server = stack.enter_context(serving(name, command, folder / f"{name}.log"))
-            server.wait_until(lambda url=url: answers(f"http://{url}"))
+            server.wait_until(partial(answers, f"http://{url}"))
         primary, _, home = stack.enter_context(databases.postgres())
         dsn = {"DATA_SOURCE_NAME": f"postgresql://postgres@127.0.0.1:{primary}/postgres?sslmode=disable"}
         busy = stack.enter_context(databases.session(*databases.psql_client(primary, "shop")))
