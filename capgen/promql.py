@@ -325,11 +325,10 @@ def _operator(expr: Binary, left: Shape, right: Shape) -> Shape:
     if expr.group is not None:
         many, one = (left, right) if expr.group == "left" else (right, left)
         return Shape("vector", many.labels | set(expr.include), many.open or (one.open and bool(expr.include)))
+    # Also a comparison that filters: Prometheus keeps the labels it matched on, and no others.
     if expr.matching == "on":
-        if expr.op in COMPARISONS and not expr.bool:
-            return left
         return Shape("vector", frozenset(expr.labels))
-    if expr.matching == "ignoring" and not (expr.op in COMPARISONS and not expr.bool):
+    if expr.matching == "ignoring":
         return Shape("vector", left.labels - set(expr.labels), left.open)
     return left if not left.open else Shape("vector", left.labels | right.labels, right.open)
 

@@ -154,7 +154,9 @@ def human(value: float, unit: str) -> str:
         case "ratio":
             return number(float(Decimal(repr(float(value))) * 100)) + "%"
         case "seconds":
-            return duration(value) if value >= 0.001 else number(value) + "s"
+            if value < 0.001:
+                return number(value) + "s"
+            return duration(value) if value >= 1 else number(float(Decimal(repr(float(value))) * 1000)) + "ms"
         case "bytes":
             return _scaled(
                 value,

@@ -87,6 +87,9 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return 130
+    except SystemExit:
+        # click meets a broken pipe by leaving with 1: the reader (`| head`) has seen enough, which is no failure.
+        return 0
     except BrokenPipeError:
         # The reader (`| head`) has seen enough; Python must not complain about it while closing.
         sys.stderr.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from capgen.blueprint import Blueprint, Delivery
+from collections.abc import Sequence
+
+from capgen.blueprint import Blueprint, Delivery, Signal
 from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
@@ -24,6 +26,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     sources = bind_sources(context)
     # Where it gets worse.
     signals = resolve_signals(context, sources)
+    _check_told_apart(context, [signal for signal, _ in signals])
     # What is recorded, and who is told.
     delivery = _delivery(context)
     groups = derive_groups(context, signals, list(sources.values()), delivery.evaluation_interval)
@@ -65,6 +68,15 @@ def _check_labels(context: Context) -> None:
             "choose another name",
             at_key=True,
         )
+
+
+def _check_told_apart(context: Context, signals: Sequence[Signal]) -> None:
+    """A label of the service would take the place of a series' own, and make two alerts of one name."""
+    for label in context.spec.model.metadata.labels:
+        signal = next((signal for signal in signals if label in signal.labels), None)
+        if signal is not None:
+            message = f"the series of {signal.id} are told apart by the label {label!r}"
+            context.error("CG313", message, ("metadata", "labels", label), "choose another name", at_key=True)
 
 
 def _delivery(context: Context) -> Delivery:

@@ -32,6 +32,7 @@ _POD_NAMES: Mapping[str, str] = {
     "ReplicaSet": rf"-{_SUFFIX}{{5}}",
 }
 _OWNER_LABELS = frozenset(("horizontalpodautoscaler", *(kind.lower() for kind in _POD_NAMES)))
+_TARGET_LABELS = frozenset(("job", "instance"))
 _HISTOGRAM_PARTS = re.compile(r"(.+)_(?:bucket|sum|count)")
 
 
@@ -158,6 +159,11 @@ def _bind(context: Context, name: str, source: SourceSpec, entry: Entry) -> Boun
             (*path, "jobs", key),
             suggest(key, exporter.jobs, what="jobs"),
             at_key=True,
+        )
+    for label in sorted(label for label in source.labels if label in _TARGET_LABELS or label.startswith("__")):
+        hint = "choose another name; `job:` names the job"
+        context.error(
+            "CG313", f"the label {label!r} is what selectors look for", (*path, "labels", label), hint, at_key=True
         )
     for label in sorted(naming.RESERVED_LABELS & set(source.labels)):
         context.error(

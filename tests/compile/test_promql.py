@@ -30,7 +30,7 @@ def labels_of(name: str) -> Shape | None:
         ("sum by (instance) (cpu) / sum by (instance) (up)", "instance"),
         ("cpu / on (instance) group_left (version) info", "job instance mode cpu version"),
         ("sum by (instance) (cpu) / on () group_left () sum(up)", "instance"),
-        ("up / on (instance) info", "instance"), ("up > on (instance) info", "job instance"),
+        ("up / on (instance) info", "instance"), ("up > on (instance) info", "instance"),
         ("up * ignoring (version) info", "job instance"), ("up and on (job) cpu", "job instance"),
         ("sum by (a, job) (up) or sum by (job) (up)", "job"), ("1 - sum by (job) (up)", "job"), ("up > bool 0", "job instance"),
         ("label_replace(sum by (job) (up), \"class\", \"$1\", \"job\", \"(.*)\")", "job class"), ("vector(1)", ""),

@@ -120,13 +120,11 @@ def test_a_signal_that_cannot_be_is_found_where_it_stands(code: str, text: str) 
     assert (finding[0], finding[1].strip("'\"")) == (code, expected.strip("'\""))
 
 
-@pytest.mark.xfail(reason="the rule's label takes the place of the series', and Prometheus refuses the result")
 def test_a_label_of_the_service_is_no_label_of_its_signals() -> None:
     _, found = compiled("metadata: {name: shop, labels: {device: x}}")
     assert [finding.code for finding in found] == ["CG313"]
 
 
-@pytest.mark.xfail(reason="such labels take the place of what discovery sets, and every selector misses")
 @pytest.mark.parametrize("label", ["job", "instance", "__address__"])
 def test_a_source_cannot_rename_what_selectors_look_for(label: str) -> None:
     _, found = compiled(f'sources: {{host: {{exporter: node, labels: {{{label}: x}}, targets: ["a:1"]}}}}')

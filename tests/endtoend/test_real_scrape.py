@@ -97,8 +97,9 @@ def machine(folder: Path) -> Iterator[dict[str, str]]:
             server.wait_until(partial(answers, f"http://{url}"))
         primary, _, home = stack.enter_context(databases.postgres())
         dsn = {"DATA_SOURCE_NAME": f"postgresql://postgres@127.0.0.1:{primary}/postgres?sslmode=disable"}
-        busy = stack.enter_context(databases.session(*databases.psql_client(primary, "shop")))
-        busy("select count(*) from pg_attribute \\watch 0.05")
+        (home / "work.sql").write_text("select count(*) from pg_attribute \\watch 0.05\n")
+        work = databases.unprivileged(*databases.psql_client(primary, "shop"), "-f", home / "work.sql")
+        stack.enter_context(serving("psql", work, folder / "psql.log"))
         metrics = stack.enter_context(databases.exporter([pg_exporter], home / "exporter.log", dsn))
         version = subprocess.run([pg_exporter, "--version"], capture_output=True, text=True, check=True)
         number = (version.stdout + version.stderr).split("version ")[1].split("+")[0].split(" ")[0]
