@@ -121,7 +121,14 @@ def test_an_interrupted_prompt_changes_nothing(project: Path) -> None:
     main, terminal = pty.openpty()
     command = line("apply", "--env", "host", "--root", "live")
     with subprocess.Popen(
-        command, cwd=project, env=environment(), stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=project,
+        env=environment(),
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A job in a shell's background is started with the interrupt ignored, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stderr is not None
         os.set_blocking(process.stderr.fileno(), False)
@@ -131,7 +138,10 @@ def test_an_interrupted_prompt_changes_nothing(project: Path) -> None:
             time.sleep(0.05)
         assert b"[y/N]" in seen
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        try:
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     os.close(terminal)
     os.close(main)
     assert (process.returncode, out) == (130, b"")

@@ -12,8 +12,8 @@ from cmarkgfm import github_flavored_markdown_to_html
 from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
+from properties.findings import findings, hostile
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
-from report.strategies import findings, hostile
 
 from capgen.diagnostics import Diagnostic, Severity, Span, in_order
 from capgen.report.findings import FORMATS, render

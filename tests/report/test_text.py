@@ -8,7 +8,7 @@ from unicodedata import combining, east_asian_width
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report.strategies import findings, hostile
+from properties.findings import findings, hostile
 from rich.cells import cell_len
 
 from capgen.diagnostics import Diagnostic, Severity, Span
