@@ -50,8 +50,8 @@ check: setup ## format, lint, types and import arrows: under 20 seconds
 generated: setup ## rebuild generated/ from specs/; review the difference and commit it
 	$(BIN)/capgen build specs --out generated
 
-bench: setup components ## measure what design and README promise, beside other tools where they are installed
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+bench: setup ## measure what the design promises, beside other tools; writes docs/benchmarks.md (ARGS="--quick", "--no-peers")
+	$(BIN)/python benchmarks/run.py --out docs/benchmarks.md $(ARGS)
 
 docs: setup components ## rebuild what capgen prints in README.md and docs/; review the difference and commit it
 	PYTHONPATH=tests $(BIN)/python -m docs.refresh

@@ -29,6 +29,7 @@ from capgen.yamlio import MAX_BYTES, Source
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.explain import Answer
+    from capgen.incremental.build import Files
     from capgen.prove.environment import Proven
     from capgen.reconcile.plan import Plan
     from capgen.reconcile.target import Target
@@ -279,6 +280,31 @@ def build(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: 
         fleetwide = render_fleet(fleet, services, templates)
         rendered.append((fleet.environment, tuple(sorted((*services, *fleetwide), key=lambda a: a.path))))
     return Built(compiled, tuple(rendered))
+
+
+def generate(
+    paths: Sequence[Path],
+    *,
+    out: Path,
+    settings: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    jobs: int = 1,
+    cache: Path | None = None,
+) -> Files:
+    """The generated files: as `build`, on up to `jobs` cores, and without compiling again what the folder `cache`
+    remembers and `out` still holds. Raises Findings when any spec has an error."""
+    from capgen.incremental.build import Files, build_files
+
+    if not settings:
+        root = _project_folder(paths)
+        catalog, templates = load_catalog(root), load_templates(root)
+        sources = read_sources(paths)
+        files = build_files(sources, catalog, templates, out=out, environments=environments, jobs=jobs, cache=cache)
+        if files is not None:
+            return files
+    built = build(paths, settings=settings, environments=environments)
+    found = in_order((*built.compiled.diagnostics, *check_compiled(built.compiled)))
+    return Files(generated_files(built), frozenset(), found)
 
 
 def generated_files(built: Built) -> dict[str, str]:

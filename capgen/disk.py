@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,16 +36,18 @@ class FileChange:
     after: str | None
 
 
-def compare(out: Path, wanted: Mapping[str, str], *, whole: bool) -> tuple[FileChange, ...]:
+def compare(out: Path, wanted: Mapping[str, str], *, whole: bool, same: Collection[str] = ()) -> tuple[FileChange, ...]:
     """What differs below `out`, by path. `whole`: the wanted files are all there should be, so that others of
-    capgen's are orphans; False when only some specs were compiled."""
+    capgen's are orphans; False when only some specs were compiled. `same`: wanted files that were compared already."""
     changes = []
     for path, after in sorted(wanted.items()):
+        if path in same:
+            continue
         before = _read(out / path)
         if before != after:
             changes.append(FileChange(path, "missing" if before is None else "stale", before, after))
     if whole:
-        for path in sorted(_generated(out) - set(wanted)):
+        for path in sorted(_generated(out, beside=wanted)):
             changes.append(FileChange(path, "orphaned", _read(out / path), None))
     return tuple(sorted(changes, key=lambda change: change.path))
 
@@ -114,8 +116,10 @@ def _read(path: Path) -> str | None:
         raise TargetError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _generated(out: Path) -> set[str]:
-    return {path.relative_to(out).as_posix() for path in _files(out) if _is_ours(path)}
+def _generated(out: Path, *, beside: Collection[str]) -> set[str]:
+    """Capgen's files other than those named, which need not be opened."""
+    others = ((path, path.relative_to(out).as_posix()) for path in _files(out))
+    return {name for path, name in others if name not in beside and _is_ours(path)}
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -7,6 +7,7 @@ alert names, group names, jobs, objects) carries the service's name or a label t
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 PREFIX = "capgen"
 MANAGER = "capgen"
@@ -26,10 +27,15 @@ METRIC_NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 
 def camel(*words: str) -> str:
     """`apm`, `host.cpu`, `very_slow` -> `ApmHostCpuVerySlow`."""
-    pieces = (piece for word in words for piece in re.split(r"[^A-Za-z0-9]+", word) if piece)
-    return "".join(piece[0].upper() + piece[1:] for piece in pieces)
+    return "".join(_capitalised(word) for word in words)
 
 
+@lru_cache(maxsize=4096)  # the same few hundred words name thousands of alerts
+def _capitalised(word: str) -> str:
+    return "".join(piece[0].upper() + piece[1:] for piece in re.split(r"[^A-Za-z0-9]+", word) if piece)
+
+
+@lru_cache(maxsize=4096)
 def record(exporter: str, signal: str, operation: str) -> str:
     """`capgen:<exporter>_<signal>:<operation>`: the same over all services, which the labels tell apart."""
     return f"{PREFIX}:{_identifier(exporter)}_{_identifier(signal)}:{_identifier(operation)}"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from itertools import pairwise
 
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµ%/]*)", re.ASCII)
@@ -126,6 +127,7 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@lru_cache(maxsize=1024)  # every rule has two or three of the same few
 def duration(seconds: float) -> str:
     """A duration as Prometheus prints it: `5m`, `1h30m`, `1500ms`; `0s` for nothing."""
     left = round(seconds * 1000)

@@ -39,7 +39,8 @@ def command(
         if not sys.stdin.isatty():
             raise Refused("nobody is there to ask: look at `capgen diff`, then say --yes")
         click.echo(report.render(plan, "text", color=colored(err=True), width=width()), nl=False, err=True, color=True)
-        click.confirm(f"Apply this to {plan.target}?", abort=True, err=True)
+        if not click.confirm(f"Apply this to {plan.target}?", err=True):
+            raise Refused("the answer was no: nothing was changed")
     outcome = target.apply(plan)
     click.echo(report.render_outcome(outcome, form, color=colored(), width=width()), nl=False, color=True)
     error = outcome.error()

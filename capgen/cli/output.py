@@ -45,6 +45,11 @@ def spec_paths(given: Sequence[Path]) -> list[Path]:
     return list(given) or [Path("specs")]
 
 
+def cache_folder(name: str) -> Path:
+    """Where a verb may keep what it would otherwise work out again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "capgen" / name
+
+
 def width() -> int:
     """Columns to write for: the terminal's, 80 when there is none."""
     return shutil.get_terminal_size((80, 24)).columns

@@ -1,13 +1,57 @@
-"""Puts the services of an environment side by side: what may not meet, and which alert silences which."""
+"""Puts the services of an environment side by side: what may not meet, and which alert silences which.
+
+None of that needs whole Blueprints, only the few facts that a service shares with the others. So a fleet can also
+be put together from facts that other processes, or earlier builds, have found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from capgen import naming
-from capgen.blueprint import Blueprint, Fleet, Inhibition, Origin
+from capgen.blueprint import Blueprint, Delivery, Fleet, Inhibition, Origin
 from capgen.catalog.model import Ladder
 from capgen.diagnostics import Diagnostic, Span, in_order
+
+Claim: TypeAlias = "tuple[str, str, Span | None]"
+"""What is claimed (a key of `_CLAIMS`), its name, and where."""
+
+_CLAIMS = {
+    "job": (
+        "the scrape job",
+        "name the `job:` of one of them differently, or mark it `existing: true` if it is the same one",
+    ),
+    "alert": ("the alert", "rename one of the services or signals"),
+    "autoscaler": ("the autoscaler", "one workload has one owner: remove one of the two"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the other services of an environment have to know of one."""
+
+    service: str
+    environment: str
+    delivery: Delivery
+    claims: tuple[Claim, ...]
+    alerting: tuple[tuple[str, ...], ...]
+    """The sets of labels by which the series of alerting signals are told apart."""
+    ladders: tuple[str, ...]
+
+
+def facts(blueprint: Blueprint) -> Facts:
+    """The facts of a compiled service."""
+    signals = blueprint.signals
+    return Facts(
+        service=blueprint.name,
+        environment=blueprint.environment,
+        delivery=blueprint.delivery,
+        claims=tuple((what, key, origin.span) for what, key, origin in _claims(blueprint)),
+        alerting=tuple(sorted({s.labels for s in signals if any(level.severity for level in s.levels)})),
+        ladders=tuple(sorted({s.ladder for s in signals})),
+    )
 
 
 def assemble(
@@ -15,71 +59,59 @@ def assemble(
 ) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
     """The fleet of one environment; findings name both places where two services claim the same thing."""
     services = tuple(sorted(blueprints, key=lambda b: b.name))
-    if not services:
+    return join([facts(service) for service in services], ladders, services)
+
+
+def join(
+    known: Sequence[Facts], ladders: Mapping[str, Ladder], services: tuple[Blueprint, ...] = ()
+) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
+    """As `assemble`, from the facts of all services in the order of their names; `services` are those at hand."""
+    if not known:
         return None, ()
-    fleet = Fleet(services[0].environment, services[0].delivery, services, _inhibitions(services, ladders))
-    return fleet, in_order(_collisions(services))
+    fleet = Fleet(known[0].environment, known[0].delivery, services, _inhibitions(known, ladders))
+    return fleet, in_order(_collisions(known))
 
 
-def _collisions(services: Sequence[Blueprint]) -> Iterator[Diagnostic]:
-    for what, claims, hint in (
-        (
-            "the scrape job",
-            _jobs(services),
-            "name the `job:` of one of them differently, or mark it `existing: true` if it is the same one",
-        ),
-        ("the alert", _alerts(services), "rename one of the services or signals"),
-        ("the autoscaler", _autoscalers(services), "one workload has one owner: remove one of the two"),
-    ):
-        first: dict[str, tuple[str, Origin]] = {}
-        for key, service, origin in claims:
-            earlier, place = first.setdefault(key, (service, origin))
-            if place is origin:
+def _claims(service: Blueprint) -> Iterator[tuple[str, str, Origin]]:
+    for scrape in service.scrapes:
+        if not scrape.existing:
+            yield "job", scrape.job, scrape.origin
+    for group in service.groups:
+        for name in sorted({alert.name for alert in group.alerts}):
+            yield "alert", name, group.origin
+    for kind, items in (("HPA", service.hpas), ("VPA", service.vpas)):
+        for item in items:
+            workload = item.workload
+            yield "autoscaler", f"{kind} of {workload.namespace}/{workload.kind}/{workload.name}", item.origin
+
+
+def _collisions(known: Sequence[Facts]) -> Iterator[Diagnostic]:
+    first: dict[tuple[str, str], tuple[str, Claim]] = {}
+    for one in known:
+        for claim in one.claims:
+            what, key, span = claim
+            service, earlier = first.setdefault((what, key), (one.service, claim))
+            if earlier is claim:
                 continue
-            other = f" in {place.span}" if place.span else f" by {earlier}"
-            span = origin.span if origin.span else Span(service, 1, 1, 1, 2)
-            yield Diagnostic("CG315", f"{what} {key!r} is claimed twice, first{other}", span, hint)
+            words, hint = _CLAIMS[what]
+            other = f" in {earlier[2]}" if earlier[2] else f" by {service}"
+            yield Diagnostic(
+                "CG315",
+                f"{words} {key!r} is claimed twice, first{other}",
+                span or Span(one.service, 1, 1, 1, 2),
+                hint,
+            )
 
 
-def _jobs(services: Iterable[Blueprint]) -> Iterator[tuple[str, str, Origin]]:
-    for service in services:
-        for scrape in service.scrapes:
-            if not scrape.existing:
-                yield scrape.job, service.name, scrape.origin
-
-
-def _alerts(services: Iterable[Blueprint]) -> Iterator[tuple[str, str, Origin]]:
-    for service in services:
-        for group in service.groups:
-            names = sorted({alert.name for alert in group.alerts})
-            for name in names:
-                yield name, service.name, group.origin
-
-
-def _autoscalers(services: Iterable[Blueprint]) -> Iterator[tuple[str, str, Origin]]:
-    for service in services:
-        for kind, items in (("HPA", service.hpas), ("VPA", service.vpas)):
-            for item in items:
-                workload = item.workload
-                yield f"{kind} of {workload.namespace}/{workload.kind}/{workload.name}", service.name, item.origin
-
-
-def _inhibitions(services: Sequence[Blueprint], ladders: Mapping[str, Ladder]) -> tuple[Inhibition, ...]:
+def _inhibitions(known: Sequence[Facts], ladders: Mapping[str, Ladder]) -> tuple[Inhibition, ...]:
     """A worse level silences the milder ones of the same signal and series; a dead source its absent metrics.
 
     Alertmanager takes labels that both sides lack as equal, so a rule is made for each set of labels that
     signals have, matching just the alerts with that set: its labels present, all others absent.
     """
-    sets = sorted(
-        {
-            signal.labels
-            for service in services
-            for signal in service.signals
-            if any(level.severity for level in signal.levels)
-        }
-    )
+    sets = sorted({labels for one in known for labels in one.alerting})
     universe = sorted({label for labels in sets for label in labels})
-    used = {signal.ladder for service in services for signal in service.signals}
+    used = {ladder for one in known for ladder in one.ladders}
     rules: list[Inhibition] = []
     for labels in sets:
         present = tuple(f'{label}=~".+"' if label in labels else f'{label}=""' for label in universe)

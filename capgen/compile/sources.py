@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from capgen import naming, promql
 from capgen.blueprint import Scrape, ServiceRef
@@ -48,6 +48,8 @@ class Bound:
     scope: Mapping[str, str]
     scope_regex: Mapping[str, str]
     params: Mapping[str, str]
+    _matchers: dict[tuple[str, bool], str] = field(default_factory=dict, repr=False, compare=False)
+    """What `matchers` has said before: a metric is read by many expressions."""
 
     def metric(self, name: str) -> Metric | None:
         """What the catalogue knows of a metric, or of the histogram or summary that it is a part of."""
@@ -68,6 +70,12 @@ class Bound:
 
     def matchers(self, metric: str, *, equality_only: bool = False) -> str:
         """The inside of the braces that scopes a metric to this source."""
+        key = (metric, equality_only)
+        if key not in self._matchers:
+            self._matchers[key] = self._matchers_of(metric, equality_only=equality_only)
+        return self._matchers[key]
+
+    def _matchers_of(self, metric: str, *, equality_only: bool) -> str:
         known = self.metric(metric)
         job = self.jobs.get(known.job or "", self.scrape.job) if known else self.scrape.job
         labels = set(known.labels) if known else set()

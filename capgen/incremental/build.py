@@ -1,0 +1,101 @@
+"""The quick build, told flat: read, recall, compile the rest, join, render what is the fleet's, remember."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from capgen.artifact import Artifact
+from capgen.catalog.load import Catalog
+from capgen.compile.fleet import join
+from capgen.diagnostics import Diagnostic, has_errors, in_order
+from capgen.incremental import memory
+from capgen.incremental.crew import compile_shares
+from capgen.incremental.parts import Part, Share, divide
+from capgen.render.artifacts import render_fleet
+from capgen.render.templates import Templates
+from capgen.spec.parse import parse_project
+from capgen.yamlio import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The text of every file below the output folder, by path; `same` are those that lie there already."""
+
+    wanted: Mapping[str, str]
+    same: frozenset[str]
+    found: tuple[Diagnostic, ...]
+
+
+def build_files(
+    sources: Sequence[Source],
+    catalog: Catalog,
+    templates: Templates,
+    *,
+    out: Path,
+    environments: Sequence[str] = (),
+    jobs: int = 1,
+    cache: Path | None = None,
+) -> Files | None:
+    """What `api.build` gives for specs in which everything is fine; None for others.
+
+    `out` is the folder where the files of earlier builds lie, `cache` the one of what they found (None for none).
+    """
+    shared, single = divide(sources)
+    name = memory.key(shared, environments, catalog, templates) if cache else ""
+    known = memory.recall(cache, name) if cache else {}
+    kept = _kept(known, single, out) if known else {}
+    missing = [source for source in single if source.name not in kept]
+    fresh = compile_shares(shared, missing, environments, catalog, templates, jobs)
+    if fresh is None or not _fits([*kept.values(), *fresh], shared, environments):
+        return None
+    files = _files([*kept.values(), *fresh], kept, catalog, templates)
+    if cache and files and (fresh or len(known) > len(single)):
+        memory.keep(cache, name, _memory(known, single, fresh))
+    return files
+
+
+def _kept(known: Mapping[str, Any], single: Sequence[Source], out: Path) -> dict[str, Share]:
+    told = {source.name: known.get(memory.entry(source)) for source in single}
+    found = {file: memory.restore(entry, out) for file, entry in told.items() if entry}
+    return {file: share for file, share in found.items() if share}
+
+
+def _fits(shares: Sequence[Share], shared: Sequence[Source], environments: Sequence[str]) -> bool:
+    """Whether all names that the files use are there, each once."""
+    project, found = parse_project(shared)
+    names = {share.name for share in shares}
+    overridden = {name for _, environment in project.environments for name in environment.overrides}
+    declared = {document.name for document, _ in project.environments}
+    return not found and len(names) == len(shares) > 0 and overridden <= names and set(environments) <= declared
+
+
+def _files(shares: Sequence[Share], kept: Collection[str], catalog: Catalog, templates: Templates) -> Files | None:
+    by_environment: dict[str, list[tuple[str, Part]]] = {}
+    for share in sorted(shares, key=lambda share: share.name):
+        for part in share.parts:
+            by_environment.setdefault(part.facts.environment, []).append((share.file, part))
+    wanted: dict[str, str] = {}
+    same: set[str] = set()
+    found: list[Diagnostic] = []
+    for environment, members in sorted(by_environment.items()):
+        fleet, problems = join([part.facts for _, part in members], catalog.ladders)
+        if fleet is None or has_errors(problems):
+            return None
+        services = tuple(artifact for _, part in members for artifact in part.artifacts)
+        for artifact in (*services, *render_fleet(fleet, services, templates)):
+            wanted[_path(environment, artifact)] = artifact.text
+        same |= {_path(environment, artifact) for file, part in members if file in kept for artifact in part.artifacts}
+        found += [*problems, *(note for _, part in members for note in part.found)]
+    return Files(wanted, frozenset(same), in_order(found))
+
+
+def _path(environment: str, artifact: Artifact) -> str:
+    return f"{environment}/{artifact.path}"
+
+
+def _memory(known: Mapping[str, Any], single: Sequence[Source], fresh: Sequence[Share]) -> dict[str, Any]:
+    told = {share.file: memory.remember(share) for share in fresh}
+    return {(key := memory.entry(source)): told.get(source.name) or known[key] for source in single}

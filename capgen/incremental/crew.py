@@ -1,0 +1,58 @@
+"""Compiles shares on several cores. Processes are forked, so they start with everything that is loaded already."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from capgen.catalog.load import Catalog
+from capgen.incremental.parts import Share, shares_of
+from capgen.render.templates import Templates
+from capgen.yamlio import Source
+
+PIECE = 25
+"""Services a piece of work: few enough to be shared out evenly, enough to be worth the way."""
+
+Shares = tuple[Share, ...]
+_work: Callable[[Sequence[Source]], Shares | None] | None = None
+"""In a forked process: what to do with a piece. Inherited, since templates cannot be sent."""
+
+
+def compile_shares(
+    shared: Sequence[Source],
+    single: Sequence[Source],
+    environments: Sequence[str],
+    catalog: Catalog,
+    templates: Templates,
+    jobs: int,
+) -> Shares | None:
+    """As `shares_of`, by up to `jobs` processes; the result does not depend on how many there are."""
+    pieces = [single[start : start + PIECE] for start in range(0, len(single), PIECE)]
+    work = partial(shares_of, shared, environments=environments, catalog=catalog, templates=templates)
+    # Elsewhere a fork is not safe, and a new process takes longer to start than most projects to compile.
+    if min(jobs, len(pieces)) < 2 or sys.platform != "linux":
+        return _joined(map(work, pieces))
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(min(jobs, len(pieces)), get_context("fork"), _begin, (work,)) as crew:
+        return _joined(crew.map(_piece, pieces))
+
+
+def _begin(work: Callable[[Sequence[Source]], Shares | None]) -> None:
+    global _work
+    _work = work
+
+
+def _piece(piece: Sequence[Source]) -> Shares | None:
+    return _work(piece) if _work else None
+
+
+def _joined(done: Iterable[Shares | None]) -> Shares | None:
+    shares: list[Share] = []
+    for some in done:
+        if some is None:
+            return None
+        shares += some
+    return tuple(shares)
