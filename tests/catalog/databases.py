@@ -120,8 +120,10 @@ def session(*argv: object) -> Iterator[Callable[[str], None]]:
             stdin.write(statement + "\n")
             stdin.flush()
 
-        yield say
-        client.kill()
+        try:
+            yield say
+        finally:
+            client.kill()
 
 
 @contextmanager
