@@ -35,7 +35,7 @@ def target_of(
             f"the environment {name!r} says neither `directory:` nor `kubernetes:`; nothing tells where to deliver"
         )
     from capgen.targets import kubeconfig
-    from capgen.targets.kubernetes import connect
+    from capgen.targets.kubernetes import connect, identity
 
     cluster = environment.kubernetes
     access = kubeconfig.load(
@@ -45,7 +45,13 @@ def target_of(
         raise Refused(
             f"the context leads to {access.server}, and {name!r} is at {cluster.server}: choose the right context; nothing was read or written"
         )
-    return connect(access, cluster.namespace)
+    connected = connect(access, cluster.namespace)
+    if cluster.uid is not None and (found := identity(connected)) != cluster.uid:
+        raise Refused(
+            f"{connected.name} is the cluster {found}, and {name!r} pins {cluster.uid}: choose the right context; "
+            "nothing was read or written"
+        )
+    return connected
 
 
 def deliverable(

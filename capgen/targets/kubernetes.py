@@ -177,6 +177,16 @@ def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 
     return Cluster(f"the cluster of context {access.context}", home, Wire(lambda: log_in(access)), seconds)
 
 
+def identity(cluster: Cluster) -> str:
+    """The UID of the namespace kube-system, which no two clusters share. Raises TargetError when it cannot be read."""
+    cluster.wire.begin(cluster.seconds)
+    answer = cluster.wire.request("GET", "/api/v1/namespaces/kube-system", {})
+    uid = answer.document.get("metadata", {}).get("uid") if answer.status == 200 else None
+    if not isinstance(uid, str):
+        raise TargetError(f"{cluster.name} does not say which cluster it is: {answer.message}")
+    return uid
+
+
 def log_in(access: kubeconfig.Access) -> Login:
     """A connection pool with the context's certificates and credentials. Raises TargetError, never asks as nobody."""
     import kubernetes  # half a second
