@@ -62,8 +62,8 @@ def read_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
     files: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
-            found = [p for pattern in ("*.yaml", "*.yml") for p in path.rglob(pattern) if p.is_file()]
-            files.update({p.as_posix(): p for p in found})
+            found = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+            files.update({p.as_posix(): p for p in found if p.name.endswith((".yaml", ".yml")) and p.is_file()})
         elif path.is_file():
             files[path.as_posix()] = path
         else:

@@ -7,7 +7,6 @@ is left alone, and no link is followed out of it.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +68,15 @@ def findings(out: Path, changes: tuple[FileChange, ...]) -> tuple[Diagnostic, ..
 
 def write(out: Path, changes: tuple[FileChange, ...]) -> None:
     """Carries the changes out, each file at once or not at all. Raises TargetError when the disk refuses, and
-    Refused when a link leads out of the folder."""
+    Refused when a link leads out of the folder: then nothing is written."""
     root = Path(os.path.realpath(out))
+    for folder in {(out / change.path).parent for change in changes}:
+        if not Path(os.path.realpath(folder)).is_relative_to(root):
+            raise Refused(f"{folder} leads out of {out} through a link: remove the link; nothing was written")
+    for link in (target for change in changes if (target := out / change.path).is_symlink()):
+        raise Refused(f"{link} leads out of {out} through a link: remove the link; nothing was written")
     for change in changes:
         target = out / change.path
-        if not Path(os.path.realpath(target.parent)).is_relative_to(root) or target.is_symlink():
-            raise Refused(f"{target} leads out of {out} through a link: remove the link, nothing was written there")
         try:
             if change.after is None:
                 target.unlink()
@@ -86,18 +88,17 @@ def write(out: Path, changes: tuple[FileChange, ...]) -> None:
 
 
 def _replace(target: Path, text: str) -> None:
+    # Not the process's id: in containers those repeat, and what a killed run left would be in the way for ever.
+    fresh = target.with_name(f".capgen-{os.urandom(8).hex()}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".capgen-")
+    # Opened as any new file is, so that it gets the rights of one; never through a link, or over what is there.
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        # mkstemp makes private files; what is generated gets the rights that any new file would.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(target)
+        fresh.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise
 
 
@@ -118,19 +119,18 @@ def _read(path: Path) -> str | None:
 
 def _generated(out: Path, *, beside: Collection[str]) -> set[str]:
     """Capgen's files other than those named, which need not be opened."""
-    others = ((path, path.relative_to(out).as_posix()) for path in _files(out))
-    return {name for path, name in others if name not in beside and _is_ours(path)}
+    return {name for name in _files(out) if name not in beside and _is_ours(out / name)}
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder, followlinks=False):
-        for name in names:
-            path = Path(parent, name)
-            if not path.is_symlink():
-                yield path
+def _files(out: Path) -> Iterator[str]:
+    for parent, _, names in os.walk(out, followlinks=False):
+        inside = Path(parent).relative_to(out).as_posix()
+        yield from (name if inside == "." else f"{inside}/{name}" for name in names)
 
 
 def _is_ours(path: Path) -> bool:
+    if path.is_symlink():
+        return False
     with path.open("rb") as file:
         return file.read(len(HEADER)) == HEADER.encode()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from capgen.artifact import Artifact
 from capgen.catalog.load import Catalog
@@ -57,7 +56,7 @@ def build_files(
     return files
 
 
-def _kept(known: Mapping[str, Any], single: Sequence[Source], out: Path) -> dict[str, Share]:
+def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path) -> dict[str, Share]:
     told = {source.name: known.get(memory.entry(source)) for source in single}
     found = {file: memory.restore(entry, out) for file, entry in told.items() if entry}
     return {file: share for file, share in found.items() if share}
@@ -96,6 +95,6 @@ def _path(environment: str, artifact: Artifact) -> str:
     return f"{environment}/{artifact.path}"
 
 
-def _memory(known: Mapping[str, Any], single: Sequence[Source], fresh: Sequence[Share]) -> dict[str, Any]:
+def _memory(known: Mapping[str, bytes], single: Sequence[Source], fresh: Sequence[Share]) -> dict[str, bytes]:
     told = {share.file: memory.remember(share) for share in fresh}
     return {(key := memory.entry(source)): told.get(source.name) or known[key] for source in single}

@@ -30,7 +30,8 @@ from capgen.yamlio import Source
 KEPT = 8
 """Memories kept side by side: a few branches and projects."""
 
-Memory: TypeAlias = "Mapping[str, Any]"
+Memory: TypeAlias = "Mapping[str, bytes]"
+"""Entries as JSON, by `entry`: each is read when it is asked for, and written again as it was."""
 
 
 def key(shared: Sequence[Source], environments: Sequence[str], catalog: Catalog, templates: Templates) -> str:
@@ -57,17 +58,20 @@ def _program() -> list[tuple[str, int, int]]:
 
 
 def recall(folder: Path, name: str) -> Memory:
-    """The memory of that name: entries by `entry`. Empty when there is none, or when it is damaged."""
+    """The memory of that name. Empty when there is none, or when it is damaged."""
     try:
         digest, _, text = (folder / name).read_bytes().partition(b"\n")
-        return dict(json.loads(text)) if digest.decode() == _digest(text) else {}
-    except (OSError, ValueError, TypeError):
+    except OSError:
         return {}
+    if digest != _digest(text).encode():
+        return {}
+    lines = (line.partition(b" ") for line in text.splitlines())
+    return {key.decode(): told for key, _, told in lines}
 
 
 def keep(folder: Path, name: str, memory: Memory) -> None:
     """Writes a memory, and forgets the oldest ones. A folder that cannot be written keeps none."""
-    text = json.dumps(memory, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
+    text = b"".join(b"%s %s\n" % (key.encode(), told) for key, told in memory.items())
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as file:
@@ -82,9 +86,10 @@ def entry(source: Source) -> str:
     return _digest(f"{source.name}\0{source.text}".encode(errors="surrogatepass"))
 
 
-def remember(share: Share) -> dict[str, Any]:
+def remember(share: Share) -> bytes:
     """A share as an entry: digests stand for its files."""
-    return {"file": share.file, "name": share.name, "parts": [_told(part) for part in share.parts]}
+    told = {"file": share.file, "name": share.name, "parts": [_told(part) for part in share.parts]}
+    return json.dumps(told, separators=(",", ":")).encode()
 
 
 def _told(part: Part) -> dict[str, Any]:
@@ -92,7 +97,7 @@ def _told(part: Part) -> dict[str, Any]:
     return {
         "environment": known.environment,
         "delivery": [getattr(known.delivery, name) for name in Delivery.__slots__],
-        "claims": [[what, claimed, _flat(span)] for what, claimed, span in known.claims],
+        "claims": known.claims,
         "alerting": known.alerting,
         "ladders": known.ladders,
         "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
@@ -100,10 +105,10 @@ def _told(part: Part) -> dict[str, Any]:
     }
 
 
-def restore(entry: Mapping[str, Any], out: Path) -> Share | None:
+def restore(entry: bytes, out: Path) -> Share | None:
     """The share of an entry, with the files that lie in the output folder; None when one is not what it was."""
-    parts = []
-    for told in entry["parts"]:
+    share, parts = json.loads(entry), []
+    for told in share["parts"]:
         artifacts = []
         for path, kind, service, kubernetes, digest in told["artifacts"]:
             try:
@@ -115,14 +120,14 @@ def restore(entry: Mapping[str, Any], out: Path) -> Share | None:
                 return None
             artifacts.append(Artifact(path, raw.decode(), kind, service, kubernetes))
         found = tuple(Diagnostic(c, m, _span(s), h, Severity(v), e) for c, m, s, h, v, e in told["found"])
-        parts.append(Part(_facts(entry["name"], told), tuple(artifacts), found))
-    return Share(entry["file"], entry["name"], tuple(parts))
+        parts.append(Part(_facts(share["name"], told), tuple(artifacts), found))
+    return Share(share["file"], share["name"], tuple(parts))
 
 
 def _facts(service: str, told: Mapping[str, Any]) -> Facts:
     fields: dict[str, Any] = dict(zip(Delivery.__slots__, told["delivery"], strict=True))
     fields["monitoring_labels"] = tuple(map(tuple, fields["monitoring_labels"]))
-    claims = tuple((what, claimed, _span(span)) for what, claimed, span in told["claims"])
+    claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
     alerting = tuple(map(tuple, told["alerting"]))
     return Facts(service, told["environment"], Delivery(**fields), claims, alerting, tuple(told["ladders"]))
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from textwrap import indent
-from typing import Any
+from typing import NamedTuple
 
 from markupsafe import Markup
 
-from capgen.blueprint import Blueprint, Group
+from capgen.blueprint import Alert, Blueprint, Group, Labels, Record
 from capgen.render.templates import Templates
 from capgen.units import duration
 
@@ -29,23 +29,32 @@ def group_lines(groups: Iterable[Group], depth: int, templates: Templates = PACK
     return Markup(indent(text, " " * depth) if depth else text)  # noqa: S704 (already rendered)
 
 
-def _group(group: Group) -> dict[str, Any]:
-    return {
-        "name": group.name,
-        "interval": duration(group.interval),
-        "records": group.records,
-        "alerts": [
-            {
-                "name": alert.name,
-                "expr": alert.expr,
-                "wait": duration(alert.for_) if alert.for_ else "",
-                "keep": duration(alert.keep_firing_for) if alert.keep_firing_for else "",
-                "labels": alert.labels,
-                "annotations": alert.annotations,
-            }
-            for alert in group.alerts
-        ],
-    }
+class _Alert(NamedTuple):
+    name: str
+    expr: str
+    wait: str
+    keep: str
+    labels: Labels
+    annotations: Labels
+
+
+class _Group(NamedTuple):
+    """A group as the template reads it: durations are texts, "" for none."""
+
+    name: str
+    interval: str
+    records: tuple[Record, ...]
+    alerts: list[_Alert]
+
+
+def _group(group: Group) -> _Group:
+    return _Group(group.name, duration(group.interval), group.records, [_alert(alert) for alert in group.alerts])
+
+
+def _alert(alert: Alert) -> _Alert:
+    wait = duration(alert.for_) if alert.for_ else ""
+    keep = duration(alert.keep_firing_for) if alert.keep_firing_for else ""
+    return _Alert(alert.name, alert.expr, wait, keep, alert.labels, alert.annotations)
 
 
 def rules_of(blueprint: Blueprint, templates: Templates = PACKAGED) -> str:

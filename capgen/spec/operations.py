@@ -21,7 +21,7 @@ Cron = Annotated[
 Url = Annotated[
     str, Field(pattern=r"^https?://[!-~]{1,2000}$(?!\n)", title="an http(s) URL", examples=["http://localhost:8080"])
 ]
-Money = Annotated[float | int, Field(ge=0, title="an amount of money", examples=[150])]
+Money = Annotated[float, Field(ge=0, title="an amount of money", examples=[150])]
 Months = Annotated[int, Field(ge=1, le=600), WHOLE]
 MonthList = list[Annotated[int, Field(ge=1, le=600), WHOLE]]
 
@@ -109,7 +109,7 @@ class UsedSpec(Model):
 class GrowthSpec(Model):
     """Growth a month: percentage points of the whole, or percent of what is used."""
 
-    points: Annotated[float | int, Field(ge=-100, le=100)] | None = None
+    points: Annotated[float, Field(ge=-100, le=100)] | None = None
     percent: Ratio | None = None
 
 

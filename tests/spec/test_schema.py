@@ -108,3 +108,21 @@ def test_fields_are_described_and_exemplified() -> None:
     source = SCHEMA["$defs"]["SourceSpec"]["properties"]
     assert source["existing"]["description"].startswith("Whether someone else scrapes it")
     assert source["exporter"]["examples"] == ["node"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("planning", "cost", "network", "bandwidth"), -1),
+        (("planning", "cost", "compute", "each"), -0.5),
+        (("planning", "cost", "storage", "logs"), -3),
+        (("planning", "compute", "growth", "cpu", "points"), 101),
+    ],
+)
+def test_both_know_the_bounds_of_plain_numbers(path: tuple[str, ...], value: float) -> None:
+    document = copy.deepcopy(next(d for d in DOCUMENTS if d.get("metadata", {}).get("name") == "apm"))
+    parent: Any = document
+    for step in path[:-1]:
+        parent = parent[step]
+    parent[path[-1]] = value
+    assert (VALIDATOR.is_valid(document), models_accept(document)) == (False, False)
