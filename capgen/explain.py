@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from capgen import units
-from capgen.blueprint import Blueprint, Fleet, Group, Hpa, Origin, Signal, Vpa
+from capgen.blueprint import Blueprint, Fleet, Group, Hpa, Signal, Vpa
+from capgen.blueprint.origin import Origin
 from capgen.spec.parse import Spec
 from capgen.yamlio import Node, Path, Source, read
 

@@ -6,18 +6,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from capgen import naming, units
-from capgen.blueprint import (
-    ContainerBounds,
-    Hpa,
-    HpaMetric,
-    Labels,
-    Origin,
-    ScalingPolicy,
-    ScalingRules,
-    Signal,
-    Vpa,
-    Workload,
-)
+from capgen.blueprint import ContainerBounds, Hpa, HpaMetric, ScalingPolicy, ScalingRules, Signal, Vpa, Workload
+from capgen.blueprint.origin import Labels, Origin
 from capgen.compile.context import Context
 from capgen.compile.sources import Bound
 from capgen.diagnostics import suggest

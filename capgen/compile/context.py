@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from capgen.blueprint import Origin
+from capgen.blueprint.origin import Origin
 from capgen.catalog.load import Catalog
 from capgen.diagnostics import Diagnostic, Severity, Span
 from capgen.spec.parse import Spec

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from capgen import naming
-from capgen.blueprint import Blueprint, Delivery, Fleet, Inhibition, Origin
+from capgen.blueprint import Blueprint, Delivery, Fleet, Inhibition
+from capgen.blueprint.origin import Origin
 from capgen.catalog.model import Ladder
 from capgen.diagnostics import Diagnostic, Span, in_order
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Literal
 
 from capgen import units
-from capgen.blueprint import Level, Origin, Severity
+from capgen.blueprint import Level
+from capgen.blueprint.origin import Origin, Severity
 from capgen.catalog.model import Ladder, SignalDef
 from capgen.compile.context import Context
 from capgen.diagnostics import suggest

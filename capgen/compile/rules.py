@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from capgen import naming, promql, units
-from capgen.blueprint import Alert, Group, Labels, Level, Record, Signal
+from capgen.blueprint import Alert, Group, Level, Record, Signal
+from capgen.blueprint.origin import Labels
 from capgen.compile.context import Context
 from capgen.compile.sources import Bound
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from capgen import naming, promql, units
-from capgen.blueprint import Origin, Signal
+from capgen.blueprint import Signal
+from capgen.blueprint.origin import Origin
 from capgen.catalog.model import SignalDef
 from capgen.compile import templates
 from capgen.compile.context import Context

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from capgen.blueprint import Alert, Group, Labels, Record
+from capgen.blueprint import Alert, Group, Record
+from capgen.blueprint.origin import Labels
 from capgen.promql import BadPromQL, parse
 from capgen.prove import promtool as tool
 from capgen.prove.mutations import changes

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from capgen.blueprint import Alert, Blueprint, Group, Labels, Record
+from capgen.blueprint import Alert, Blueprint, Group, Record
+from capgen.blueprint.origin import Labels
 from capgen.render.templates import Templates
 from capgen.units import duration
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from capgen.blueprint import Alert, Group, Labels, Level, Origin, Record, Scrape, Signal
+from capgen.blueprint import Alert, Group, Level, Record, Scrape, Signal
+from capgen.blueprint.origin import Labels, Origin
 
 ORIGIN = Origin("tests")
 SCRAPE = Scrape("app", "http", "shop", ("localhost:1",), None, "http", "/metrics", 15.0, 10.0, (), False, ORIGIN)

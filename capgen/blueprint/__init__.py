@@ -9,23 +9,9 @@ missing here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
-from capgen.diagnostics import Span
-
-Labels: TypeAlias = "tuple[tuple[str, str], ...]"
-"""Label names and values, sorted by name."""
-
-Severity: TypeAlias = Literal["info", "warning", "critical", "emergency"]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an item was declared: `path` in the spec (`signals.host.cpu`), its place, and the layer's name."""
-
-    path: str
-    span: Span | None = None
-    layer: str = ""
+from capgen.blueprint.origin import Labels, Origin, Severity
 
 
 @dataclass(frozen=True, slots=True)
