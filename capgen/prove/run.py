@@ -17,7 +17,7 @@ from capgen.blueprint import Blueprint, Group
 from capgen.prove import promtool as tool
 from capgen.prove.cases import prove_group
 from capgen.prove.suite import Gap, Suite, render
-from capgen.prove.written import Written, as_written
+from capgen.prove.written import RuleKind, Written, as_written
 from capgen.render.rules import rule_file
 from capgen.yamlio import Node
 
@@ -61,7 +61,7 @@ class Prepared:
     rules: str
     tests_name: str
     tests: str
-    unknown: tuple[tuple[str, str], ...] = ()
+    unknown: tuple[tuple[RuleKind, str], ...] = ()
     """Rules that a template adds and no spec knows: `record` or `alert`, and the name."""
 
 
@@ -135,6 +135,5 @@ def _results(prepared: Prepared, complaint: str) -> list[Result]:
         else:
             results.append(Result(suite.group.name, rule, kind, "proven"))
     for kind, name in prepared.unknown:
-        what: Literal["record", "alert"] = "record" if kind == "record" else "alert"
-        results.append(Result(suite.group.name, name, what, "unproven", "a template adds it, and no spec knows it"))
+        results.append(Result(suite.group.name, name, kind, "unproven", "a template adds it, and no spec knows it"))
     return results

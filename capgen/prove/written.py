@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from capgen.artifact import Artifact
 from capgen.blueprint import Alert, Group, Record
@@ -17,7 +17,8 @@ from capgen.blueprint.origin import Labels
 from capgen.yamlio import Node, Source, read, scalar
 
 _KINDS = frozenset(("rules", "PrometheusRule", "ConfigMap"))
-_NAMES = ("record", "alert")
+RuleKind: TypeAlias = Literal["record", "alert"]
+_NAMES: tuple[RuleKind, ...] = ("record", "alert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Written:
 
     group: Group
     rules: str
-    unknown: tuple[tuple[str, str], ...]
+    unknown: tuple[tuple[RuleKind, str], ...]
     """Rules that the spec does not know: `record` or `alert`, and the name."""
 
 
