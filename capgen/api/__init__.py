@@ -19,6 +19,7 @@ from capgen.blueprint import Fleet
 from capgen.catalog.load import Catalog
 from capgen.catalog.model import Exporter
 from capgen.check.scaling import check_scaling
+from capgen.compile.cost import over_budget
 from capgen.compile.fleet import assemble
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
@@ -112,10 +113,19 @@ def compile_project(
             fleet, problems = assemble(blueprints, catalog.ladders)
             found = (*found, *problems)
             fleets += [fleet] if fleet else []
+        found = (*found, *_over_budget(project, fleets))
     except Findings as broken:
         found = (*found, *broken.diagnostics)
     found = in_order(_quoting(found, sources))
     return Compiled(project, layered, tuple(fleets), catalog, root, found, reading.partial)
+
+
+def _over_budget(project: Project, fleets: Sequence[Fleet]) -> Iterator[Diagnostic]:
+    by_name = {fleet.environment: fleet for fleet in fleets}
+    for document, environment in project.environments:
+        if environment.budget is not None and (fleet := by_name.get(document.name)) is not None:
+            spent = {service.name: service.cost for service in fleet.services if service.cost}
+            yield from over_budget(document.node, environment.budget, spent)
 
 
 def exporter(catalog: Catalog, name: str) -> Exporter:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from capgen.blueprint.cost import Cost
 from capgen.blueprint.origin import Labels, Origin, Severity
 
 
@@ -259,6 +260,8 @@ class Blueprint:
     vpas: tuple[Vpa, ...]
     scripted: tuple[tuple[Workload, Origin], ...]
     """Workloads that a generated script scales, for the ownership checks."""
+    cost: Cost | None = None
+    """What its rules cost, estimated; None where no budget asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ VERBS = {
     "validate": "Check specs: every mistake, with its place.",
     "build": "Compile specs into generated/.",
     "check": "Lint Prometheus rule files, also foreign ones.",
+    "estimate": "Estimate what the rules cost Prometheus.",
     "test": "Prove the generated rules with promtool.",
     "explain": "Say where a line, a signal, a code or a field comes from.",
     "diff": "Show what apply would change.",

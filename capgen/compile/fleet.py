@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from capgen import naming
 from capgen.blueprint import Blueprint, Delivery, Fleet, Inhibition
+from capgen.blueprint.cost import Cost
 from capgen.blueprint.origin import Origin
 from capgen.catalog.model import Ladder
 from capgen.diagnostics import Diagnostic, Span, in_order
@@ -42,6 +43,8 @@ class Facts:
     alerting: tuple[tuple[str, ...], ...]
     """The sets of labels by which the series of alerting signals are told apart."""
     ladders: tuple[str, ...]
+    cost: Cost | None = None
+    """What its rules cost; None where no budget asks."""
 
 
 def facts(blueprint: Blueprint) -> Facts:
@@ -54,6 +57,7 @@ def facts(blueprint: Blueprint) -> Facts:
         claims=tuple((what, key, _place(origin.span)) for what, key, origin in _claims(blueprint)),
         alerting=tuple(sorted({s.labels for s in signals if any(level.severity for level in s.levels)})),
         ladders=tuple(sorted({s.ladder for s in signals})),
+        cost=blueprint.cost,
     )
 
 

@@ -8,6 +8,7 @@ from capgen.blueprint import Blueprint, Delivery, Signal
 from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
+from capgen.compile.cost import check_budget, costs, total
 from capgen.compile.ranges import check_ranges
 from capgen.compile.references import check_references
 from capgen.compile.rules import derive_groups
@@ -30,6 +31,12 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     # What is recorded, and who is told.
     delivery = _delivery(context)
     groups = derive_groups(context, signals, list(sources.values()), delivery.evaluation_interval)
+    # What that costs, where anybody wants to know.
+    spent = None
+    if (spec.model.budget or spec.environment.budget) and not has_errors(context.found):
+        found_costs = costs(context, groups, sources)
+        check_budget(context, found_costs)
+        spent = total(one.cost for one in found_costs)
     # How it scales.
     by_id = {signal.id: (signal, bound) for signal, bound in signals}
     hpas, vpas, scripted = size_autoscalers(context, by_id)
@@ -55,6 +62,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         hpas=hpas,
         vpas=vpas,
         scripted=scripted,
+        cost=spent,
     )
     return blueprint, found
 

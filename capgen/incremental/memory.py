@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 from capgen import __version__
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery
+from capgen.blueprint.cost import Cost
 from capgen.catalog.load import Catalog
 from capgen.compile.fleet import Facts
 from capgen.diagnostics import Diagnostic, Severity, Span
@@ -100,6 +101,7 @@ def _told(part: Part) -> dict[str, Any]:
         "claims": known.claims,
         "alerting": known.alerting,
         "ladders": known.ladders,
+        "cost": [getattr(known.cost, name) for name in Cost.__slots__] if known.cost else None,
         "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
         "found": [[d.code, d.message, _flat(d.span), d.hint, str(d.severity), d.excerpt] for d in part.found],
     }
@@ -129,7 +131,8 @@ def _facts(service: str, told: Mapping[str, Any]) -> Facts:
     fields["monitoring_labels"] = tuple(map(tuple, fields["monitoring_labels"]))
     claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
     alerting = tuple(map(tuple, told["alerting"]))
-    return Facts(service, told["environment"], Delivery(**fields), claims, alerting, tuple(told["ladders"]))
+    cost = Cost(*told["cost"]) if told["cost"] else None
+    return Facts(service, told["environment"], Delivery(**fields), claims, alerting, tuple(told["ladders"]), cost)
 
 
 def _flat(span: Span | None) -> list[str | int] | None:

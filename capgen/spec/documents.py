@@ -8,7 +8,7 @@ from pydantic import Field
 
 from capgen.fields import Duration, KubeLabelKey, KubeLabelValue, LabelName, LabelValue, Model, Name, Text, Word
 from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url, WebhookSpec
-from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
+from capgen.spec.sections import BudgetSpec, SignalName, SignalSpec, SourceSpec, WorkloadSpec
 
 ApiVersion = Literal["capgen/v1"]
 
@@ -78,6 +78,8 @@ class Capacity(Model):
     """What forecast, plans and budget are made from."""
     reports: ReportsSpec | None = None
     """When which report is made."""
+    budget: BudgetSpec | None = None
+    """What its rules may cost Prometheus."""
 
 
 class Defaults(Model):
@@ -95,6 +97,8 @@ class Defaults(Model):
     """Receivers that every Capacity has."""
     reports: ReportsSpec | None = None
     """When which report is made."""
+    budget: BudgetSpec | None = None
+    """What the rules of each Capacity may cost Prometheus."""
 
 
 class EnvironmentMetadata(Model):
@@ -161,6 +165,8 @@ class Environment(Model):
     """In which form each artifact is delivered."""
     prometheus: PrometheusEndpoint | None = None
     """The environment's Prometheus."""
+    budget: BudgetSpec | None = None
+    """What the rules of all services together may cost its Prometheus."""
     overrides: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """By Capacity: a piece of one, laid over it in this environment alone."""
 
