@@ -13,6 +13,7 @@ from typing import Literal
 
 from capgen.blueprint.cost import Cost
 from capgen.blueprint.origin import Labels, Origin, Severity
+from capgen.blueprint.serving import KedaTriggers, ServedMetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,8 @@ class Hpa:
     scale_up: ScalingRules | None
     scale_down: ScalingRules | None
     origin: Origin
+    keda: KedaTriggers | None = None
+    """Where KEDA makes it: then a ScaledObject of its name is written instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,8 @@ class Delivery:
     """Labels that the Prometheus operator's selectors want on monitoring objects."""
     scrape_interval: float
     evaluation_interval: float
+    metrics: Literal["adapter", "keda", "none"] = "adapter"
+    """What serves signals to autoscalers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,3 +277,5 @@ class Fleet:
     delivery: Delivery
     services: tuple[Blueprint, ...]
     inhibitions: tuple[Inhibition, ...]
+    served: tuple[ServedMetric, ...] = ()
+    """What the metrics adapter has to serve, by name."""

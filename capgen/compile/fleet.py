@@ -14,7 +14,9 @@ from capgen import naming
 from capgen.blueprint import Blueprint, Delivery, Fleet, Inhibition
 from capgen.blueprint.cost import Cost
 from capgen.blueprint.origin import Origin
+from capgen.blueprint.serving import ServedMetric
 from capgen.catalog.model import Ladder
+from capgen.compile.serving import served
 from capgen.diagnostics import Diagnostic, Span, in_order
 
 Place: TypeAlias = "tuple[str, int, int, int, int] | tuple[()]"
@@ -45,6 +47,8 @@ class Facts:
     ladders: tuple[str, ...]
     cost: Cost | None = None
     """What its rules cost; None where no budget asks."""
+    served: tuple[tuple[str, str], ...] = ()
+    """Metrics that the adapter serves to its autoscalers: their names, and the records behind them."""
 
 
 def facts(blueprint: Blueprint) -> Facts:
@@ -58,6 +62,7 @@ def facts(blueprint: Blueprint) -> Facts:
         alerting=tuple(sorted({s.labels for s in signals if any(level.severity for level in s.levels)})),
         ladders=tuple(sorted({s.ladder for s in signals})),
         cost=blueprint.cost,
+        served=tuple(sorted({(metric.name, metric.record) for metric in served(blueprint)})),
     )
 
 
@@ -75,7 +80,8 @@ def join(
     """As `assemble`, from the facts of all services in the order of their names; `services` are those at hand."""
     if not known:
         return None, ()
-    fleet = Fleet(known[0].environment, known[0].delivery, services, _inhibitions(known, ladders))
+    metrics = tuple(ServedMetric(*pair) for pair in sorted({pair for one in known for pair in one.served}))
+    fleet = Fleet(known[0].environment, known[0].delivery, services, _inhibitions(known, ladders), metrics)
     return fleet, in_order(_collisions(known))
 
 

@@ -97,4 +97,5 @@ def _delivery(context: Context) -> Delivery:
         monitoring_labels=tuple(sorted(environment.prometheus.labels.items())) if environment.prometheus else (),
         scrape_interval=prometheus_setting(context, "scrape_interval") or DEFAULT_INTERVAL,
         evaluation_interval=prometheus_setting(context, "evaluation_interval") or DEFAULT_INTERVAL,
+        metrics=environment.deliver.metrics,
     )

@@ -102,6 +102,7 @@ def _told(part: Part) -> dict[str, Any]:
         "alerting": known.alerting,
         "ladders": known.ladders,
         "cost": [getattr(known.cost, name) for name in Cost.__slots__] if known.cost else None,
+        "served": known.served,
         "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
         "found": [[d.code, d.message, _flat(d.span), d.hint, str(d.severity), d.excerpt] for d in part.found],
     }
@@ -132,7 +133,10 @@ def _facts(service: str, told: Mapping[str, Any]) -> Facts:
     claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
     alerting = tuple(map(tuple, told["alerting"]))
     cost = Cost(*told["cost"]) if told["cost"] else None
-    return Facts(service, told["environment"], Delivery(**fields), claims, alerting, tuple(told["ladders"]), cost)
+    served = tuple(map(tuple, told["served"]))
+    return Facts(
+        service, told["environment"], Delivery(**fields), claims, alerting, tuple(told["ladders"]), cost, served
+    )
 
 
 def _flat(span: Span | None) -> list[str | int] | None:

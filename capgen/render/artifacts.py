@@ -12,6 +12,7 @@ from capgen.blueprint import Blueprint, Fleet
 from capgen.render.autoscalers import autoscaler_objects
 from capgen.render.rules import PACKAGED, group_lines, rules_of
 from capgen.render.scrapes import scrape_file, scrape_objects
+from capgen.render.serving import adapter_rules
 from capgen.render.templates import Templates
 from capgen.units import duration
 
@@ -40,7 +41,8 @@ def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templa
             scrape_files=[a.path for a in services if a.kind == "scrape"],
         )
         artifacts.append(Artifact("prometheus.yml", text, "prometheus", "", kubernetes=False))
-    manifests = [a.path for a in services if a.kubernetes]
+    artifacts += adapter_rules(fleet, templates)
+    manifests = sorted(a.path for a in (*services, *artifacts) if a.kubernetes)
     if manifests:
         text = templates.render("kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests)
         artifacts.append(Artifact("kustomization.yaml", text, "kustomization", "", kubernetes=False))

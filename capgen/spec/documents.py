@@ -138,6 +138,8 @@ class DeliverSpec(Model):
     """A crontab with scripts, or CronJobs."""
     alertmanager: Literal["files", "operator", "none"] = "files"
     """Files, or the operator's objects."""
+    metrics: Literal["adapter", "keda", "none"] = "adapter"
+    """What serves signals to autoscalers: rules for prometheus-adapter, KEDA's ScaledObjects, or nothing."""
 
 
 class PrometheusEndpoint(PrometheusSpec):

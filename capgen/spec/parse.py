@@ -58,7 +58,9 @@ IMPLICIT = Environment.model_construct(
     metadata=EnvironmentMetadata.model_construct(name="default"),
     kubernetes=None,
     directory=None,
-    deliver=DeliverSpec.model_construct(prometheus="files", grafana="files", jobs="crontab", alertmanager="files"),
+    deliver=DeliverSpec.model_construct(
+        prometheus="files", grafana="files", jobs="crontab", alertmanager="files", metrics="adapter"
+    ),
     prometheus=None,
     budget=None,
     overrides={},

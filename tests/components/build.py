@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 _KUBE = "k8s.io/component-base/version"
 _STRIP = "-s -w"
 _VPA = "k8s.io/autoscaler/vertical-pod-autoscaler/pkg/apis/autoscaling.k8s.io/v1"
+_KEDA = "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
 _OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
 
 
@@ -67,6 +68,8 @@ COMPONENTS: dict[str, Component] = {
         binaries=("kube-apiserver", "kube-controller-manager", "kubectl"),
     ),
     "crds": Component(()),
+    "keda": Component(()),
+    "metrics-adapter": Component(("sigs.k8s.io/prometheus-adapter/cmd/adapter",), binaries=("adapter",)),
     "pint": Component(("github.com/cloudflare/pint/cmd/pint",), binaries=("pint",)),
     "dashboard-linter": Component(("github.com/grafana/dashboard-linter",), binaries=("dashboard-linter",)),
 }
@@ -110,7 +113,7 @@ def ensure(name: str) -> Path:
             module, out = Path(scratch, "module"), Path(scratch, "out")
             shutil.copytree(HERE / name, module)
             out.mkdir()
-            (_build_crds if name == "crds" else _build_binaries)(name, module, out)
+            {"crds": _build_crds, "keda": _build_keda}.get(name, _build_binaries)(name, module, out)
             out.rename(done)
     return done
 
@@ -142,6 +145,13 @@ def _build_crds(name: str, module: Path, out: Path) -> None:
     ):
         if wanted not in found:
             raise BuildFailed(f"{name}: controller-gen wrote no {wanted}")
+
+
+def _build_keda(name: str, module: Path, out: Path) -> None:
+    options = ["crd:generateEmbeddedObjectMeta=true", f"paths={_KEDA}", f"output:crd:dir={out}"]
+    _go(["tool", "controller-gen", *options], module)
+    if not (out / "keda.sh_scaledobjects.yaml").is_file():
+        raise BuildFailed(f"{name}: controller-gen wrote no keda.sh_scaledobjects.yaml")
 
 
 def _go(arguments: list[str], module: Path, *, may_fail: bool = False) -> None:

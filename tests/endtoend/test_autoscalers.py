@@ -16,7 +16,14 @@ from harness.controlplane import ControlPlane
 
 SPECS = Path(__file__).parents[2] / "specs"
 NAMESPACES = ("apm", "monitoring", "payments", "shop")
-KINDS = ("HorizontalPodAutoscaler", "VerticalPodAutoscaler", "PrometheusRule", "ScrapeConfig", "ServiceMonitor")
+KINDS = (
+    "ConfigMap",
+    "HorizontalPodAutoscaler",
+    "VerticalPodAutoscaler",
+    "PrometheusRule",
+    "ScrapeConfig",
+    "ServiceMonitor",
+)
 CLUSTER = """\
 apiVersion: capgen/v1
 kind: Environment
