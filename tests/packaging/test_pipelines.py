@@ -84,22 +84,18 @@ def test_the_hooks_find_what_is_wrong_and_pass_when_nothing_is(hooks: Path, proj
         "PYTHONPATH": sysconfig.get_path("purelib"),
     }  # fmt: skip
 
-    def hook(name: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "pre_commit", "try-repo", str(hooks), name, "--all-files", "--color=never"]
+    def tried() -> tuple[int, str]:
+        command = [sys.executable, "-m", "pre_commit", "try-repo", str(hooks), "--all-files", "--color=never"]
         ran = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True)
         return ran.returncode, ran.stdout + ran.stderr
 
-    for name in ("capgen-validate", "capgen-build-check"):
-        code, said = hook(name)
-        assert code == 0 and "Passed" in said, said
+    code, said = tried()
+    assert code == 0 and said.count("Passed") == 2, said
     spec = project / "specs/apm.yaml"
-    right = spec.read_text()
-    spec.write_text(right.replace("high: 800", "high: 900"))
-    code, said = hook("capgen-build-check")
-    assert code == 1 and "CG601" in said and "generated/production/apm/rules.yml" in said
-    spec.write_text(right.replace("levels:", "levles:", 1))
-    code, said = hook("capgen-validate")
-    assert code == 1 and "specs/apm.yaml:" in said and "did you mean 'levels'" in said
+    spec.write_text(spec.read_text().replace("high: 800", "high: 900"))
+    code, said = tried()
+    assert code == 1 and said.count("Passed") == 1, "the spec is fine"
+    assert "CG601" in said and "generated/production/apm/rules.yml" in said, said
 
 
 # --- the example pipelines
