@@ -15,10 +15,12 @@ PREFIX = "capgen"
 MANAGER = "capgen"
 """The field manager of everything that is applied to an API server."""
 
-SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND = (
-    "service", "source", "signal", "level", "severity", "team", "metric", "kind",
+SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND, LADDER = (
+    "service", "source", "signal", "level", "severity", "team", "metric", "kind", "ladder",
 )  # fmt: skip
-RESERVED_LABELS = frozenset((SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND, "alertname", "alertstate"))
+RESERVED_LABELS = frozenset(
+    (SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND, LADDER, "alertname", "alertstate")
+)
 """Labels that capgen sets on records and alerts; no series of a signal may be told apart by one of them."""
 
 DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -41,6 +43,10 @@ def _capitalised(word: str) -> str:
 def record(exporter: str, signal: str, operation: str) -> str:
     """`capgen:<exporter>_<signal>:<operation>`: the same over all services, which the labels tell apart."""
     return f"{PREFIX}:{_identifier(exporter)}_{_identifier(signal)}:{_identifier(operation)}"
+
+
+HEADROOM = f"{PREFIX}:headroom:ratio"
+"""How far each signal is from the level that calls somebody, as a share of that level; the same over all services."""
 
 
 def level_alert(service: str, signal: str, level: str) -> str:
@@ -98,6 +104,16 @@ def dashboard(environment: str, service: str) -> str:
 def fleet_dashboard(environment: str, kind: str) -> str:
     """The uid of a dashboard about all services of an environment: `capgen-overview_production`."""
     return _uid(f"{PREFIX}-{kind}_{environment}")
+
+
+def dashboard_object(service: str) -> str:
+    """The Kubernetes object that carries a service's dashboard: no other has a dot in its name, and no service."""
+    return f"{monitoring_object(service)}.dashboard"
+
+
+def fleet_object(kind: str) -> str:
+    """As `dashboard_object`, for a dashboard about all services."""
+    return f"{PREFIX}.{kind}.dashboard"
 
 
 def _uid(text: str) -> str:
