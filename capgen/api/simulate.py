@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capgen import units
-from capgen.api import read_sources
+from capgen.api.reading import read_sources
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.errors import Findings, TargetError, UsageError
 
