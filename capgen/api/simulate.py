@@ -2,70 +2,219 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from capgen import units
-from capgen.api.reading import read_sources
-from capgen.diagnostics import Diagnostic, has_errors, in_order
+from capgen.api.reading import read_sources, source_of
+from capgen.diagnostics import Diagnostic, Severity, has_errors, in_order
 from capgen.errors import Findings, TargetError, UsageError
 
 if TYPE_CHECKING:
+    from capgen.artifact import Artifact
+    from capgen.blueprint import Blueprint, Hpa
     from capgen.simulate.autoscaler import Autoscaler
-    from capgen.simulate.result import Simulation
+    from capgen.simulate.demand import Demand
+    from capgen.simulate.result import Comparison, Simulation
+    from capgen.spec.parse import Spec
+    from capgen.spec.sections import WorkloadSpec
 
 MOST_BYTES = 1 << 30
 
 
-def simulate(
-    hpa: Path,
-    demand: Path,
-    *,
-    requests: Mapping[str, int],
-    limits: Mapping[str, int] | None = None,
-    initial: int | None = None,
-    ready_after: str = "30s",
-    sync: str = "15s",
-    metric_window: str = "30s",
-    sample_after: str = "0s",
-    pod_hour: Decimal | None = None,
-) -> Simulation:
-    """The replay of an HPA manifest over the demand of a CSV file. Requests and limits of a pod are in thousandths.
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What stands around the autoscaler, as the command line writes it. Requests and limits of a pod in thousandths."""
+
+    requests: Mapping[str, int]
+    limits: Mapping[str, int]
+    initial: int | None = None
+    ready_after: str = "30s"
+    sync: str = "15s"
+    metric_window: str = "30s"
+    sample_after: str = "0s"
+    pod_hour: Decimal | None = None
+
+    def nanoseconds(self) -> dict[str, int]:
+        """The times. Raises UsageError for what is none."""
+        return {
+            "sync": _nanoseconds("--sync", self.sync, least=1),
+            "window": _nanoseconds("--metric-window", self.metric_window),
+            "ready_after": _nanoseconds("--ready-after", self.ready_after),
+            "sample_after": _nanoseconds("--sample-after", self.sample_after),
+        }
+
+
+def simulate(hpa: Path, demand: Path, around: Circumstances) -> Simulation:
+    """The replay of an HPA manifest over the demand of a CSV file.
 
     Raises Findings for what is wrong in either file, UsageError for bad arguments.
     """
-    from capgen.simulate import demand as series
     from capgen.simulate import manifest
+
+    sync = around.nanoseconds()["sync"]
+    autoscaler, found = manifest.read(read_sources([hpa])[0])
+    known, problems = _demand(demand, sync)
+    if autoscaler is None or known is None or has_errors((*found, *problems)):
+        raise Findings(in_order((*found, *problems)))
+    done = _replayed(autoscaler, known, demand, around)
+    return replace(done, diagnostics=in_order((*found, *done.diagnostics)))
+
+
+def simulate_specs(
+    paths: Sequence[Path],
+    environment: str,
+    demand: Path,
+    around: Circumstances,
+    *,
+    settings: Sequence[str] = (),
+    against: Path | None = None,
+) -> tuple[tuple[Comparison, ...], tuple[Diagnostic, ...]]:
+    """The replay of every autoscaler that specs declare for an environment, beside the one that `against` holds now,
+    and a finding for each declared bound that is not kept.
+
+    Raises Findings for invalid specs or demand, UsageError for bad arguments.
+    """
+    from capgen import api
+
+    sync = around.nanoseconds()["sync"]
+    built = api.build(paths, settings=settings, environments=[environment])
+    known, found = _demand(demand, sync)
+    if known is None or has_errors(found):
+        raise Findings(in_order(found))
+    files = {artifact.path: artifact for _, artifacts in built.artifacts for artifact in artifacts}
+    compared: list[Comparison] = []
+    problems: list[Diagnostic] = []
+    for fleet in built.compiled.fleets:
+        for service in fleet.services:
+            spec = next(s for s in built.compiled.specs if s.name == service.name)
+            for hpa in service.hpas if service.delivery.kubernetes else ():
+                one = _compared(spec, service, hpa, files, known, demand, around, against and against / environment)
+                compared.append(one)
+                problems += [*one.after.diagnostics, *_broken_bounds(spec, hpa, one.after)]
+    if not compared:
+        raise UsageError(f"none of these specs has an autoscaler for a cluster in {environment!r}")
+    return tuple(compared), in_order(problems)
+
+
+def _compared(
+    spec: Spec,
+    service: Blueprint,
+    hpa: Hpa,
+    files: Mapping[str, Artifact],
+    known: Demand,
+    demand: Path,
+    around: Circumstances,
+    against: Path | None,
+) -> Comparison:
+    from capgen import naming
+    from capgen.simulate import manifest
+    from capgen.simulate.result import Comparison
+    from capgen.yamlio import Source
+
+    name, workload = next(
+        (name, workload) for name, workload in spec.model.workloads.items() if naming.hpa(name) == hpa.name
+    )
+    around = _of_workload(around, workload, hpa)
+    columns = {metric.name: metric.signal for metric in hpa.metrics if metric.signal}
+    known = replace(known, columns=_renamed(known.columns, columns))
+    path = next(
+        path for path, artifact in files.items() if path.startswith(f"{service.name}/") and _is_of(artifact, hpa)
+    )
+    autoscaler, found = manifest.read(Source(path, files[path].text))
+    if autoscaler is None:
+        raise Findings(found)
+    before = None
+    if against is not None and (against / path).is_file():
+        old, problems = manifest.read(source_of((against / path).as_posix(), against / path))
+        if old is None:
+            raise Findings(problems)
+        before = _replayed(old, known, demand, around) if old != autoscaler else None
+    return Comparison(service.name, name, _replayed(autoscaler, known, demand, around), before)
+
+
+def _is_of(artifact: Artifact, hpa: Hpa) -> bool:
+    return artifact.kind == "HorizontalPodAutoscaler" and artifact.path.endswith(
+        f"/hpa-{hpa.name.removesuffix('-hpa')}.yaml"
+    )
+
+
+def _renamed(columns: Mapping[str, Any], signals: Mapping[str, str]) -> dict[str, Any]:
+    """The columns with those of signals called as the autoscaler calls their metrics."""
+    by_signal = {signal: name for name, signal in signals.items()}
+    return {by_signal.get(name, name): values for name, values in columns.items()}
+
+
+def _of_workload(around: Circumstances, workload: WorkloadSpec, hpa: Hpa) -> Circumstances:
+    """What the spec says of its pods, where the command line says nothing."""
+    chosen = {metric.container for metric in hpa.metrics if metric.container}
+    containers = [spec for name, spec in workload.containers.items() if not chosen or name in chosen]
+    amounts: dict[str, dict[str, int]] = {"requests": {}, "limits": {}}
+    for kind, total in amounts.items():
+        for resource in ("cpu", "memory"):
+            each = [getattr(getattr(container, kind), resource, None) for container in containers]
+            given = [amount for amount in each if amount is not None]
+            if given and len(given) == len(each):
+                total[resource] = round(sum(given) * 1000)
+    declared = workload.horizontal.simulate if workload.horizontal else None
+    starts = declared.ready_after if declared else None
+    return replace(
+        around,
+        requests={**amounts["requests"], **around.requests},
+        limits={**amounts["limits"], **around.limits},
+        ready_after=around.ready_after if starts is None else f"{units.number(starts)}s",
+    )
+
+
+def _broken_bounds(spec: Spec, hpa: Hpa, done: Simulation) -> Iterator[Diagnostic]:
+    from capgen import naming
+    from capgen.check.scaling.finding import finding
+    from capgen.simulate.bounds import broken
+
+    for name, workload in spec.model.workloads.items():
+        declared = workload.horizontal.simulate if workload.horizontal else None
+        if declared is None or naming.hpa(name) != hpa.name:
+            continue
+        words = {key: text for key, text in declared.model_dump().items() if isinstance(text, str)}
+        for key, message in broken(words, done.summary):
+            path = ("workloads", name, "horizontal", "simulate", key)
+            yield finding(
+                spec,
+                "CG927",
+                f"{name}: {message}",
+                path,
+                "change replicas, targets or scaling until the replay keeps it",
+            )
+
+
+def _replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circumstances) -> Simulation:
+    from capgen.simulate import demand as series
     from capgen.simulate.pods import Model
     from capgen.simulate.replay import replay
     from capgen.simulate.result import Simulation, summarise
 
-    step, window = _nanoseconds("--sync", sync, least=1), _nanoseconds("--metric-window", metric_window)
-    start_up, unseen = _nanoseconds("--ready-after", ready_after), _nanoseconds("--sample-after", sample_after)
-    autoscaler, found = manifest.read(read_sources([hpa])[0])
-    text = _text(demand)
-    known, problems = series.read(demand.as_posix(), text, sync=step)
-    found = (*found, *problems)
-    if autoscaler is not None and known is not None:
-        names = [metric.name for metric in autoscaler.metrics]
-        found = (*found, *series.unread(demand.as_posix(), text.partition("\n")[0].strip(), names, known.columns))
-    found = (*found, *_without_request(autoscaler, requests)) if autoscaler else found
-    if autoscaler is None or known is None or has_errors(found):
-        raise Findings(in_order(found))
-    model = Model(
-        initial=max(autoscaler.minimum, 1) if initial is None else initial,
-        ready_after=start_up,
-        requests=requests,
-        sync=step,
-        window=window,
-        sample_after=unseen,
+    names = [metric.name for metric in autoscaler.metrics]
+    found = (
+        *series.unread(demand.as_posix(), ",".join(("t", *known.columns)), names, known.columns),
+        *_without_request(autoscaler, around.requests),
     )
-    at_ticks = known.at_ticks(step)
+    if has_errors(found):
+        raise Findings(in_order(found))
+    initial = max(autoscaler.minimum, 1) if around.initial is None else around.initial
+    model = Model(initial=initial, requests=around.requests, **around.nanoseconds())
+    at_ticks = known.at_ticks(model.sync)
     replayed = replay(autoscaler, model, at_ticks)
-    summary = summarise(autoscaler, model, at_ticks, replayed, limits=limits or {}, pod_hour=pod_hour)
+    summary = summarise(autoscaler, model, at_ticks, replayed, limits=around.limits, pod_hour=around.pod_hour)
     return Simulation(autoscaler, model, replayed, summary, in_order(found))
+
+
+def _demand(path: Path, sync: int) -> tuple[Demand | None, tuple[Diagnostic, ...]]:
+    from capgen.simulate import demand as series
+
+    return series.read(path.as_posix(), _text(path), sync=sync)
 
 
 def amounts(option: str, given: Sequence[str]) -> dict[str, int]:
@@ -87,8 +236,6 @@ def amounts(option: str, given: Sequence[str]) -> dict[str, int]:
 
 
 def _without_request(hpa: Autoscaler, requests: Mapping[str, int]) -> tuple[Diagnostic, ...]:
-    from capgen.diagnostics import Severity
-
     without = sorted(
         {metric.name for metric in hpa.metrics if metric.target_type == "Utilization" and metric.name not in requests}
     )

@@ -8,13 +8,23 @@ from pathlib import Path
 
 import click
 
-from capgen.cli.output import colored, show_findings, width
+from capgen.cli.output import colored, set_option, show_findings, spec_paths, specs_argument, width
+from capgen.diagnostics import has_errors
 from capgen.errors import UsageError
 
 
 @click.command("simulate")
+@specs_argument
+@click.option("--hpa", type=click.Path(path_type=Path), metavar="FILE", help="A manifest instead of specs.")
+@click.option("--env", "environment", metavar="NAME", help="The environment of the specs.")
+@set_option
 @click.option(
-    "--hpa", type=click.Path(path_type=Path), required=True, metavar="FILE", help="A HorizontalPodAutoscaler."
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("generated"),
+    show_default=True,
+    help="Where the autoscalers of today are, as built.",
 )
 @click.option(
     "--demand",
@@ -33,11 +43,21 @@ from capgen.errors import UsageError
 )
 @click.option("--sync", default="15s", show_default=True, metavar="DURATION", help="The controller's period.")
 @click.option("--metric-window", default="30s", show_default=True, metavar="DURATION", help="What a CPU sample covers.")
-@click.option("--sample-after", default="0s", show_default=True, metavar="DURATION", help="From a pod's start to its first sample.")  # fmt: skip
+@click.option(
+    "--sample-after",
+    default="0s",
+    show_default=True,
+    metavar="DURATION",
+    help="From a pod's start to its first sample.",
+)
 @click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(
-    hpa: Path,
+    specs: Sequence[Path],
+    hpa: Path | None,
+    environment: str | None,
+    settings: Sequence[str],
+    against: Path,
     demand: Path,
     requests: Sequence[str],
     limits: Sequence[str],
@@ -49,13 +69,15 @@ def command(
     pod_hour: str | None,
     form: str,
 ) -> int:
-    """Replay an HPA over a history of demand, by the controller's own algorithm, tick for tick."""
+    """Replay autoscalers over a history of demand, by the controller's own algorithm, tick for tick.
+
+    Either the HPA of a manifest, or those of specs (`specs` if left out) beside the ones that were built before.
+    Exit code 3 when a bound that a spec declares is not kept.
+    """
     from capgen.api import simulate as api
     from capgen.report import simulation as report
 
-    done = api.simulate(
-        hpa,
-        demand,
+    around = api.Circumstances(
         requests=api.amounts("--request", requests),
         limits=api.amounts("--limit", limits),
         initial=initial,
@@ -65,10 +87,24 @@ def command(
         sample_after=sample_after,
         pod_hour=_price(pod_hour),
     )
-    show_findings(done.diagnostics, "text", err=True)
-    text = report.as_json(done) if form == "json" else report.as_text(done, color=colored(), width=width())
+    if (hpa is None) == (environment is None) or (hpa and (specs or settings)):
+        raise UsageError("name a manifest with --hpa FILE, or specs with --env NAME")
+    if hpa is not None:
+        done = api.simulate(hpa, demand, around)
+        found = done.diagnostics
+        text = report.as_json(done) if form == "json" else report.as_text(done, color=colored(), width=width())
+    else:
+        compared, found = api.simulate_specs(
+            spec_paths(specs), environment or "", demand, around, settings=settings, against=against
+        )
+        text = (
+            report.compared_json(compared, found)
+            if form == "json"
+            else report.compared_text(compared, color=colored(), width=width())
+        )
+    show_findings(found, "text", err=True)
     click.echo(text, nl=False, color=True)
-    return 0
+    return 3 if has_errors(found) else 0
 
 
 def _price(text: str | None) -> Decimal | None:

@@ -54,6 +54,17 @@ class Simulation:
     diagnostics: tuple[Diagnostic, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One workload of a spec: what its autoscaler would have done, and what the one before it did."""
+
+    service: str
+    workload: str
+    after: Simulation
+    before: Simulation | None
+    """None where nothing else was built before."""
+
+
 def summarise(
     hpa: Autoscaler,
     model: Model,
