@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +16,10 @@ from capgen.errors import Findings, TargetError, UsageError
 if TYPE_CHECKING:
     from capgen.artifact import Artifact
     from capgen.blueprint import Blueprint, Hpa
+    from capgen.simulate.advice import Advice
     from capgen.simulate.autoscaler import Autoscaler
     from capgen.simulate.demand import Demand
-    from capgen.simulate.result import Comparison, Simulation
+    from capgen.simulate.result import Comparison, Simulation, Summary
     from capgen.spec.parse import Spec
     from capgen.spec.sections import WorkloadSpec
 
@@ -48,20 +49,69 @@ class Circumstances:
         }
 
 
-def simulate(hpa: Path, demand: Path, around: Circumstances) -> Simulation:
-    """The replay of an HPA manifest over the demand of a CSV file.
+def simulate(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[str, str] | None = None) -> Simulation:
+    """The replay of an HPA manifest over the demand of a CSV file, with a finding for each bound that is not kept.
 
     Raises Findings for what is wrong in either file, UsageError for bad arguments.
     """
+    from capgen.simulate.bounds import broken, check
+
+    check(declared or {})
+    autoscaler, known, found = _read(hpa, demand, around)
+    done = _replayed(autoscaler, known, demand, around)
+    hint = "change replicas, targets or scaling until the replay keeps it; --advise searches for such a setting"
+    lost = [Diagnostic("CG927", message, None, hint) for _, message in broken(declared or {}, done.summary)]
+    return replace(done, diagnostics=in_order((*found, *done.diagnostics, *lost)))
+
+
+def _read(hpa: Path, demand: Path, around: Circumstances) -> tuple[Autoscaler, Demand, tuple[Diagnostic, ...]]:
     from capgen.simulate import manifest
 
     sync = around.nanoseconds()["sync"]
     autoscaler, found = manifest.read(read_sources([hpa])[0])
     known, problems = _demand(demand, sync)
-    if autoscaler is None or known is None or has_errors((*found, *problems)):
-        raise Findings(in_order((*found, *problems)))
-    done = _replayed(autoscaler, known, demand, around)
-    return replace(done, diagnostics=in_order((*found, *done.diagnostics)))
+    found = in_order((*found, *problems))
+    if autoscaler is None or known is None or has_errors(found):
+        raise Findings(found)
+    return autoscaler, known, found
+
+
+def advise(
+    hpa: Path,
+    demand: Path,
+    around: Circumstances,
+    declared: Mapping[str, str],
+    *,
+    on_replay: Callable[[int], None] = lambda _: None,
+) -> tuple[Advice, tuple[Diagnostic, ...]]:
+    """The cheapest setting of an HPA manifest that keeps the bounds over the demand, and what others would have cost.
+
+    `on_replay` is called after each replay with how many there are at least. Raises as `simulate`, and UsageError for
+    bounds that are none.
+    """
+    from capgen.simulate import advice
+    from capgen.simulate.bounds import check
+    from capgen.simulate.result import summarise
+
+    check(declared)
+    if not declared:
+        raise UsageError(
+            "the cheapest setting of all is none: say what it has to keep, like --bound 'at_max=< 1h/week'"
+        )
+    today, known, found = _read(hpa, demand, around)
+    around = around if around.initial is not None else replace(around, initial=max(today.minimum, 1))
+    least = advice.runs(today)
+    said: list[Diagnostic] = [*found]
+    at_ticks = known.at_ticks(around.nanoseconds()["sync"])
+
+    def replayed(candidate: Autoscaler) -> Summary:
+        done = _replayed(candidate, known, demand, around)
+        said.extend(done.diagnostics)
+        on_replay(least)
+        judged = replace(today, maximum=candidate.maximum)
+        return summarise(judged, done.model, at_ticks, done.replay, limits=around.limits, pod_hour=around.pod_hour)
+
+    return advice.advise(today, declared, replayed), in_order(said)
 
 
 def simulate_specs(

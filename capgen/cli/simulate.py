@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from capgen.cli.output import colored, set_option, show_findings, spec_paths, specs_argument, width
 from capgen.diagnostics import has_errors
 from capgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from capgen.api.simulate import Circumstances
 
 
 @click.command("simulate")
@@ -51,6 +56,14 @@ from capgen.errors import UsageError
     help="From a pod's start to its first sample.",
 )
 @click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour.")
+@click.option(
+    "--bound",
+    "declared",
+    multiple=True,
+    metavar="NAME=BOUND",
+    help="What the replay of --hpa has to keep, like 'at_max=< 1h/week'.",
+)
+@click.option("--advise", is_flag=True, help="Search for the cheapest setting of --hpa that keeps the bounds.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(
     specs: Sequence[Path],
@@ -67,6 +80,8 @@ def command(
     metric_window: str,
     sample_after: str,
     pod_hour: str | None,
+    declared: Sequence[str],
+    advise: bool,
     form: str,
 ) -> int:
     """Replay autoscalers over a history of demand, by the controller's own algorithm, tick for tick.
@@ -89,8 +104,13 @@ def command(
     )
     if (hpa is None) == (environment is None) or (hpa and (specs or settings)):
         raise UsageError("name a manifest with --hpa FILE, or specs with --env NAME")
+    wanted = dict(_bound(text) for text in declared)
+    if hpa is None and (advise or wanted):
+        raise UsageError("--advise and --bound are about a manifest: name it with --hpa FILE")
+    if hpa is not None and advise:
+        return _advise(hpa, demand, around, wanted, form)
     if hpa is not None:
-        done = api.simulate(hpa, demand, around)
+        done = api.simulate(hpa, demand, around, wanted)
         found = done.diagnostics
         text = report.as_json(done) if form == "json" else report.as_text(done, color=colored(), width=width())
     else:
@@ -105,6 +125,28 @@ def command(
     show_findings(found, "text", err=True)
     click.echo(text, nl=False, color=True)
     return 3 if has_errors(found) else 0
+
+
+def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[str, str], form: str) -> int:
+    from capgen.api import simulate as api
+    from capgen.report import advice as report
+
+    with click.progressbar(length=1, label="replaying", file=sys.stderr) as bar:
+
+        def on_replay(least: int) -> None:
+            bar.length = least
+            bar.update(1)
+
+        found, said = api.advise(hpa, demand, around, declared, on_replay=on_replay)
+    show_findings(said, "text", err=True)
+    text = report.as_json(found) if form == "json" else report.as_text(found, color=colored())
+    click.echo(text, nl=False, color=True)
+    return 0 if found.best else 3
+
+
+def _bound(text: str) -> tuple[str, str]:
+    name, _, bound = text.partition("=")
+    return name.strip(), bound.strip()
 
 
 def _price(text: str | None) -> Decimal | None:

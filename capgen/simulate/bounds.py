@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from capgen import units
+from capgen.diagnostics import suggest
+from capgen.errors import UsageError
 from capgen.simulate.result import Summary
 
 PERIODS: Mapping[str, float] = {"hour": 3600.0, "day": 86400.0, "week": 7 * 86400.0, "month": 730 * 3600.0}
@@ -53,6 +55,21 @@ def bounds(declared: Mapping[str, str]) -> Iterator[Bound]:
         if (match := _BOUND.fullmatch(text)) is not None:
             factor = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
             yield Bound(name, float(match[1]) * factor, match[3], bool(match[2]))
+
+
+NAMES = ("at_max", "above_target", "above_limit", "changes", "flapping", "pod_hours")
+_TIMES = NAMES[:3]
+
+
+def check(declared: Mapping[str, str]) -> None:
+    """Raises UsageError for what is no bound; those of a spec are checked by its model."""
+    for name, text in declared.items():
+        if name not in NAMES:
+            raise UsageError(f"{name!r} is nothing that is bounded: {suggest(name, NAMES, what='bounds')}")
+        match = _BOUND.fullmatch(text)
+        if match is None or bool(match[2]) != (name in _TIMES) or match[1].count(".") > 1:
+            example = "< 1h/week" if name in _TIMES else "< 40/day"
+            raise UsageError(f"{text!r} is no bound for {name}; write less than so much in a time, like {example!r}")
 
 
 def broken(declared: Mapping[str, str], summary: Summary) -> Iterator[tuple[str, str]]:
