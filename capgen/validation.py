@@ -70,6 +70,10 @@ SPELLINGS: Mapping[str, tuple[str, str]] = {
     r"^[a-z0-9-]{1,63}$(?!\n)": ("a port's name", "write the name that the Service gives its port, like metrics"),
     r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$(?!\n)": ("a scrape job's name", "use letters, digits and `_ . / -`, starting with a letter or digit"),
     r"^[A-Za-z0-9_.\[\]:-]{1,253}:[0-9]{1,5}$(?!\n)": ("a target", "write host:port, like localhost:9100"),
+    r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}$(?!\n)": ("a mail address", "write name@host, like on-call@example.com"),
+    r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}:[0-9]{1,5}$(?!\n)": ("a mail server", "write host:port, like mail.example.com:587"),
+    r"^[#@][^\s,;|<>{}]{1,80}$(?!\n)": ("a channel", 'write it in quotes, like "#storefront-alerts"'),
+    r"^/[A-Za-z0-9._/-]{0,255}$(?!\n)": ("a folder", "write an absolute path of letters, digits and `. _ - /`"),
     r"^[A-Za-z0-9_:][A-Za-z0-9_.:/-]{0,252}$(?!\n)": ("a metric of a metrics adapter", "use letters, digits and `_ . : / -`"),
 }  # fmt: skip
 """What text has to look like, by its pattern: the noun and the advice."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from capgen.artifact import Artifact
 from capgen.blueprint import Fleet
 from capgen.catalog.load import Catalog
 from capgen.catalog.model import Exporter
+from capgen.check.environments import check_environments
 from capgen.check.scaling import check_scaling
 from capgen.compile.fleet import assemble
 from capgen.compile.service import compile_spec
@@ -25,6 +26,7 @@ from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
 from capgen.errors import Findings, Refused, UsageError
 from capgen.spec.layers import steps
 from capgen.spec.parse import Project, Spec, parse_project, specs
+from capgen.spec.quotes import quoting
 from capgen.yamlio import MAX_BYTES, Source
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
@@ -134,7 +136,7 @@ def compile_project(
             fleets += [fleet] if fleet else []
     except Findings as broken:
         found = (*found, *broken.diagnostics)
-    return Compiled(project, layered, tuple(fleets), catalog, root, in_order(_quoting(found, sources)))
+    return Compiled(project, layered, tuple(fleets), catalog, root, in_order(quoting(found, sources)))
 
 
 def exporter(catalog: Catalog, name: str) -> Exporter:
@@ -231,14 +233,6 @@ def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Pat
     return path
 
 
-def _quoting(found: Iterable[Diagnostic], sources: Iterable[Source]) -> Iterator[Diagnostic]:
-    """The findings, each with its line: those about several files at once know their places only."""
-    by_name = {source.name: source for source in sources}
-    for finding in found:
-        source = by_name.get(finding.span.file) if finding.span and not finding.excerpt else None
-        yield replace(finding, excerpt=source.line(finding.span.line)) if source and finding.span else finding
-
-
 def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
     """What the checks say of specs that compiled."""
     blueprints = {(fleet.environment, service.name): service for fleet in compiled.fleets for service in fleet.services}
@@ -247,6 +241,7 @@ def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
         blueprint = blueprints.get((spec.environment.metadata.name, spec.name))
         if blueprint is not None:
             found += check_scaling(spec, blueprint)
+    found += check_environments(compiled.project, [fleet.environment for fleet in compiled.fleets])
     return in_order(found)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from capgen.blueprint.notifications import NO_NOTIFY, NotifyDelivery, Receiver, Routing
 from capgen.blueprint.origin import Labels, Origin, Severity
 
 
@@ -132,16 +133,6 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Inhibition:
-    """While an alert with all of `source` fires, alerts with all of `target` are not told, where `equal`
-    labels agree. Alertmanager takes two missing labels as equal, so every matcher names its label."""
-
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    equal: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ScalingPolicy:
     """At most `value` pods (or percent of them) may be added or removed within `period` seconds."""
 
@@ -237,6 +228,11 @@ class Delivery:
     """Labels that the Prometheus operator's selectors want on monitoring objects."""
     scrape_interval: float
     evaluation_interval: float
+    notify: NotifyDelivery = NO_NOTIFY
+    pages: str = ""
+    """Where the environment's pages can be read; "" where nobody says."""
+    somewhere: bool = False
+    """Whether the environment says where it is delivered to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +255,10 @@ class Blueprint:
     vpas: tuple[Vpa, ...]
     scripted: tuple[tuple[Workload, Origin], ...]
     """Workloads that a generated script scales, for the ownership checks."""
+    declared: Origin
+    """Where it says whose it is."""
+    receivers: tuple[Receiver, ...] = ()
+    """Who is told of its alerts, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,4 +268,4 @@ class Fleet:
     environment: str
     delivery: Delivery
     services: tuple[Blueprint, ...]
-    inhibitions: tuple[Inhibition, ...]
+    routing: Routing

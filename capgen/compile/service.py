@@ -9,6 +9,7 @@ from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
 from capgen.compile.ranges import check_ranges
+from capgen.compile.receivers import bind_receivers, notify_delivery
 from capgen.compile.references import check_references
 from capgen.compile.rules import derive_groups
 from capgen.compile.signals import resolve_signals
@@ -33,6 +34,8 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     # How it scales.
     by_id = {signal.id: (signal, bound) for signal, bound in signals}
     hpas, vpas, scripted = size_autoscalers(context, by_id)
+    # Who is told.
+    receivers = bind_receivers(context, groups)
     # Whatever else the spec says about these.
     check_references(context, by_id)
     check_ranges(context)
@@ -55,6 +58,8 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         hpas=hpas,
         vpas=vpas,
         scripted=scripted,
+        receivers=receivers,
+        declared=context.origin(("metadata", "owner" if metadata.owner else "name")),
     )
     return blueprint, found
 
@@ -89,4 +94,7 @@ def _delivery(context: Context) -> Delivery:
         monitoring_labels=tuple(sorted(environment.prometheus.labels.items())) if environment.prometheus else (),
         scrape_interval=prometheus_setting(context, "scrape_interval") or DEFAULT_INTERVAL,
         evaluation_interval=prometheus_setting(context, "evaluation_interval") or DEFAULT_INTERVAL,
+        notify=notify_delivery(context),
+        pages=environment.pages.url.rstrip("/") if environment.pages else "",
+        somewhere=kubernetes is not None or environment.directory is not None,
     )

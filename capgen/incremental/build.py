@@ -8,6 +8,7 @@ from pathlib import Path
 
 from capgen.artifact import Artifact
 from capgen.catalog.load import Catalog
+from capgen.check.environments import check_environments
 from capgen.compile.fleet import join
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.incremental import memory
@@ -15,7 +16,8 @@ from capgen.incremental.crew import compile_shares
 from capgen.incremental.parts import Part, Share, divide
 from capgen.render.artifacts import render_fleet
 from capgen.render.templates import Templates
-from capgen.spec.parse import parse_project
+from capgen.spec.parse import Project, parse_project
+from capgen.spec.quotes import quoting
 from capgen.yamlio import Source
 
 
@@ -48,9 +50,13 @@ def build_files(
     kept = _kept(known, single, out) if known else {}
     missing = [source for source in single if source.name not in kept]
     fresh = compile_shares(shared, missing, environments, catalog, templates, jobs)
-    if fresh is None or not _fits([*kept.values(), *fresh], shared, environments):
+    if fresh is None:
         return None
-    files = _files([*kept.values(), *fresh], kept, catalog, templates)
+    shares = [*kept.values(), *fresh]
+    project, mistakes = parse_project(shared)
+    if mistakes or not _fits(shares, project, environments):
+        return None
+    files = _files(shares, kept, project, single, catalog, templates)
     if cache and files and (fresh or len(known) > len(single)):
         memory.keep(cache, name, _memory(known, single, fresh))
     return files
@@ -62,16 +68,22 @@ def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path) -> di
     return {file: share for file, share in found.items() if share}
 
 
-def _fits(shares: Sequence[Share], shared: Sequence[Source], environments: Sequence[str]) -> bool:
+def _fits(shares: Sequence[Share], project: Project, environments: Sequence[str]) -> bool:
     """Whether all names that the files use are there, each once."""
-    project, found = parse_project(shared)
     names = {share.name for share in shares}
     overridden = {name for _, environment in project.environments for name in environment.overrides}
     declared = {document.name for document, _ in project.environments}
-    return not found and len(names) == len(shares) > 0 and overridden <= names and set(environments) <= declared
+    return len(names) == len(shares) > 0 and overridden <= names and set(environments) <= declared
 
 
-def _files(shares: Sequence[Share], kept: Collection[str], catalog: Catalog, templates: Templates) -> Files | None:
+def _files(
+    shares: Sequence[Share],
+    kept: Collection[str],
+    project: Project,
+    single: Sequence[Source],
+    catalog: Catalog,
+    templates: Templates,
+) -> Files | None:
     by_environment: dict[str, list[tuple[str, Part]]] = {}
     for share in sorted(shares, key=lambda share: share.name):
         for part in share.parts:
@@ -87,8 +99,9 @@ def _files(shares: Sequence[Share], kept: Collection[str], catalog: Catalog, tem
         for artifact in (*services, *render_fleet(fleet, services, templates)):
             wanted[_path(environment, artifact)] = artifact.text
         same |= {_path(environment, artifact) for file, part in members if file in kept for artifact in part.artifacts}
-        found += [*problems, *(note for _, part in members for note in part.found)]
-    return Files(wanted, frozenset(same), in_order(found))
+        found += [*quoting(problems, single), *(note for _, part in members for note in part.found)]
+    notes = check_environments(project, by_environment)
+    return None if has_errors(notes) else Files(wanted, frozenset(same), in_order((*found, *notes)))
 
 
 def _path(environment: str, artifact: Artifact) -> str:

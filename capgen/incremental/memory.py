@@ -14,12 +14,14 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from capgen import __version__
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery
+from capgen.blueprint.notifications import NotifyDelivery, Receiver, Secret, Smtp
 from capgen.catalog.load import Catalog
 from capgen.compile.fleet import Facts
 from capgen.diagnostics import Diagnostic, Severity, Span
@@ -96,10 +98,13 @@ def _told(part: Part) -> dict[str, Any]:
     known = part.facts
     return {
         "environment": known.environment,
-        "delivery": [getattr(known.delivery, name) for name in Delivery.__slots__],
+        "delivery": astuple(known.delivery),
         "claims": known.claims,
         "alerting": known.alerting,
         "ladders": known.ladders,
+        "team": known.team,
+        "receivers": [astuple(receiver) for receiver in known.receivers],
+        "declared": known.declared,
         "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
         "found": [[d.code, d.message, _flat(d.span), d.hint, str(d.severity), d.excerpt] for d in part.found],
     }
@@ -127,9 +132,37 @@ def restore(entry: bytes, out: Path) -> Share | None:
 def _facts(service: str, told: Mapping[str, Any]) -> Facts:
     fields: dict[str, Any] = dict(zip(Delivery.__slots__, told["delivery"], strict=True))
     fields["monitoring_labels"] = tuple(map(tuple, fields["monitoring_labels"]))
+    fields["notify"] = _notify(fields["notify"])
     claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
-    alerting = tuple(map(tuple, told["alerting"]))
-    return Facts(service, told["environment"], Delivery(**fields), claims, alerting, tuple(told["ladders"]))
+    return Facts(
+        service=service,
+        environment=told["environment"],
+        delivery=Delivery(**fields),
+        claims=claims,
+        alerting=tuple(map(tuple, told["alerting"])),
+        ladders=tuple(told["ladders"]),
+        team=told["team"],
+        receivers=tuple(map(_receiver, told["receivers"])),
+        declared=tuple(told["declared"]),
+    )
+
+
+def _notify(told: Sequence[Any]) -> NotifyDelivery:
+    form, url, folder, secret, labels, smtp = told
+    return NotifyDelivery(form, url, folder, secret, tuple(map(tuple, labels)), _smtp(*smtp) if smtp else None)
+
+
+def _smtp(host: str, sender: str, user: str, password: Sequence[Any] | None) -> Smtp:
+    return Smtp(host, sender, user, _secret(password))
+
+
+def _receiver(told: Sequence[Any]) -> Receiver:
+    name, kind, severities, secret, token, channel, to = told
+    return Receiver(name, kind, tuple(severities), _secret(secret), _secret(token), channel, tuple(to))
+
+
+def _secret(told: Sequence[Any] | None) -> Secret | None:
+    return Secret(*told) if told else None
 
 
 def _flat(span: Span | None) -> list[str | int] | None:

@@ -10,6 +10,7 @@ from capgen import naming
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, Fleet
 from capgen.render.autoscalers import autoscaler_objects
+from capgen.render.notifications import alertmanager_target, notification_files
 from capgen.render.rules import PACKAGED, group_lines, rules_of
 from capgen.render.scrapes import scrape_file, scrape_objects
 from capgen.render.templates import Templates
@@ -28,8 +29,8 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
 
 
 def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
-    """The files that belong to no single service: Prometheus' own configuration, the kustomization."""
-    artifacts = []
+    """The files that belong to no single service: the configurations of Prometheus and Alertmanager, the kustomization."""
+    artifacts = notification_files(fleet, templates)
     if fleet.delivery.prometheus == "files":
         text = templates.render(
             "prometheus/prometheus.yml.j2",
@@ -38,9 +39,10 @@ def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templa
             evaluation_interval=duration(fleet.delivery.evaluation_interval),
             rule_files=[a.path for a in services if a.kind == "rules"],
             scrape_files=[a.path for a in services if a.kind == "scrape"],
+            alertmanager=alertmanager_target(fleet.delivery.notify.url),
         )
         artifacts.append(Artifact("prometheus.yml", text, "prometheus", "", kubernetes=False))
-    manifests = [a.path for a in services if a.kubernetes]
+    manifests = sorted(a.path for a in (*services, *artifacts) if a.kubernetes)
     if manifests:
         text = templates.render("kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests)
         artifacts.append(Artifact("kustomization.yaml", text, "kustomization", "", kubernetes=False))

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from capgen.fields import Duration, KubeLabelKey, KubeLabelValue, LabelName, LabelValue, Model, Name, Text, Word
-from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url, WebhookSpec
+from capgen.spec.notifications import AlertmanagerSpec, PagesSpec, ReceiverSpec
+from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url
 from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
 
 ApiVersion = Literal["capgen/v1"]
@@ -72,7 +73,7 @@ class Capacity(Model):
     """What runs in the cluster and who scales it, by name."""
     jobs: dict[Name, JobSpec] = Field(default_factory=dict)
     """Scheduled scripts, by name."""
-    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    notify: dict[Word, ReceiverSpec] = Field(default_factory=dict)
     """Receivers of notifications, by name."""
     planning: PlanningSpec | None = None
     """What forecast, plans and budget are made from."""
@@ -91,7 +92,7 @@ class Defaults(Model):
     """Sources that every Capacity has."""
     signals: dict[SignalName, SignalSpec | None] = Field(default_factory=dict)
     """What every Capacity says of a signal."""
-    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    notify: dict[Word, ReceiverSpec] = Field(default_factory=dict)
     """Receivers that every Capacity has."""
     reports: ReportsSpec | None = None
     """When which report is made."""
@@ -161,6 +162,10 @@ class Environment(Model):
     """In which form each artifact is delivered."""
     prometheus: PrometheusEndpoint | None = None
     """The environment's Prometheus."""
+    alertmanager: AlertmanagerSpec | None = None
+    """The environment's Alertmanager."""
+    pages: PagesSpec | None = None
+    """Where people read the generated pages: alerts link to them."""
     overrides: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """By Capacity: a piece of one, laid over it in this environment alone."""
 

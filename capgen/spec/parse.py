@@ -60,6 +60,8 @@ IMPLICIT = Environment.model_construct(
     directory=None,
     deliver=DeliverSpec.model_construct(prometheus="files", grafana="files", jobs="crontab", alertmanager="files"),
     prometheus=None,
+    alertmanager=None,
+    pages=None,
     overrides={},
 )
 """Where specs go when a project declares no environment: files, and manifests for whatever cluster."""
