@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
 from capgen.blueprint.notifications import NO_NOTIFY, NotifyDelivery, Receiver, Routing
 from capgen.blueprint.origin import Labels, Origin, Severity
 
@@ -90,6 +91,10 @@ class Signal:
     """Requests a second by the same labels, below `min_traffic` of which no level counts; "" for none."""
     min_traffic: float
     origin: Origin
+    section: Literal["demand", "latency", "system", "autoscaling", "database", "cost"] = "system"
+    """The part of a dashboard or page that shows it."""
+    detail: bool = False
+    """Whether it is shown only when that part is opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +233,8 @@ class Delivery:
     """Labels that the Prometheus operator's selectors want on monitoring objects."""
     scrape_interval: float
     evaluation_interval: float
+    grafana: Grafana = NO_GRAFANA
+    """How dashboards are delivered, and where Grafana is."""
     notify: NotifyDelivery = NO_NOTIFY
     pages: str = ""
     """Where the environment's pages can be read; "" where nobody says."""
@@ -257,6 +264,8 @@ class Blueprint:
     """Workloads that a generated script scales, for the ownership checks."""
     declared: Origin
     """Where it says whose it is."""
+    dashboards: tuple[Dashboard, ...] = ()
+    """The service's dashboard; () where the environment takes none."""
     receivers: tuple[Receiver, ...] = ()
     """Who is told of its alerts, by name."""
 
@@ -269,3 +278,5 @@ class Fleet:
     delivery: Delivery
     services: tuple[Blueprint, ...]
     routing: Routing
+    dashboards: tuple[Dashboard, ...] = ()
+    """Those about all services together."""

@@ -13,8 +13,9 @@ from typing import TypeAlias
 from capgen import naming
 from capgen.blueprint import Blueprint, Delivery, Fleet
 from capgen.blueprint.notifications import Inhibition, Matcher, Receiver, Routing
-from capgen.blueprint.origin import Origin
+from capgen.blueprint.origin import Labels, Origin
 from capgen.catalog.model import Ladder
+from capgen.compile.dashboards.fleet import fleet_dashboards, kind_of
 from capgen.compile.routes import GROUP_BY, routing_tree, unreached
 from capgen.diagnostics import Diagnostic, Span, in_order
 
@@ -24,11 +25,16 @@ Claim: TypeAlias = "tuple[str, str, Place]"
 """What is claimed (a key of `_CLAIMS`), its name, and where."""
 
 _CLAIMS = {
+    "dashboard": (
+        "the dashboard",
+        "give one of the services another `title:`: Grafana freezes a folder in which two dashboards share one",
+    ),
     "job": (
         "the scrape job",
         "name the `job:` of one of them differently, or mark it `existing: true` if it is the same one",
     ),
     "alert": ("the alert", "rename one of the services or signals"),
+    "uid": ("the dashboard's uid", "rename one of the services"),
     "autoscaler": ("the autoscaler", "one workload has one owner: remove one of the two"),
 }
 
@@ -48,6 +54,10 @@ class Facts:
     receivers: tuple[Receiver, ...]
     declared: Place
     """Where the service says whose it is."""
+    shown: Labels = ()
+    """What the fleet's dashboards show of it: a kind of signal (`cpu`), and the record that has it."""
+    scaled: bool = False
+    """Whether an HPA of the cluster scales it."""
 
 
 def facts(blueprint: Blueprint) -> Facts:
@@ -63,19 +73,28 @@ def facts(blueprint: Blueprint) -> Facts:
         team=blueprint.owner,
         receivers=blueprint.receivers,
         declared=_place(blueprint.declared.span),
+        shown=tuple(sorted({(kind, s.record) for s in signals if (kind := kind_of(s))})),
+        scaled=bool(blueprint.hpas) and blueprint.delivery.kubernetes,
     )
 
 
 def assemble(
-    blueprints: Sequence[Blueprint], ladders: Mapping[str, Ladder]
+    blueprints: Sequence[Blueprint], ladders: Mapping[str, Ladder], *, whole: bool = True
 ) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
-    """The fleet of one environment; findings name both places where two services claim the same thing."""
+    """The fleet of one environment; findings name both places where two services claim the same thing.
+
+    `whole`: whether these are all of its services.
+    """
     services = tuple(sorted(blueprints, key=lambda b: b.name))
-    return join([facts(service) for service in services], ladders, services)
+    return join([facts(service) for service in services], ladders, services, whole=whole)
 
 
 def join(
-    known: Sequence[Facts], ladders: Mapping[str, Ladder], services: tuple[Blueprint, ...] = ()
+    known: Sequence[Facts],
+    ladders: Mapping[str, Ladder],
+    services: tuple[Blueprint, ...] = (),
+    *,
+    whole: bool = True,
 ) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
     """As `assemble`, from the facts of all services in the order of their names; `services` are those at hand."""
     if not known:
@@ -83,11 +102,18 @@ def join(
     environment, delivery = known[0].environment, known[0].delivery
     root, receivers = routing_tree(known)
     routing = Routing(root, receivers, GROUP_BY, _inhibitions(known, ladders))
+    dashboards = fleet_dashboards(
+        environment,
+        delivery.grafana,
+        [one.service for one in known],
+        {pair for one in known for pair in one.shown},
+        scaled=any(one.scaled for one in known),
+    )
     found = [*_collisions(known)]
-    # What is delivered nowhere tells nobody yet.
-    if delivery.notify.form != "none" and delivery.somewhere:
+    # What is delivered nowhere tells nobody yet, and of some services nobody knows who else is in their teams.
+    if delivery.notify.form != "none" and delivery.somewhere and whole:
         found += unreached(known, environment)
-    return Fleet(environment, delivery, services, routing), in_order(found)
+    return Fleet(environment, delivery, services, routing, dashboards), in_order(found)
 
 
 def _claims(service: Blueprint) -> Iterator[tuple[str, str, Origin]]:
@@ -97,6 +123,9 @@ def _claims(service: Blueprint) -> Iterator[tuple[str, str, Origin]]:
     for group in service.groups:
         for name in sorted({alert.name for alert in group.alerts}):
             yield "alert", name, group.origin
+    for dashboard in service.dashboards:
+        yield "dashboard", dashboard.title, dashboard.origin
+        yield "uid", dashboard.uid, dashboard.origin
     for kind, items in (("HPA", service.hpas), ("VPA", service.vpas)):
         for item in items:
             workload = item.workload
@@ -118,7 +147,7 @@ def _collisions(known: Sequence[Facts]) -> Iterator[Diagnostic]:
             words, hint = _CLAIMS[what]
             other = f" in {Span(*earlier[2])}" if earlier[2] else f" by {service}"
             yield Diagnostic(
-                "CG315",
+                "CG341" if what in ("dashboard", "uid") else "CG315",
                 f"{words} {key!r} is claimed twice, first{other}",
                 Span(*place) if place else Span(one.service, 1, 1, 1, 2),
                 hint,

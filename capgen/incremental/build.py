@@ -16,7 +16,7 @@ from capgen.incremental.crew import compile_shares
 from capgen.incremental.parts import Part, Share, divide
 from capgen.render.artifacts import render_fleet
 from capgen.render.templates import Templates
-from capgen.spec.parse import Project, parse_project
+from capgen.spec.parse import IMPLICIT, Project, parse_project
 from capgen.spec.quotes import quoting
 from capgen.yamlio import Source
 
@@ -28,6 +28,10 @@ class Files:
     wanted: Mapping[str, str]
     same: frozenset[str]
     found: tuple[Diagnostic, ...]
+    partial: bool
+    """Whether the project has other services, so that the files which speak of all of them are not among these."""
+    folders: frozenset[str]
+    """The folders of these services, in which nothing else of capgen's is wanted."""
 
 
 def build_files(
@@ -39,10 +43,11 @@ def build_files(
     environments: Sequence[str] = (),
     jobs: int = 1,
     cache: Path | None = None,
+    partial: bool = False,
 ) -> Files | None:
     """What `api.build` gives for specs in which everything is fine; None for others.
 
-    `out` is the folder where the files of earlier builds lie, `cache` the one of what they found (None for none).
+    `partial`: the project has services beside these. `out` is the folder where the files of earlier builds lie, `cache` the one of what they found (None for none).
     """
     shared, single = divide(sources)
     name = memory.key(shared, environments, catalog, templates) if cache else ""
@@ -54,11 +59,13 @@ def build_files(
         return None
     shares = [*kept.values(), *fresh]
     project, mistakes = parse_project(shared)
-    if mistakes or not _fits(shares, project, environments):
+    places = _places(shares, project, environments, partial=partial)
+    if mistakes or places is None:
         return None
-    files = _files(shares, kept, project, single, catalog, templates)
-    if cache and files and (fresh or len(known) > len(single)):
-        memory.keep(cache, name, _memory(known, single, fresh))
+    files = _files(shares, kept, project, single, catalog, templates, places, partial=partial)
+    if cache and files and (fresh or (len(known) > len(single) and not partial)):
+        # What is known of the other services stays known.
+        memory.keep(cache, name, {**(known if partial else {}), **_memory(known, single, fresh)})
     return files
 
 
@@ -68,12 +75,17 @@ def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path) -> di
     return {file: share for file, share in found.items() if share}
 
 
-def _fits(shares: Sequence[Share], project: Project, environments: Sequence[str]) -> bool:
-    """Whether all names that the files use are there, each once."""
+def _places(
+    shares: Sequence[Share], project: Project, environments: Sequence[str], *, partial: bool
+) -> frozenset[str] | None:
+    """The names of the environments; None unless all names that the files use are there, each once."""
     names = {share.name for share in shares}
     overridden = {name for _, environment in project.environments for name in environment.overrides}
     declared = {document.name for document, _ in project.environments}
-    return len(names) == len(shares) > 0 and overridden <= names and set(environments) <= declared
+    known = (partial or overridden <= names) and set(environments) <= declared
+    if len(names) != len(shares) or not shares or not known:
+        return None
+    return frozenset(environments or declared or {IMPLICIT.metadata.name})
 
 
 def _files(
@@ -83,6 +95,9 @@ def _files(
     single: Sequence[Source],
     catalog: Catalog,
     templates: Templates,
+    places: Collection[str],
+    *,
+    partial: bool,
 ) -> Files | None:
     by_environment: dict[str, list[tuple[str, Part]]] = {}
     for share in sorted(shares, key=lambda share: share.name):
@@ -92,16 +107,20 @@ def _files(
     same: set[str] = set()
     found: list[Diagnostic] = []
     for environment, members in sorted(by_environment.items()):
-        fleet, problems = join([part.facts for _, part in members], catalog.ladders)
+        fleet, problems = join([part.facts for _, part in members], catalog.ladders, whole=not partial)
         if fleet is None or has_errors(problems):
             return None
         services = tuple(artifact for _, part in members for artifact in part.artifacts)
-        for artifact in (*services, *render_fleet(fleet, services, templates)):
+        fleetwide = () if partial else render_fleet(fleet, services, templates)
+        for artifact in (*services, *fleetwide):
             wanted[_path(environment, artifact)] = artifact.text
         same |= {_path(environment, artifact) for file, part in members if file in kept for artifact in part.artifacts}
         found += [*quoting(problems, single), *(note for _, part in members for note in part.found)]
     notes = check_environments(project, by_environment)
-    return None if has_errors(notes) else Files(wanted, frozenset(same), in_order((*found, *notes)))
+    if has_errors(notes):
+        return None
+    folders = frozenset(f"{place}/{share.name}" for place in places for share in shares)
+    return Files(wanted, frozenset(same), in_order((*found, *notes)), partial, folders)
 
 
 def _path(environment: str, artifact: Artifact) -> str:

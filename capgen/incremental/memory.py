@@ -21,7 +21,9 @@ from typing import Any, TypeAlias
 from capgen import __version__
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery
+from capgen.blueprint.dashboards import Grafana
 from capgen.blueprint.notifications import NotifyDelivery, Receiver, Secret, Smtp
+from capgen.blueprint.origin import Labels
 from capgen.catalog.load import Catalog
 from capgen.compile.fleet import Facts
 from capgen.diagnostics import Diagnostic, Severity, Span
@@ -105,6 +107,8 @@ def _told(part: Part) -> dict[str, Any]:
         "team": known.team,
         "receivers": [astuple(receiver) for receiver in known.receivers],
         "declared": known.declared,
+        "shown": known.shown,
+        "scaled": known.scaled,
         "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
         "found": [[d.code, d.message, _flat(d.span), d.hint, str(d.severity), d.excerpt] for d in part.found],
     }
@@ -131,8 +135,9 @@ def restore(entry: bytes, out: Path) -> Share | None:
 
 def _facts(service: str, told: Mapping[str, Any]) -> Facts:
     fields: dict[str, Any] = dict(zip(Delivery.__slots__, told["delivery"], strict=True))
-    fields["monitoring_labels"] = tuple(map(tuple, fields["monitoring_labels"]))
+    fields["monitoring_labels"] = _pairs(fields["monitoring_labels"])
     fields["notify"] = _notify(fields["notify"])
+    fields["grafana"] = _grafana(fields["grafana"])
     claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
     return Facts(
         service=service,
@@ -144,12 +149,19 @@ def _facts(service: str, told: Mapping[str, Any]) -> Facts:
         team=told["team"],
         receivers=tuple(map(_receiver, told["receivers"])),
         declared=tuple(told["declared"]),
+        shown=_pairs(told["shown"]),
+        scaled=told["scaled"],
     )
+
+
+def _grafana(told: Sequence[Any]) -> Grafana:
+    fields: dict[str, Any] = dict(zip(Grafana.__slots__, told, strict=True))
+    return Grafana(**{**fields, "labels": _pairs(fields["labels"]), "instances": _pairs(fields["instances"])})
 
 
 def _notify(told: Sequence[Any]) -> NotifyDelivery:
     form, url, folder, secret, labels, smtp = told
-    return NotifyDelivery(form, url, folder, secret, tuple(map(tuple, labels)), _smtp(*smtp) if smtp else None)
+    return NotifyDelivery(form, url, folder, secret, _pairs(labels), _smtp(*smtp) if smtp else None)
 
 
 def _smtp(host: str, sender: str, user: str, password: Sequence[Any] | None) -> Smtp:
@@ -163,6 +175,10 @@ def _receiver(told: Sequence[Any]) -> Receiver:
 
 def _secret(told: Sequence[Any] | None) -> Secret | None:
     return Secret(*told) if told else None
+
+
+def _pairs(told: list[list[str]]) -> Labels:
+    return tuple((name, value) for name, value in told)
 
 
 def _flat(span: Span | None) -> list[str | int] | None:

@@ -26,7 +26,8 @@ apiVersion: capgen/v1
 kind: Environment
 metadata: {name: test}
 directory: {root: ./deploy}
-deliver: {grafana: none, jobs: none}
+deliver: {jobs: none}
+grafana: {url: "https://grafana.example.com"}
 alertmanager: {url: "%(alertmanager)s", secrets: %(secrets)s}
 pages: {url: "https://pages.example.com/test"}
 """
@@ -209,9 +210,11 @@ def names_what_a_reader_needs(hook: list[Any], slack: Mapping[str, Any]) -> None
     )
     assert alert["annotations"]["action"] == "Look <here> & there."
     assert alert["annotations"]["runbook_url"] == "https://runbooks.example.com/shop?a=1&b=2"
+    panel = alert["annotations"]["dashboard_url"]
+    assert panel.startswith("https://grafana.example.com/d/capgen_test_shop?viewPanel=")
     message = slack["[EMERGENCY] shop own.queue: emergency"]
     assert message["text"].splitlines() == [
         "The &lt;shop&gt; &amp; co: Waiting orders, queue orders: 95 (emergency at or above 95)",
         "*What to do:* Look &lt;here&gt; &amp; there.",
-        "<https://runbooks.example.com/shop?a=1&amp;b=2|Runbook> ",
+        f"<{panel}|Dashboard> <https://runbooks.example.com/shop?a=1&amp;b=2|Runbook> ",
     ]
