@@ -91,8 +91,9 @@ def _replace(target: Path, text: str) -> None:
     # Not the process's id: in containers those repeat, and what a killed run left would be in the way for ever.
     fresh = target.with_name(f".capgen-{os.urandom(8).hex()}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Opened as any new file is, so that it gets the rights of one; never through a link, or over what is there.
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    # Opened as any new file is, so that it gets the rights of one (a script's to be run); never through a link, or
+    # over what is there.
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if text.startswith("#!") else 0o666)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -132,7 +133,9 @@ def _is_ours(path: Path) -> bool:
     if path.is_symlink():
         return False
     with path.open("rb") as file:
-        return file.read(len(HEADER)) == HEADER.encode()
+        first = file.read(128)
+    # A script says who made it below the line that says what runs it.
+    return (first.partition(b"\n")[2] if first.startswith(b"#!") else first).startswith(HEADER.encode())
 
 
 def _first_difference(change: FileChange) -> int:

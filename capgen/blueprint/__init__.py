@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from capgen.blueprint.jobs import NO_JOBS, CronEntry, Job, JobDelivery, Receiver
 from capgen.blueprint.origin import Labels, Origin, Severity
 
 
@@ -237,6 +238,7 @@ class Delivery:
     """Labels that the Prometheus operator's selectors want on monitoring objects."""
     scrape_interval: float
     evaluation_interval: float
+    jobs: JobDelivery = NO_JOBS
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +261,9 @@ class Blueprint:
     vpas: tuple[Vpa, ...]
     scripted: tuple[tuple[Workload, Origin], ...]
     """Workloads that a generated script scales, for the ownership checks."""
+    jobs: tuple[Job, ...] = ()
+    receivers: tuple[Receiver, ...] = ()
+    """Who the jobs tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,3 +274,5 @@ class Fleet:
     delivery: Delivery
     services: tuple[Blueprint, ...]
     inhibitions: tuple[Inhibition, ...]
+    crontab: tuple[CronEntry, ...] = ()
+    """What cron runs there, by service and job; empty where the cluster runs the jobs."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TypeAlias
 
 from capgen import naming
 from capgen.blueprint import Blueprint, Delivery, Fleet, Inhibition
+from capgen.blueprint.jobs import CronEntry, Report
 from capgen.blueprint.origin import Origin
 from capgen.catalog.model import Ladder
 from capgen.diagnostics import Diagnostic, Span, in_order
@@ -42,6 +44,7 @@ class Facts:
     alerting: tuple[tuple[str, ...], ...]
     """The sets of labels by which the series of alerting signals are told apart."""
     ladders: tuple[str, ...]
+    crontab: tuple[CronEntry, ...] = ()
 
 
 def facts(blueprint: Blueprint) -> Facts:
@@ -54,7 +57,20 @@ def facts(blueprint: Blueprint) -> Facts:
         claims=tuple((what, key, _place(origin.span)) for what, key, origin in _claims(blueprint)),
         alerting=tuple(sorted({s.labels for s in signals if any(level.severity for level in s.levels)})),
         ladders=tuple(sorted({s.ladder for s in signals})),
+        crontab=_crontab(blueprint),
     )
+
+
+def _crontab(blueprint: Blueprint) -> tuple[CronEntry, ...]:
+    if blueprint.delivery.jobs.form != "crontab":
+        return ()
+    return tuple(
+        CronEntry(
+            blueprint.name, job.name, job.schedule, ceil(job.timeout),
+            job.task.period if isinstance(job.task, Report) else "",
+        )
+        for job in blueprint.jobs
+    )  # fmt: skip
 
 
 def assemble(
@@ -71,7 +87,7 @@ def join(
     """As `assemble`, from the facts of all services in the order of their names; `services` are those at hand."""
     if not known:
         return None, ()
-    fleet = Fleet(known[0].environment, known[0].delivery, services, _inhibitions(known, ladders))
+    fleet = Fleet(known[0].environment, known[0].delivery, services, _inhibitions(known, ladders), tuple(e for one in known for e in one.crontab))
     return fleet, in_order(_collisions(known))
 
 

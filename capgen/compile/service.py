@@ -8,9 +8,11 @@ from capgen.blueprint import Blueprint, Delivery, Signal
 from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
+from capgen.compile.jobs import bind_receivers, job_delivery, schedule_jobs
 from capgen.compile.ranges import check_ranges
 from capgen.compile.references import check_references
 from capgen.compile.rules import derive_groups
+from capgen.compile.schedules import check_schedules
 from capgen.compile.signals import resolve_signals
 from capgen.compile.sources import DEFAULT_INTERVAL, bind_sources, prometheus_setting
 from capgen.diagnostics import Diagnostic, has_errors, in_order
@@ -33,9 +35,13 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     # How it scales.
     by_id = {signal.id: (signal, bound) for signal, bound in signals}
     hpas, vpas, scripted = size_autoscalers(context, by_id)
+    # What runs by the clock, and whom it tells.
+    jobs = schedule_jobs(context, by_id, groups, hpas, vpas)
+    receivers = bind_receivers(context) if jobs else ()
     # Whatever else the spec says about these.
     check_references(context, by_id)
     check_ranges(context)
+    check_schedules(context)
     found = in_order(context.found)
     if has_errors(found):
         return None, found
@@ -55,6 +61,8 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         hpas=hpas,
         vpas=vpas,
         scripted=scripted,
+        jobs=jobs,
+        receivers=receivers,
     )
     return blueprint, found
 
@@ -89,4 +97,5 @@ def _delivery(context: Context) -> Delivery:
         monitoring_labels=tuple(sorted(environment.prometheus.labels.items())) if environment.prometheus else (),
         scrape_interval=prometheus_setting(context, "scrape_interval") or DEFAULT_INTERVAL,
         evaluation_interval=prometheus_setting(context, "evaluation_interval") or DEFAULT_INTERVAL,
+        jobs=job_delivery(context),
     )

@@ -14,12 +14,14 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from capgen import __version__
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery
+from capgen.blueprint.jobs import CronEntry, JobDelivery
 from capgen.catalog.load import Catalog
 from capgen.compile.fleet import Facts
 from capgen.diagnostics import Diagnostic, Severity, Span
@@ -96,10 +98,11 @@ def _told(part: Part) -> dict[str, Any]:
     known = part.facts
     return {
         "environment": known.environment,
-        "delivery": [getattr(known.delivery, name) for name in Delivery.__slots__],
+        "delivery": astuple(known.delivery),
         "claims": known.claims,
         "alerting": known.alerting,
         "ladders": known.ladders,
+        "crontab": [astuple(entry) for entry in known.crontab],
         "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
         "found": [[d.code, d.message, _flat(d.span), d.hint, str(d.severity), d.excerpt] for d in part.found],
     }
@@ -127,9 +130,11 @@ def restore(entry: bytes, out: Path) -> Share | None:
 def _facts(service: str, told: Mapping[str, Any]) -> Facts:
     fields: dict[str, Any] = dict(zip(Delivery.__slots__, told["delivery"], strict=True))
     fields["monitoring_labels"] = tuple(map(tuple, fields["monitoring_labels"]))
+    fields["jobs"] = JobDelivery(*fields["jobs"])
     claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
     alerting = tuple(map(tuple, told["alerting"]))
-    return Facts(service, told["environment"], Delivery(**fields), claims, alerting, tuple(told["ladders"]))
+    crontab = tuple(CronEntry(*entry) for entry in told["crontab"])
+    return Facts(service, told["environment"], Delivery(**fields), claims, alerting, tuple(told["ladders"]), crontab)
 
 
 def _flat(span: Span | None) -> list[str | int] | None:

@@ -10,6 +10,8 @@ from capgen import naming
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, Fleet
 from capgen.render.autoscalers import autoscaler_objects
+from capgen.render.cronjobs import job_objects
+from capgen.render.jobs import crontab, job_scripts
 from capgen.render.rules import PACKAGED, group_lines, rules_of
 from capgen.render.scrapes import scrape_file, scrape_objects
 from capgen.render.templates import Templates
@@ -24,12 +26,16 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
     artifacts = [*_prometheus(blueprint, templates)]
     if blueprint.delivery.kubernetes:
         artifacts += autoscaler_objects(blueprint, templates)
+    if blueprint.delivery.jobs.form == "cronjob":
+        artifacts += job_objects(blueprint, templates)
+    else:
+        artifacts += job_scripts(blueprint, templates)
     return tuple(sorted(artifacts, key=lambda a: a.path))
 
 
 def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
-    """The files that belong to no single service: Prometheus' own configuration, the kustomization."""
-    artifacts = []
+    """The files that belong to no single service: Prometheus' own configuration, the crontab, the kustomization."""
+    artifacts = crontab(fleet, templates)
     if fleet.delivery.prometheus == "files":
         text = templates.render(
             "prometheus/prometheus.yml.j2",
