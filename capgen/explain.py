@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from capgen import units
 from capgen.blueprint import Blueprint, Fleet, Group, Hpa, Signal, Vpa
 from capgen.blueprint.origin import Origin
+from capgen.schedules import runs, sentence
 from capgen.spec.parse import Spec
 from capgen.yamlio import Node, Path, Source, read
 
@@ -174,6 +177,30 @@ def _signal_fact(spec: Spec, signal: Signal, name: str) -> Fact:
         else "default"
     )
     return Fact(name, _signal_value(spec, signal, name), layer, str(node.span) if node else "")
+
+
+def explain_job(spec: Spec, service: Blueprint, what: str, now: datetime) -> Answer | None:
+    """When a job runs, in words and as the next three times after `now`, and what the spec says of it; None for
+    what is no job of this service there."""
+    job = next((job for job in service.jobs if job.origin.path == what), None)
+    written = explain_field(spec, tuple(what.split(".")))
+    if job is None or written is None:
+        return None
+    delivery = service.delivery.jobs
+    if delivery.time_zone:
+        after, zone = now.astimezone(ZoneInfo(delivery.time_zone)), delivery.time_zone
+    elif delivery.form == "cronjob":
+        after, zone = now.astimezone(UTC), "UTC, unless the cluster's controller manager runs in another time zone"
+    else:
+        after, zone = now.replace(tzinfo=None), "the host's own time"
+    times = ", ".join(f"{at:%a %Y-%m-%d %H:%M}" for at in runs(job.schedule, after, 3))
+    runner = "a CronJob" if delivery.form == "cronjob" else "a line of the crontab"
+    notes = (
+        f"{sentence(job.schedule)} ({zone})",
+        f"next: {times}",
+        f"{runner}; stopped after {units.duration(job.timeout)}",
+    )
+    return Answer(written.title, notes, written.facts)
 
 
 def explain_field(spec: Spec, path: Path) -> Answer | None:

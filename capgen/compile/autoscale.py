@@ -238,6 +238,12 @@ def _rules(context: Context, path: Path, spec: ScalingSpec | None) -> ScalingRul
 def _check_script_targets(context: Context, name: str, spec: HorizontalSpec, signals: Signals) -> None:
     for key, target in sorted(spec.targets.items()):
         at = ("workloads", name, "horizontal", "targets", key)
+        if isinstance(target, TargetSpec) and key not in signals:
+            context.error(
+                "CG330", f"a script cannot read the target {key!r}", at,
+                "it reads cpu, memory and this spec's signals: use one of these, or `by: hpa`", at_key=True,
+            )  # fmt: skip
+            continue
         if key.partition("/")[0] in _RESOURCES:
             continue
         if key not in signals:

@@ -87,7 +87,13 @@ def join(
     """As `assemble`, from the facts of all services in the order of their names; `services` are those at hand."""
     if not known:
         return None, ()
-    fleet = Fleet(known[0].environment, known[0].delivery, services, _inhibitions(known, ladders), tuple(e for one in known for e in one.crontab))
+    fleet = Fleet(
+        known[0].environment,
+        known[0].delivery,
+        services,
+        _inhibitions(known, ladders),
+        tuple(e for one in known for e in one.crontab),
+    )
     return fleet, in_order(_collisions(known))
 
 

@@ -13,7 +13,17 @@ from typing import get_args
 from capgen import naming, promql, units
 from capgen.blueprint import Group, Hpa, Signal, Vpa
 from capgen.blueprint.jobs import (
-    Counters, Job, JobDelivery, Limit, Measured, Probe, Reading, Receiver, Report, Task, Watch,
+    Counters,
+    Job,
+    JobDelivery,
+    Limit,
+    Measured,
+    Probe,
+    Reading,
+    Receiver,
+    Report,
+    Task,
+    Watch,
 )  # fmt: skip
 from capgen.blueprint.origin import Severity
 from capgen.compile.context import Context

@@ -67,12 +67,7 @@ def _target(
         of = "request" if share else "each"
         return None if value is None else ScaleTarget(resource, title, unit, value, of, "", container)  # type: ignore[arg-type]
     if key not in signals:
-        if isinstance(amount, TargetSpec):
-            context.error(
-                "CG330", f"a script cannot read the target {key!r}", at,
-                "it reads cpu, memory and this spec's signals: use one of these, or `by: hpa`", at_key=True,
-            )  # fmt: skip
-        return None
+        return None  # what it is instead has a finding already
     if not delivery.prometheus:
         context.error(
             "CG361", f"a script cannot measure {key}: it is asked by Prometheus alone", (*path, "scale"),
@@ -82,9 +77,7 @@ def _target(
     return _signal_target(context, at, signals[key][0], amount)
 
 
-def _signal_target(
-    context: Context, at: Path, signal: Signal, amount: str | float | TargetSpec
-) -> ScaleTarget | None:
+def _signal_target(context: Context, at: Path, signal: Signal, amount: str | float | TargetSpec) -> ScaleTarget | None:
     """A share is held as it is, by the fullest series; everything else is an amount for each replica, as for an HPA."""
     each = signal.unit != "ratio"
     if isinstance(amount, TargetSpec):
@@ -134,7 +127,9 @@ def resize(
             "CG368", f"{name!r} is scaled by its use of {' and '.join(sorted(aims))}, and this job would change what that is a share of",
             (*path, "apply"), "leave `apply` out and let people decide, or scale by something else", at_key=True,
         )  # fmt: skip
-    queries = {resource: _use(context, name, resource, signals) if delivery.prometheus else "" for resource in _RESOURCES}
+    queries = {
+        resource: _use(context, name, resource, signals) if delivery.prometheus else "" for resource in _RESOURCES
+    }
     return Resize(
         target, spec.apply, _bounds(vpas, target), aims.get("cpu", AIM), aims.get("memory", AIM),
         queries["cpu"], queries["memory"],

@@ -7,19 +7,16 @@ by "and". cronsim, which reads schedules as Debian's cron does, says which times
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from capgen.compile.context import Context
 from capgen.compile.ranges import impossible
 from capgen.diagnostics import Severity
+from capgen.schedules import five_fields, runs
 from capgen.spec.parse import Spec
 from capgen.yamlio import Path
 
-_NAMED = {
-    "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-}  # fmt: skip
 _FIRST, _LAST = datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)
 """Two years of clock changes are looked at: fixed ones, so that a spec is not valid on some days only."""
 
@@ -40,8 +37,12 @@ def check_schedules(context: Context) -> None:
     for path, schedule in schedules(context.spec):
         if any(impossible(schedule)):
             continue
-        if (wrong := never(schedule)) is not None:
-            context.error("CG363", f"{schedule!r} never runs: {wrong}", path, "name a day that the month has")
+        if not runs(schedule, _FIRST, 1):
+            day, month = five_fields(schedule).split()[2:4]
+            context.error(
+                "CG363", f"{schedule!r} never runs: the month {month} has no day {day}", path,
+                "name a day that the month has",
+            )  # fmt: skip
             continue
         if environment.deliver.jobs == "cronjob":
             for wrong, hint in _not_for_kubernetes(schedule):
@@ -49,23 +50,6 @@ def check_schedules(context: Context) -> None:
         zone = environment.jobs.time_zone
         if zone is not None and environment.deliver.jobs != "none":
             _check_zone(context, path, schedule, zone)
-
-
-def five_fields(schedule: str) -> str:
-    """The schedule as minute, hour, day, month and day of the week."""
-    return _NAMED.get(schedule, schedule)
-
-
-def never(schedule: str) -> str | None:
-    """Why a schedule never runs; None if it does."""
-    from cronsim import CronSim, CronSimError
-
-    try:
-        next(CronSim(five_fields(schedule), _FIRST))
-    except (CronSimError, StopIteration):
-        day, month = five_fields(schedule).split()[2:4]
-        return f"there is no day {day} in the month {month}"
-    return None
 
 
 def _not_for_kubernetes(schedule: str) -> Iterator[tuple[str, str]]:
@@ -88,24 +72,17 @@ def _check_zone(context: Context, path: Path, schedule: str, zone: str) -> None:
             "CG364", f"nobody knows the time zone {zone!r}", path, "name one like Europe/Berlin in `jobs.time_zone`"
         )
         return
-    from cronsim import CronSim
-
-    fields = five_fields(schedule)
-    if fields.split()[1].startswith("*"):
+    if five_fields(schedule).split()[1].startswith("*"):
         return  # every hour, or every few: the next run is near
     for start, end in gaps:
-        at = next(CronSim(fields, start - timedelta(minutes=1)))
+        (at,) = runs(schedule, start - timedelta(minutes=1), 1)
         if at < end:
             context.error(
-                "CG364", f"{at:%H:%M} does not exist on {_shown(at.date())}: the clocks of {zone} go forward", path,
+                "CG364", f"{at:%H:%M} does not exist on {at:%Y-%m-%d}: the clocks of {zone} go forward", path,
                 "a CronJob is left out on that day, and cron runs it late: choose another hour",
                 severity=Severity.WARNING,
             )  # fmt: skip
             return
-
-
-def _shown(day: date) -> str:
-    return day.isoformat()
 
 
 @lru_cache(maxsize=32)

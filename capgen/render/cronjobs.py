@@ -18,8 +18,9 @@ from capgen import naming
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint
 from capgen.blueprint.jobs import Job, Object, Resize, Scale
-from capgen.render.jobs import script, sentence, variable
+from capgen.render.jobs import script, variable
 from capgen.render.templates import Templates
+from capgen.schedules import sentence
 
 _SCRIPT = "job.sh"
 LATE = 300

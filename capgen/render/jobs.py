@@ -13,10 +13,23 @@ from capgen import naming, units
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, Fleet
 from capgen.blueprint.jobs import (
-    Bounds, Counters, CronEntry, Job, Limit, Measured, Object, Probe, Receiver, Report, Resize, Scale, ScaleTarget,
+    Bounds,
+    Counters,
+    CronEntry,
+    Job,
+    Limit,
+    Measured,
+    Object,
+    Probe,
+    Receiver,
+    Report,
+    Resize,
+    Scale,
+    ScaleTarget,
     Watch,
 )  # fmt: skip
 from capgen.render.templates import Templates
+from capgen.schedules import sentence
 
 _COUNTED = ("cpu", "disk_io", "network", "swap_activity")
 _GAUGES = ("memory", "swap", "file_descriptors")
@@ -76,7 +89,7 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
         "name": job.name,
         "title": blueprint.title,
         "in_cluster": in_cluster,
-        "programs": Markup(" ".join(["", "curl", *(["kubectl"] if kubectl else []), *([] if in_cluster else ["flock"])])),  # noqa: S704 (constants)
+        "programs": ["curl", *(["kubectl"] if kubectl else []), *([] if in_cluster else ["flock"])],
         "prometheus": blueprint.delivery.jobs.prometheus,
         "state_object": f"{named}-state",
         "namespace": blueprint.delivery.namespace,
@@ -270,19 +283,6 @@ def _bounds(bounds: Bounds) -> list[str]:
     return [
         bounds.container, "yes" if bounds.left_alone else "no", *amounts, "yes" if bounds.limits_follow else "no",
     ]  # fmt: skip
-
-
-def sentence(schedule: str) -> str:
-    """A schedule in words: `At 07:00 every day`."""
-    from cronsim.explain import explain
-
-    return str(explain(_FIVE_FIELDS.get(schedule, schedule)))
-
-
-_FIVE_FIELDS = {
-    "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-}  # fmt: skip
 
 
 def _script_entry(entry: CronEntry) -> dict[str, Any]:

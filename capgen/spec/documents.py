@@ -141,7 +141,7 @@ class RunSpec(Model):
 
     image: Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")] = "alpine/k8s:1.36.0"
     """The image of CronJobs: any that has sh, awk, curl and kubectl."""
-    secret: Name = "capgen-notify"
+    secret: Name = "capgen-notify"  # noqa: S105 (its name)
     """The Secret, in the CronJobs' namespace, that holds what receivers look for in the environment (`env:`)."""
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", examples=["Europe/Berlin"])] | None = None
     """The time zone that schedules are meant in: CronJobs run in it, a host is expected to."""

@@ -58,5 +58,8 @@ class Machine:
 
     def mount(self, *mounts: tuple[str, Path, str, str]) -> None:
         """Says that these are mounted: device, folder, type, options."""
-        lines = [f"{device} {str(at).replace(' ', chr(92) + '040')} {kind} {flags} 0 0\n" for device, at, kind, flags in mounts]
+        lines = [
+            f"{device} {str(at).replace(' ', chr(92) + '040')} {kind} {flags} 0 0\n"
+            for device, at, kind, flags in mounts
+        ]
         (self.root / "mounts").write_text("".join(lines))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -139,6 +138,7 @@ def serving_webhook() -> Iterator[Webhook]:
         def _answer(self, status: int, text: str) -> None:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self.send_response(status)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
                 self.wfile.write(text.encode())
@@ -166,8 +166,3 @@ def host_script(folder: Path, files: Mapping[str, str], job: str, webhook: Webho
     path.write_text(files[f"shop/jobs/{job}.sh"])
     known = {"CHAT_URL": webhook.url} if webhook else {}
     return Script(path, {"CAPGEN_STATE": str(folder / "state"), "CAPGEN_SAMPLE_SECONDS": "1", **known, **variables})
-
-
-def in_bare_environment() -> bool:
-    """Whether this process may mount: as root, or as root of a name space of its own."""
-    return os.geteuid() == 0

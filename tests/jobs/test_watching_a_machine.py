@@ -28,7 +28,10 @@ jobs:
     watch: [host.cpu, host.memory, host.disk_io, host.disk_space, host.network]
   wait: {schedule: "*/5 * * * *", watch: [host.cpu]}
 """)
-PATIENT = SPEC.replace("emergency: 95%}, for: 0s, keep_firing_for: 0s}\n  host.memory", "emergency: 95%}, for: 10m, keep_firing_for: 10m}\n  host.memory")
+PATIENT = SPEC.replace(
+    "emergency: 95%}, for: 0s, keep_firing_for: 0s}\n  host.memory",
+    "emergency: 95%}, for: 10m, keep_firing_for: 10m}\n  host.memory",
+)
 
 
 @pytest.fixture
@@ -52,14 +55,18 @@ def look(tmp_path: Path, webhook: Webhook, machine: Machine) -> Script:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_level_is_told_once_when_entered_and_once_when_left(shell: str, look: Script, webhook: Webhook, machine: Machine) -> None:
+def test_a_level_is_told_once_when_entered_and_once_when_left(
+    shell: str, look: Script, webhook: Webhook, machine: Machine
+) -> None:
     look = replace(look, shell=shell)
     machine.advance(300, cpu=0.85)
     run = look.run()
     assert run.code == 0, run.text
     (text,) = webhook.heard()
     host = os.uname().nodename
-    assert text.startswith(f"[critical] Shop on {host}: CPU utilisation: 85%, critical from 80%. Find the process with `top`")
+    assert text.startswith(
+        f"[critical] Shop on {host}: CPU utilisation: 85%, critical from 80%. Find the process with `top`"
+    )
     machine.advance(300, cpu=0.86)
     look.run()
     assert webhook.heard() == []
@@ -82,7 +89,9 @@ def test_exactly_at_its_threshold_a_level_begins(look: Script, webhook: Webhook,
     assert [text[:9] for text in webhook.heard()] == ["[warning]"]
 
 
-def test_memory_is_what_is_not_available_and_lets_go_below_its_hysteresis(look: Script, webhook: Webhook, machine: Machine) -> None:
+def test_memory_is_what_is_not_available_and_lets_go_below_its_hysteresis(
+    look: Script, webhook: Webhook, machine: Machine
+) -> None:
     for available, told in ((3_000_001, []), (3_000_000, ["[warning] "]), (3_400_000, []), (3_600_000, ["[resolved]"])):
         machine.available = available
         machine.advance(60)
@@ -94,7 +103,9 @@ def test_network_is_a_share_of_the_declared_capacity_each_way(look: Script, webh
     machine.advance(300, network=0.81 * 125e6)
     run = look.run()
     (text,) = webhook.heard()
-    assert text.startswith(f"[critical] Shop on {os.uname().nodename}: Network utilisation (eth0 receive): 81%, critical from 80%.")
+    assert text.startswith(
+        f"[critical] Shop on {os.uname().nodename}: Network utilisation (eth0 receive): 81%, critical from 80%."
+    )
     measured = {line["series"] for line in run.of("level") if line["signal"] == "host.network"}
     assert measured == {"eth0 receive", "eth0 transmit"}, "lo and veth carry what eth0 carries"
 
@@ -154,7 +165,7 @@ def test_a_clock_that_jumps_changes_nothing(look: Script, webhook: Webhook, mach
     """The wall clock is for the log alone; a restart begins the counters anew."""
     clock = tmp_path / "clock"
     clock.mkdir()
-    (clock / "date").write_text('#!/bin/sh\necho 2001-01-01T00:00:00Z\n')
+    (clock / "date").write_text("#!/bin/sh\necho 2001-01-01T00:00:00Z\n")
     (clock / "date").chmod(0o755)
     machine.advance(300, cpu=0.9)
     assert look.run(PATH=f"{clock}:{look.command()[1]['PATH']}").code == 0
@@ -192,6 +203,9 @@ def test_under_real_load_the_real_proc_shows_it(tmp_path: Path, webhook: Webhook
     (cpu,) = (float(line["value"]) for line in run.of("level") if line["signal"] == "host.cpu")
     assert cpu > 0.9
     assert any("CPU utilisation" in text for text in webhook.heard())
-    memory = {key: int(value.split()[0]) for key, _, value in (line.partition(":") for line in Path("/proc/meminfo").read_text().splitlines())}
+    memory = {
+        key: int(value.split()[0])
+        for key, _, value in (line.partition(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    }
     (share,) = (float(line["value"]) for line in run.of("level") if line["signal"] == "host.memory")
     assert share == pytest.approx(1 - memory["MemAvailable"] / memory["MemTotal"], abs=0.05)
