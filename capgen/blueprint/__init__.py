@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
 from capgen.blueprint.jobs import NO_JOBS, CronEntry, Job, JobDelivery, Receiver
 from capgen.blueprint.origin import Labels, Origin, Severity
 
@@ -90,6 +91,10 @@ class Signal:
     """Requests a second by the same labels, below `min_traffic` of which no level counts; "" for none."""
     min_traffic: float
     origin: Origin
+    section: Literal["demand", "latency", "system", "autoscaling", "database", "cost"] = "system"
+    """The part of a dashboard or page that shows it."""
+    detail: bool = False
+    """Whether it is shown only when that part is opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +244,8 @@ class Delivery:
     scrape_interval: float
     evaluation_interval: float
     jobs: JobDelivery = NO_JOBS
+    grafana: Grafana = NO_GRAFANA
+    """How dashboards are delivered, and where Grafana is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +271,8 @@ class Blueprint:
     jobs: tuple[Job, ...] = ()
     receivers: tuple[Receiver, ...] = ()
     """Who the jobs tell."""
+    dashboards: tuple[Dashboard, ...] = ()
+    """The service's dashboard; () where the environment takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,3 +285,5 @@ class Fleet:
     inhibitions: tuple[Inhibition, ...]
     crontab: tuple[CronEntry, ...] = ()
     """What cron runs there, by service and job; empty where the cluster runs the jobs."""
+    dashboards: tuple[Dashboard, ...] = ()
+    """Those about all services together."""

@@ -11,6 +11,7 @@ from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, Fleet
 from capgen.render.autoscalers import autoscaler_objects
 from capgen.render.cronjobs import job_objects
+from capgen.render.dashboards.deliver import dashboard_artifacts, fleet_dashboards
 from capgen.render.jobs import crontab, job_scripts
 from capgen.render.rules import PACKAGED, group_lines, rules_of
 from capgen.render.scrapes import scrape_file, scrape_objects
@@ -30,6 +31,15 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
         artifacts += job_objects(blueprint, templates)
     else:
         artifacts += job_scripts(blueprint, templates)
+    for dashboard in blueprint.dashboards:
+        artifacts += dashboard_artifacts(
+            dashboard,
+            blueprint.delivery,
+            origin=blueprint.spec,
+            folder=f"{blueprint.name}/",
+            name="dashboard",
+            templates=templates,
+        )
     return tuple(sorted(artifacts, key=lambda a: a.path))
 
 
@@ -46,7 +56,8 @@ def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templa
             scrape_files=[a.path for a in services if a.kind == "scrape"],
         )
         artifacts.append(Artifact("prometheus.yml", text, "prometheus", "", kubernetes=False))
-    manifests = [a.path for a in services if a.kubernetes]
+    artifacts += fleet_dashboards(fleet, templates)
+    manifests = [a.path for a in (*services, *artifacts) if a.kubernetes]
     if manifests:
         text = templates.render("kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests)
         artifacts.append(Artifact("kustomization.yaml", text, "kustomization", "", kubernetes=False))

@@ -106,10 +106,10 @@ jobs: {advise: {schedule: "@hourly", resize: web}}
     assert (job.task.aim_cpu, job.task.aim_memory, job.task.apply) == (0.6, 0.8, False)
 
 
-LOOK = '''
+LOOK = """
 sources: {{host: {{exporter: node, targets: ["localhost:9100"]}}}}
 jobs: {{look: {{schedule: "{}", watch: [host.cpu]}}}}
-'''
+"""
 
 
 @pytest.mark.parametrize(
