@@ -84,6 +84,11 @@ def vpa(workload: str) -> str:
     return f"{workload}-vpa"
 
 
+def job(service: str, job: str) -> str:
+    """A job's CronJob, and the objects it runs with: `capgen-apm-monitor-resources`."""
+    return f"{PREFIX}-{service}-{job}"
+
+
 def monitoring_object(service: str, source: str = "") -> str:
     """A PrometheusRule, ServiceMonitor or ScrapeConfig: `capgen-apm`, `capgen-apm-host`."""
     return "-".join(part for part in (PREFIX, service, source.replace("_", "-")) if part)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,9 +160,16 @@ def check_rule_files(
 
 
 def explain(
-    thing: str, paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
+    thing: str,
+    paths: Sequence[Path],
+    *,
+    settings: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    at: datetime | None = None,
 ) -> tuple[Answer, ...]:
-    """Where a generated line, a signal or a field comes from. Raises UsageError when nothing is known of it."""
+    """Where a generated line, a signal or a field comes from; of a job, when it runs after `at` (now if left out).
+
+    Raises UsageError when nothing is known of it."""
     from capgen.explain import explain_line
 
     compiled = compile_project(paths, settings=settings, environments=environments)
@@ -177,7 +185,8 @@ def explain(
         return (answer,)
     capacity, _, what = thing.rpartition(":")
     chosen = [spec for spec in compiled.specs if capacity in ("", spec.name)]
-    answers = [answer for spec in chosen if (answer := _explained(what, spec, compiled)) is not None]
+    now = at or datetime.now().astimezone()
+    answers = [answer for spec in chosen if (answer := _explained(what, spec, compiled, now)) is not None]
     if not answers:
         known = {signal.id for fleet in compiled.fleets for service in fleet.services for signal in service.signals}
         raise UsageError(
@@ -186,15 +195,15 @@ def explain(
     return tuple(answers)
 
 
-def _explained(what: str, spec: Spec, compiled: Compiled) -> Answer | None:
-    from capgen.explain import explain_field, explain_signal
+def _explained(what: str, spec: Spec, compiled: Compiled, now: datetime) -> Answer | None:
+    from capgen.explain import explain_field, explain_job, explain_signal
 
     fleet = next(f for f in compiled.fleets if f.environment == spec.environment.metadata.name)
     service = next(s for s in fleet.services if s.name == spec.name)
     signal = next((s for s in service.signals if s.id == what), None)
     if signal is not None:
         return explain_signal(spec, signal)
-    return explain_field(spec, steps(what))
+    return explain_job(spec, service, what, now) or explain_field(spec, steps(what))
 
 
 def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Path:

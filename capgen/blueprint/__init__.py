@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
+from capgen.blueprint.jobs import NO_JOBS, CronEntry, Job, JobDelivery
 from capgen.blueprint.notifications import NO_NOTIFY, NotifyDelivery, Receiver, Routing
 from capgen.blueprint.origin import Labels, Origin, Severity
 
@@ -233,6 +234,7 @@ class Delivery:
     """Labels that the Prometheus operator's selectors want on monitoring objects."""
     scrape_interval: float
     evaluation_interval: float
+    jobs: JobDelivery = NO_JOBS
     grafana: Grafana = NO_GRAFANA
     """How dashboards are delivered, and where Grafana is."""
     notify: NotifyDelivery = NO_NOTIFY
@@ -264,10 +266,11 @@ class Blueprint:
     """Workloads that a generated script scales, for the ownership checks."""
     declared: Origin
     """Where it says whose it is."""
-    dashboards: tuple[Dashboard, ...] = ()
-    """The service's dashboard; () where the environment takes none."""
+    jobs: tuple[Job, ...] = ()
     receivers: tuple[Receiver, ...] = ()
     """Who is told of its alerts, by name."""
+    dashboards: tuple[Dashboard, ...] = ()
+    """The service's dashboard; () where the environment takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,5 +281,7 @@ class Fleet:
     delivery: Delivery
     services: tuple[Blueprint, ...]
     routing: Routing
+    crontab: tuple[CronEntry, ...] = ()
+    """What cron runs there, by service and job; empty where the cluster runs the jobs."""
     dashboards: tuple[Dashboard, ...] = ()
     """Those about all services together."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TypeAlias
 
 from capgen import naming
 from capgen.blueprint import Blueprint, Delivery, Fleet
+from capgen.blueprint.jobs import CronEntry, Report
 from capgen.blueprint.notifications import Inhibition, Matcher, Receiver, Routing
 from capgen.blueprint.origin import Labels, Origin
 from capgen.catalog.model import Ladder
@@ -58,6 +60,7 @@ class Facts:
     """What the fleet's dashboards show of it: a kind of signal (`cpu`), and the record that has it."""
     scaled: bool = False
     """Whether an HPA of the cluster scales it."""
+    crontab: tuple[CronEntry, ...] = ()
 
 
 def facts(blueprint: Blueprint) -> Facts:
@@ -75,7 +78,20 @@ def facts(blueprint: Blueprint) -> Facts:
         declared=_place(blueprint.declared.span),
         shown=tuple(sorted({(kind, s.record) for s in signals if (kind := kind_of(s))})),
         scaled=bool(blueprint.hpas) and blueprint.delivery.kubernetes,
+        crontab=_crontab(blueprint),
     )
+
+
+def _crontab(blueprint: Blueprint) -> tuple[CronEntry, ...]:
+    if blueprint.delivery.jobs.form != "crontab":
+        return ()
+    return tuple(
+        CronEntry(
+            blueprint.name, job.name, job.schedule, ceil(job.timeout),
+            job.task.period if isinstance(job.task, Report) else "",
+        )
+        for job in blueprint.jobs
+    )  # fmt: skip
 
 
 def assemble(
@@ -109,11 +125,12 @@ def join(
         {pair for one in known for pair in one.shown},
         scaled=any(one.scaled for one in known),
     )
+    crontab = tuple(entry for one in known for entry in one.crontab)
     found = [*_collisions(known)]
     # What is delivered nowhere tells nobody yet, and of some services nobody knows who else is in their teams.
     if delivery.notify.form != "none" and delivery.somewhere and whole:
         found += unreached(known, environment)
-    return Fleet(environment, delivery, services, routing, dashboards), in_order(found)
+    return Fleet(environment, delivery, services, routing, crontab, dashboards), in_order(found)
 
 
 def _claims(service: Blueprint) -> Iterator[tuple[str, str, Origin]]:

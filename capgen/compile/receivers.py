@@ -46,6 +46,8 @@ def bind_receivers(context: Context, groups: Iterable[Group]) -> tuple[Receiver,
         kind: Kind = "slack" if way == "webhook" and _SLACK.fullmatch(name) else way
         _check_options(context, path, spec, kind)
         given = None if way == "email" else getattr(spec, way)
+        if kind in ("webhook", "slack") and given and spec.token is None:
+            _check_pods(context, (*path, way, "file"), given)
         if way == "email" and _smtp(context) is None:
             _without_smtp(context, path)
         receivers.append(
@@ -109,6 +111,15 @@ def bind_secret(context: Context, path: Path, given: SecretRef) -> Secret | None
             "write `secret: {name, key}`; for this environment alone, in its `overrides`, with `file: null` beside it",
         )  # fmt: skip
     return _secret(given)
+
+
+def _check_pods(context: Context, path: Path, given: SecretRef) -> None:
+    """In a job's pod a file is mounted by nobody."""
+    if given.file is not None and context.spec.model.jobs and context.spec.environment.deliver.jobs == "cronjob":
+        context.error(
+            "CG365", f"nothing mounts {given.file} in the pods of this service's jobs", path,
+            "name a key of a Secret: `secret: {name: …, key: …}`",
+        )  # fmt: skip
 
 
 def _secret(given: SecretRef) -> Secret:

@@ -22,6 +22,7 @@ from capgen import __version__
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery
 from capgen.blueprint.dashboards import Grafana
+from capgen.blueprint.jobs import CronEntry, JobDelivery
 from capgen.blueprint.notifications import NotifyDelivery, Receiver, Secret, Smtp
 from capgen.blueprint.origin import Labels
 from capgen.catalog.load import Catalog
@@ -109,6 +110,7 @@ def _told(part: Part) -> dict[str, Any]:
         "declared": known.declared,
         "shown": known.shown,
         "scaled": known.scaled,
+        "crontab": [astuple(entry) for entry in known.crontab],
         "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
         "found": [[d.code, d.message, _flat(d.span), d.hint, str(d.severity), d.excerpt] for d in part.found],
     }
@@ -138,6 +140,7 @@ def _facts(service: str, told: Mapping[str, Any]) -> Facts:
     fields["monitoring_labels"] = _pairs(fields["monitoring_labels"])
     fields["notify"] = _notify(fields["notify"])
     fields["grafana"] = _grafana(fields["grafana"])
+    fields["jobs"] = JobDelivery(*fields["jobs"])
     claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
     return Facts(
         service=service,
@@ -151,6 +154,7 @@ def _facts(service: str, told: Mapping[str, Any]) -> Facts:
         declared=tuple(told["declared"]),
         shown=_pairs(told["shown"]),
         scaled=told["scaled"],
+        crontab=tuple(CronEntry(*entry) for entry in told["crontab"]),
     )
 
 

@@ -10,7 +10,9 @@ from capgen import naming
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, Fleet
 from capgen.render.autoscalers import autoscaler_objects
+from capgen.render.cronjobs import job_objects
 from capgen.render.dashboards.deliver import dashboard_artifacts, fleet_dashboards
+from capgen.render.jobs import crontab, job_scripts
 from capgen.render.notifications import alertmanager_target, notification_files
 from capgen.render.rules import PACKAGED, group_lines, rules_of
 from capgen.render.scrapes import scrape_file, scrape_objects
@@ -26,6 +28,10 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
     artifacts = [*_prometheus(blueprint, templates)]
     if blueprint.delivery.kubernetes:
         artifacts += autoscaler_objects(blueprint, templates)
+    if blueprint.delivery.jobs.form == "cronjob":
+        artifacts += job_objects(blueprint, templates)
+    else:
+        artifacts += job_scripts(blueprint, templates)
     for dashboard in blueprint.dashboards:
         artifacts += dashboard_artifacts(
             dashboard,
@@ -39,8 +45,9 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
 
 
 def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
-    """The files that belong to no single service: the configurations of Prometheus and Alertmanager, the kustomization."""
-    artifacts = notification_files(fleet, templates)
+    """The files that belong to no single service: the configurations of Prometheus and Alertmanager, the crontab, the
+    kustomization."""
+    artifacts = [*notification_files(fleet, templates), *crontab(fleet, templates)]
     if fleet.delivery.prometheus == "files":
         text = templates.render(
             "prometheus/prometheus.yml.j2",

@@ -137,6 +137,19 @@ class DeliverSpec(Model):
     """Files, or the operator's objects."""
 
 
+class RunSpec(Model):
+    """Where and how an environment runs the jobs."""
+
+    image: Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")] = "alpine/k8s:1.36.0"
+    """The image of CronJobs: any that has sh, awk, curl and kubectl."""
+    secret: Name = "capgen-notify"  # noqa: S105 (its name)
+    """The Secret, in the CronJobs' namespace, that holds what receivers look for in the environment (`env:`)."""
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", examples=["Europe/Berlin"])] | None = None
+    """The time zone that schedules are meant in: CronJobs run in it, a host is expected to."""
+    folder: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]{0,255}$(?!\n)")] = "/opt/capgen"
+    """Where the environment's files lie on the host whose crontab runs the scripts."""
+
+
 class GrafanaSpec(Model):
     """The environment's Grafana: where people open it, and how it takes dashboards."""
 
@@ -181,6 +194,8 @@ class Environment(Model):
     """The folder, where it is one."""
     deliver: DeliverSpec = Field(default_factory=DeliverSpec)
     """In which form each artifact is delivered."""
+    jobs: RunSpec = Field(default_factory=RunSpec)
+    """Where and how it runs the jobs."""
     prometheus: PrometheusEndpoint | None = None
     """The environment's Prometheus."""
     grafana: GrafanaSpec = Field(default_factory=GrafanaSpec)

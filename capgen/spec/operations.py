@@ -70,6 +70,8 @@ class JobSpec(Model):
     """The workload that it scales."""
     resize: Name | None = None
     """The workload whose requests it recommends."""
+    apply: bool = False
+    """Whether a `resize` job writes what it recommends."""
     timeout: Duration | None = None
     """How long it may run."""
 
