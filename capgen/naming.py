@@ -89,6 +89,11 @@ def job(service: str, job: str) -> str:
     return f"{PREFIX}-{service}-{job}"
 
 
+def page(service: str) -> str:
+    """The page of a service, below its environment's folder: what a repository's web view shows of a folder."""
+    return f"{service}/README.md"
+
+
 def monitoring_object(service: str, source: str = "") -> str:
     """A PrometheusRule, ServiceMonitor or ScrapeConfig: `capgen-apm`, `capgen-apm-host`."""
     return "-".join(part for part in (PREFIX, service, source.replace("_", "-")) if part)

@@ -12,6 +12,7 @@ from capgen.compile.context import Context
 from capgen.compile.dashboards.alerts import link_alerts
 from capgen.compile.dashboards.service import derive_dashboard
 from capgen.compile.jobs import job_delivery, schedule_jobs
+from capgen.compile.pages import link_pages
 from capgen.compile.ranges import check_ranges
 from capgen.compile.receivers import bind_receivers, notify_delivery
 from capgen.compile.references import check_references
@@ -44,7 +45,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     jobs = schedule_jobs(context, by_id, groups, hpas, vpas)
     receivers = bind_receivers(context, groups)
     dashboard = derive_dashboard(context, signals, list(sources.values()), hpas, vpas, delivery)
-    groups = link_alerts(groups, dashboard, delivery.grafana.url)
+    groups = link_pages(link_alerts(groups, dashboard, delivery.grafana.url), context.spec.name, delivery.pages)
     # Whatever else the spec says about these.
     check_references(context, by_id)
     check_ranges(context)

@@ -14,6 +14,7 @@ from capgen.render.cronjobs import job_objects
 from capgen.render.dashboards.deliver import dashboard_artifacts, fleet_dashboards
 from capgen.render.jobs import crontab, job_scripts
 from capgen.render.notifications import alertmanager_target, notification_files
+from capgen.render.pages import service_page
 from capgen.render.rules import PACKAGED, group_lines, rules_of
 from capgen.render.scrapes import scrape_file, scrape_objects
 from capgen.render.templates import Templates
@@ -41,6 +42,7 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
             name="dashboard",
             templates=templates,
         )
+    artifacts.append(service_page(blueprint, artifacts, templates))
     return tuple(sorted(artifacts, key=lambda a: a.path))
 
 

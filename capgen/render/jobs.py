@@ -84,7 +84,7 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
     named = naming.job(blueprint.name, job.name)
     return {
         "spec": blueprint.spec,
-        "about": f"{blueprint.title}: {_about(job)}",
+        "about": f"{blueprint.title}: {about(job)}",
         "service": blueprint.name,
         "name": job.name,
         "title": blueprint.title,
@@ -100,7 +100,8 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
     }
 
 
-def _about(job: Job) -> str:
+def about(job: Job) -> str:
+    """What a job does, as one says it."""
     match job.task:
         case Watch(measures):
             return f"watches {', '.join(m.signal for m in measures)}"
