@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
-from capgen.blueprint.jobs import NO_JOBS, CronEntry, Job, JobDelivery, Receiver
+from capgen.blueprint.jobs import NO_JOBS, CronEntry, Job, JobDelivery, Webhook
 from capgen.blueprint.origin import Labels, Origin, Severity
 
 
@@ -269,7 +269,7 @@ class Blueprint:
     scripted: tuple[tuple[Workload, Origin], ...]
     """Workloads that a generated script scales, for the ownership checks."""
     jobs: tuple[Job, ...] = ()
-    receivers: tuple[Receiver, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     """Who the jobs tell."""
     dashboards: tuple[Dashboard, ...] = ()
     """The service's dashboard; () where the environment takes none."""

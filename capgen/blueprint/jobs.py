@@ -162,7 +162,7 @@ Task: TypeAlias = "Watch | Probe | Scale | Resize | Report"
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class Webhook:
     """Who is told, of which severities (all if empty), and where the address is found."""
 
     name: str

@@ -20,10 +20,10 @@ from capgen.blueprint.jobs import (
     Measured,
     Probe,
     Reading,
-    Receiver,
     Report,
     Task,
     Watch,
+    Webhook,
 )  # fmt: skip
 from capgen.blueprint.origin import Severity
 from capgen.compile.context import Context
@@ -75,18 +75,18 @@ def schedule_jobs(
     return (*jobs, *(_reports(context) if delivery.form == "crontab" else ()))
 
 
-def bind_receivers(context: Context) -> tuple[Receiver, ...]:
+def bind_webhooks(context: Context) -> tuple[Webhook, ...]:
     """Who is told, by name. In a pod a file is mounted by nobody, so that place is refused there."""
     receivers = []
     for name, spec in sorted(context.spec.model.notify.items()):
         secret = spec.webhook
         severities: tuple[Severity, ...] = tuple(sorted(set(spec.severities)))
         if secret.env is not None:
-            receivers.append(Receiver(name, severities, "env", secret.env))
+            receivers.append(Webhook(name, severities, "env", secret.env))
         elif secret.secret is not None:
-            receivers.append(Receiver(name, severities, "secret", secret.secret.name, secret.secret.key))
+            receivers.append(Webhook(name, severities, "secret", secret.secret.name, secret.secret.key))
         elif secret.file is not None:
-            receivers.append(Receiver(name, severities, "file", secret.file))
+            receivers.append(Webhook(name, severities, "file", secret.file))
             if context.spec.environment.deliver.jobs == "cronjob" and context.spec.model.jobs:
                 context.error(
                     "CG365", f"nothing mounts {secret.file} in the pods of this service's jobs", ("notify", name, "webhook", "file"),
@@ -174,10 +174,10 @@ def _query(signal: Signal, context: Context, groups: Sequence[Group]) -> str:
     scope = {naming.SERVICE: context.spec.name, naming.SOURCE: signal.source}
     query = f"{signal.record}{{{promql.matchers(scope)}}}"
     group = next(group for group in groups if group.signal is signal)
-    if len(group.records) > 1:
+    traffic = next((record.name for record in group.records if record.name.endswith(":traffic")), None)
+    if traffic is not None:
         keys = ", ".join(sorted((*signal.labels, naming.SERVICE, naming.SOURCE)))
-        floor = units.number(signal.min_traffic)
-        query += f" and on ({keys}) {group.records[1].name}{{{promql.matchers(scope)}}} >= {floor}"
+        query += f" and on ({keys}) {traffic}{{{promql.matchers(scope)}}} >= {units.number(signal.min_traffic)}"
     return query
 
 

@@ -11,7 +11,7 @@ from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
 from capgen.compile.dashboards.alerts import link_alerts
 from capgen.compile.dashboards.service import derive_dashboard
-from capgen.compile.jobs import bind_receivers, job_delivery, schedule_jobs
+from capgen.compile.jobs import bind_webhooks, job_delivery, schedule_jobs
 from capgen.compile.ranges import check_ranges
 from capgen.compile.references import check_references
 from capgen.compile.rules import derive_groups
@@ -41,7 +41,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     hpas, vpas, scripted = size_autoscalers(context, by_id)
     # What runs by the clock, and whom it tells.
     jobs = schedule_jobs(context, by_id, groups, hpas, vpas)
-    receivers = bind_receivers(context) if jobs else ()
+    webhooks = bind_webhooks(context) if jobs else ()
     dashboard = derive_dashboard(context, signals, list(sources.values()), hpas, vpas, delivery)
     groups = link_alerts(groups, dashboard, delivery.grafana.url)
     # Whatever else the spec says about these.
@@ -68,7 +68,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         vpas=vpas,
         scripted=scripted,
         jobs=jobs,
-        receivers=receivers,
+        webhooks=webhooks,
         dashboards=(dashboard,) if dashboard else (),
     )
     return blueprint, found

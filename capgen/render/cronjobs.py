@@ -70,7 +70,7 @@ def _objects(blueprint: Blueprint, job: Job, templates: Templates) -> Iterator[A
 
 
 def _secrets(blueprint: Blueprint) -> Iterator[dict[str, str]]:
-    for receiver in blueprint.receivers:
+    for receiver in blueprint.webhooks:
         held = variable(blueprint, receiver, in_cluster=True)
         if receiver.place == "env":
             yield {"variable": held, "name": blueprint.delivery.jobs.secret, "key": receiver.where}

@@ -21,12 +21,12 @@ from capgen.blueprint.jobs import (
     Measured,
     Object,
     Probe,
-    Receiver,
     Report,
     Resize,
     Scale,
     ScaleTarget,
     Watch,
+    Webhook,
 )  # fmt: skip
 from capgen.render.templates import Templates
 from capgen.schedules import sentence
@@ -95,8 +95,8 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
         "namespace": blueprint.delivery.namespace,
         "manager": named,
         "host_readings": isinstance(job.task, Watch) and any(m.reading for m in job.task.measures),
-        "receivers": [_receiver(number, r, in_cluster) for number, r in enumerate(blueprint.receivers, start=1)],
-        "variables": sorted({Markup(v) for r in blueprint.receivers if (v := variable(blueprint, r, in_cluster))}),  # noqa: S704 (a checked name)
+        "receivers": [_receiver(number, r, in_cluster) for number, r in enumerate(blueprint.webhooks, start=1)],
+        "variables": sorted({Markup(v) for r in blueprint.webhooks if (v := variable(blueprint, r, in_cluster))}),  # noqa: S704 (a checked name)
     }
 
 
@@ -114,16 +114,16 @@ def _about(job: Job) -> str:
             return f"writes the {period} report"
 
 
-def variable(blueprint: Blueprint, receiver: Receiver, in_cluster: bool) -> str:
+def variable(blueprint: Blueprint, receiver: Webhook, in_cluster: bool) -> str:
     """The variable that holds a receiver's address, "" where it is in a file."""
     if receiver.place == "env":
         return receiver.where
     if receiver.place == "secret" and in_cluster:
-        return f"CAPGEN_ADDRESS_{blueprint.receivers.index(receiver) + 1}"
+        return f"CAPGEN_ADDRESS_{blueprint.webhooks.index(receiver) + 1}"
     return ""
 
 
-def _receiver(number: int, receiver: Receiver, in_cluster: bool) -> dict[str, Any]:
+def _receiver(number: int, receiver: Webhook, in_cluster: bool) -> dict[str, Any]:
     held = receiver.where if receiver.place == "env" else ""
     if receiver.place == "secret" and in_cluster:
         held = f"CAPGEN_ADDRESS_{number}"
