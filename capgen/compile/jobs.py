@@ -152,10 +152,10 @@ def _query(signal: Signal, context: Context, groups: Sequence[Group]) -> str:
     scope = {naming.SERVICE: context.spec.name, naming.SOURCE: signal.source}
     query = f"{signal.record}{{{promql.matchers(scope)}}}"
     group = next(group for group in groups if group.signal is signal)
-    if len(group.records) > 1:
+    traffic = next((record.name for record in group.records if record.name.endswith(":traffic")), None)
+    if traffic is not None:
         keys = ", ".join(sorted((*signal.labels, naming.SERVICE, naming.SOURCE)))
-        floor = units.number(signal.min_traffic)
-        query += f" and on ({keys}) {group.records[1].name}{{{promql.matchers(scope)}}} >= {floor}"
+        query += f" and on ({keys}) {traffic}{{{promql.matchers(scope)}}} >= {units.number(signal.min_traffic)}"
     return query
 
 
