@@ -38,7 +38,7 @@ def dashboard_artifacts(
         yield Artifact(f"{folder}.lint", lint_file(origin, dashboard), "dashboard-lint", service, kubernetes=False)
     if grafana.deliver == "files":
         yield Artifact(
-            f"{folder}{name}.json", _printed(dashboard_body(dashboard, grafana)), "dashboard", service, kubernetes=False
+            f"{folder}{name}.json", dashboard_file(dashboard, grafana), "dashboard", service, kubernetes=False
         )
         return
     common = {
@@ -95,7 +95,9 @@ def _provisioning(delivery: Delivery, environment: str, templates: Templates) ->
     return Artifact("grafana-dashboards.yaml", text, "provisioning", "", kubernetes=False)
 
 
-def _printed(body: Json) -> str:
+def dashboard_file(dashboard: Dashboard, grafana: Grafana) -> str:
+    """The dashboard's JSON as a file of its own, for people to read."""
+    body = dashboard_body(dashboard, grafana)
     return _harmless(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
