@@ -53,7 +53,9 @@ def _objects(blueprint: Blueprint, job: Job, templates: Templates) -> Iterator[A
         return Artifact(f"{blueprint.name}/jobs/{job.name}/{file}.yaml", text, kind, blueprint.name, kubernetes=True)
 
     program = Markup(indent(script(blueprint, job, templates).rstrip("\n"), "    "))  # noqa: S704 (already rendered)
-    yield artifact("script", "ConfigMap", "configmap", name, home, files=[{"name": _SCRIPT, "text": program}])
+    yield artifact(
+        "script", "ConfigMap", "configmap", name, home, folder="", files=[{"name": _SCRIPT, "text": program}]
+    )
     yield artifact("state", "ConfigMap", "jobstate", f"{name}-state", home)
     yield artifact("serviceaccount", "ServiceAccount", "serviceaccount", name, home)
     account = {"account": name, "account_namespace": home}
