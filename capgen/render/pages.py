@@ -77,7 +77,7 @@ def _signal(signal: Signal, alerts: Sequence[Alert]) -> dict[str, Any]:
         for level in signal.levels
     ]
     annotations = dict(alerts[0].annotations) if alerts else {}
-    runbook = annotations.get("runbook_url", "")
+    runbook = annotations.get("runbook_url", "").replace('{{ "{{" }}', "{{")  # as Prometheus prints it
     shown = {
         "Dashboard": annotations.get("dashboard_url", ""),
         "Runbook": "" if runbook == annotations.get("page_url") else runbook,
@@ -102,7 +102,7 @@ def _sentences(signal: Signal) -> Iterator[str]:
     if signal.hysteresis:
         yield f"An alert lets go {units.human(signal.hysteresis, signal.unit)} before its level."
     if signal.keep_firing_for:
-        yield f"It goes on for {units.duration(signal.keep_firing_for)} after its cause is gone."
+        yield f"An alert goes on for {units.duration(signal.keep_firing_for)} after its cause is gone."
     if signal.traffic and signal.min_traffic:
         yield f"Below {units.human(signal.min_traffic, 'per_second')} of traffic no level counts."
 

@@ -116,6 +116,8 @@ _AUTOLINK = re.compile(r":(?=//)|(?i:w)(?=(?i:ww\\?\.))|@")
 def prose(text: str) -> str:
     """One line of text in Markdown: it reads as it is and means nothing, and nothing in it becomes a link."""
     safe = markdown.inline(text)
+    if safe.endswith("#") and safe != "\\#":  # at the end of a heading it would be taken for the heading's own
+        safe = f"{safe[:-1]}\\#"
     return _AUTOLINK.sub(lambda found: "\\:" if found[0] == ":" else found[0] + markdown.WORD_JOINER, safe)
 
 
