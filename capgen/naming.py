@@ -84,6 +84,16 @@ def vpa(workload: str) -> str:
     return f"{workload}-vpa"
 
 
+def job(service: str, job: str) -> str:
+    """A job's CronJob, and the objects it runs with: `capgen-apm-monitor-resources`."""
+    return f"{PREFIX}-{service}-{job}"
+
+
+def page(service: str) -> str:
+    """The page of a service, below its environment's folder: what a repository's web view shows of a folder."""
+    return f"{service}/README.md"
+
+
 def monitoring_object(service: str, source: str = "") -> str:
     """A PrometheusRule, ServiceMonitor or ScrapeConfig: `capgen-apm`, `capgen-apm-host`."""
     return "-".join(part for part in (PREFIX, service, source.replace("_", "-")) if part)
