@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from capgen.blueprint.origin import Labels, Origin, Severity
+from capgen.blueprint.planning import Planning
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +260,8 @@ class Blueprint:
     vpas: tuple[Vpa, ...]
     scripted: tuple[tuple[Workload, Origin], ...]
     """Workloads that a generated script scales, for the ownership checks."""
+    planning: Planning | None = None
+    """What is planned with; None where the spec says nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)

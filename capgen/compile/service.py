@@ -8,6 +8,7 @@ from capgen.blueprint import Blueprint, Delivery, Signal
 from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
+from capgen.compile.planning import plan_ahead
 from capgen.compile.ranges import check_ranges
 from capgen.compile.references import check_references
 from capgen.compile.rules import derive_groups
@@ -33,6 +34,8 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     # How it scales.
     by_id = {signal.id: (signal, bound) for signal, bound in signals}
     hpas, vpas, scripted = size_autoscalers(context, by_id)
+    # What is to come.
+    planning = plan_ahead(context, by_id)
     # Whatever else the spec says about these.
     check_references(context, by_id)
     check_ranges(context)
@@ -55,6 +58,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         hpas=hpas,
         vpas=vpas,
         scripted=scripted,
+        planning=planning,
     )
     return blueprint, found
 
