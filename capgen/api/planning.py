@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capgen import units
-from capgen.diagnostics import Diagnostic, Span
+from capgen import api, units
+from capgen.diagnostics import Diagnostic, Span, has_errors
 from capgen.errors import Findings, UsageError
 from capgen.yamlio import Source
 
 if TYPE_CHECKING:
+    from capgen.api import Compiled
+    from capgen.blueprint import Blueprint
     from capgen.history.series import Series
     from capgen.planning.calendar import Event
     from capgen.planning.forecast import Forecast
+    from capgen.planning.plan import ServicePlan
 
 MOST_BYTES = 256 << 20
 """A year of samples every five seconds has less."""
+HISTORY_STEP = 3600.0
+"""The step at which a Prometheus is asked: an hour is fine enough for months."""
+HISTORY_SUFFIXES = (".csv", ".parquet")
 
 
 def duration(text: str, option: str) -> float:
@@ -90,3 +97,79 @@ def _text(path: Path) -> str:
     if path.stat().st_size > MOST_BYTES:
         raise UsageError(f"{path} is larger than {MOST_BYTES >> 20} MiB: resample it, or read it from Prometheus")
     return path.read_bytes().decode("utf-8", errors="surrogateescape")
+
+
+def plan(
+    paths: Sequence[Path],
+    environment: str,
+    *,
+    settings: Sequence[str] = (),
+    history: Path | None = None,
+    prometheus: bool = False,
+    now: float | None = None,
+    cache: Path | None = None,
+) -> tuple[ServicePlan, ...]:
+    """The capacity plan of every service of an environment.
+
+    `history` is a folder of CSV or Parquet files: `<service>/<signal>.csv`, or `<signal>.csv` for all. `prometheus` asks
+    the environment's; then `now` has to be given. Raises Findings for invalid specs and files, TargetError when the
+    server fails.
+    """
+    from capgen.planning.plan import plan_service
+
+    compiled = api.compile_project(paths, settings=settings, environments=[environment])
+    if has_errors(compiled.diagnostics):
+        raise Findings(compiled.diagnostics)
+    plans = []
+    for service in (service for fleet in compiled.fleets for service in fleet.services):
+        measured = read_folder(history, service) if history is not None else {}
+        if prometheus:
+            measured = {**ask_prometheus(compiled, service, now=now, cache=cache), **measured}
+        plans.append(plan_service(service, measured, now))
+    return tuple(plans)
+
+
+def read_folder(folder: Path, service: Blueprint) -> dict[str, Series]:
+    """The series of a service's signals that a folder holds. Raises UsageError when there is no such folder."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: it holds <service>/<signal>.csv, or <signal>.csv")
+    found = {}
+    for signal in service.signals:
+        candidates = (
+            place / f"{signal.id}{suffix}" for place in (folder / service.name, folder) for suffix in HISTORY_SUFFIXES
+        )
+        path = next((path for path in candidates if path.is_file()), None)
+        if path is not None:
+            found[signal.id] = read_history(path)
+    return found
+
+
+def ask_prometheus(
+    compiled: Compiled, service: Blueprint, *, now: float | None, cache: Path | None = None
+) -> dict[str, Series]:
+    """The history of a service's signals from its environment's Prometheus, the worst series of each.
+
+    Raises UsageError where the environment names none, TargetError when it does not answer.
+    """
+    from capgen.history.cache import Cache
+    from capgen.history.login import headers
+    from capgen.history.prometheus import Server, query_range
+
+    environments = {document.name: model for document, model in compiled.project.environments}
+    declared = environments.get(service.environment)
+    endpoint = declared.prometheus if declared is not None else None
+    if endpoint is None or endpoint.url is None:
+        raise UsageError(f"the environment {service.environment!r} has no prometheus.url to ask")
+    if now is None:
+        raise UsageError("a Prometheus is asked up to a moment: give --now")
+    server = Server(endpoint.url, headers(endpoint.auth))
+    remembered = Cache(cache, now) if cache is not None else None
+    length = service.planning.history if service.planning else 90 * 86400.0
+    found = {}
+    for signal in service.signals:
+        worst = "max" if signal.worse == "above" else "min"
+        query = f"{worst}({signal.expr})"
+        series = query_range(server, query, now - length, now, HISTORY_STEP, name=signal.id, cache=remembered)
+        if len(series.times):
+            found[signal.id] = series
+    return found

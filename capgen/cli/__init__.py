@@ -24,6 +24,7 @@ VERBS = {
     "explain": "Say where a line, a signal, a code or a field comes from.",
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
+    "plan": "Plan capacity: dates of levels, nodes, volumes, costs.",
     "forecast": "Forecast a series, with intervals and a back-test.",
     "schema": "Print the JSON Schema of specs.",
     "catalog": "List exporters, their metrics and signals.",

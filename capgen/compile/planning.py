@@ -91,7 +91,8 @@ def _volume(
     if volume.signal is not None and volume.signal not in signals and not context.explained(volume.signal):
         hint = suggest(volume.signal, signals, what="signals")
         context.error("CG306", f"this spec has no signal {volume.signal!r}", (*path, "signal"), hint)
-    if volume.signal in signals and (unit := signals[volume.signal][0].unit) not in ("ratio", "bytes"):
+    measured = signals.get(volume.signal or "")
+    if measured is not None and (unit := measured[0].unit) not in ("ratio", "bytes"):
         message = f"{volume.signal} is {units.UNITS[unit].words}, and a volume is measured in bytes or as a share"
         context.error("CG370", message, (*path, "signal"), "name a signal whose unit is `bytes` or `ratio`")
     if volume.growth is None and volume.signal is None:

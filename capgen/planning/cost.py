@@ -71,7 +71,7 @@ def cents(amount: Decimal) -> Decimal:
 def forecast_costs(costs: Costs) -> CostForecast:
     """The months, the savings and the budget."""
     months = tuple(_month(costs.parts, month) for month in range(costs.months + 1))
-    alerts = ()
+    alerts: tuple[BudgetAlert, ...] = ()
     if costs.budget is not None:
         shares = costs.alert_at if Decimal(1) in costs.alert_at else (*costs.alert_at, Decimal(1))
         alerts = tuple(_alert(share, costs.budget, months) for share in shares)

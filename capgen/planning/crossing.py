@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from capgen.history.series import Floats
-from capgen.planning.forecast import DAY, WEEK, Forecast
+from capgen.planning.forecast import WEEK, Forecast
 from capgen.planning.members import columns_median, table
 
 WEEKS = 13
@@ -33,7 +33,7 @@ class Reached:
     late: float | None
     """One in ten comes after this."""
     already: bool
-    """Whether the last day of history was there."""
+    """Whether the last week of history was there."""
 
 
 def paths(made: Forecast) -> tuple[Floats, Floats, Floats]:
@@ -75,8 +75,8 @@ def reached(made: Forecast, threshold: float, worse: Literal["above", "below"]) 
     sign = 1.0 if worse == "above" else -1.0
     early, late = (high, low) if worse == "above" else (low, high)
     times = made.times
-    day = max(1, round(DAY / made.history.step))
-    last = made.history.values[-day:]
+    week = max(1, round(WEEK / made.history.step))
+    last = made.history.values[-week:]
     already = bool(np.any(sign * last[~np.isnan(last)] >= sign * threshold))
     dates = [_first(times, sign * path, sign * threshold) for path in (early, middle, late)]
     return Reached(threshold, dates[0], dates[1], dates[2], already)

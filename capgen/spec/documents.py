@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from capgen.fields import Duration, KubeLabelKey, KubeLabelValue, LabelName, LabelValue, Model, Name, Text, Word
-from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url, WebhookSpec
+from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, SecretRef, Url, WebhookSpec
 from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
 
 ApiVersion = Literal["capgen/v1"]
@@ -136,11 +136,31 @@ class DeliverSpec(Model):
     """Files, or the operator's objects."""
 
 
+class BasicAuth(Model):
+    """A user and a password."""
+
+    username: Annotated[str, Field(pattern=r"^[!-9;-~]{1,256}$(?!\n)")]
+    """The user."""
+    password: SecretRef
+    """Where the password is found."""
+
+
+class PrometheusAuth(Model):
+    """Who asks the Prometheus: one of both."""
+
+    bearer: SecretRef | None = None
+    """Where a bearer token is found."""
+    basic: BasicAuth | None = None
+    """A user and a password."""
+
+
 class PrometheusEndpoint(PrometheusSpec):
     """The environment's Prometheus: how it works and where it is."""
 
     url: Url | None = None
     """Its address, for queries."""
+    auth: PrometheusAuth | None = None
+    """Who asks it."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
     labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)
