@@ -48,25 +48,36 @@ def paths(made: Forecast) -> tuple[Floats, Floats, Floats]:
     rows = rows[whole]
     if len(rows) < 4:
         return made.lo80, made.p50, made.hi80
-    # Weeks are compared by how far each is from the usual week, so that a gap in the night does not raise a mean.
+    # A week is compared with the usual one at the hours that it has, so that a gap in the night does not raise it. Load
+    # grows as a whole, peaks more than nights: a share of the usual week where nothing is negative, else a distance.
     usual = columns_median(rows)
-    away = np.nanmean(rows - usual, axis=1)
+    known = ~np.isnan(rows) & ~np.isnan(usual)
+    low = float(np.nanmin(values))
+    base = np.where(known, usual, 0.0).sum(axis=1)
+    if relative := low >= 0 and bool((base > 0).all()):
+        weekly = np.where(known, rows, 0.0).sum(axis=1) / base
+    else:
+        weekly = np.where(known, rows - usual, 0.0).sum(axis=1) / known.sum(axis=1)
     at = whole.astype(np.float64)
-    first, second = np.triu_indices(len(rows), 1)
-    slope = float(np.median((away[second] - away[first]) / (at[second] - at[first])))
-    height = float(np.median(away - slope * at))
-    rest = away - height - slope * at
-    spread = float(np.sqrt((rest**2).sum() / max(1, len(rows) - 2)))
-    unsure = spread / float(np.sqrt(((at - at.mean()) ** 2).sum()))
+    height, slope, spread, unsure = _drift(at, weekly)
     ahead = (np.arange(len(made.p50), dtype=np.float64) + 0.5) / steps
     shape = usual[np.arange(len(made.p50)) % steps]
-    middle = shape + height + slope * (count - 0.5 + ahead)
+    moved = height + slope * (count - 0.5 + ahead)
+    middle = shape * moved if relative else shape + moved
     half = _Z * np.sqrt(spread**2 + (unsure * (ahead + count / 2)) ** 2)
-    own = (made.hi80 - made.lo80) / 2
-    reach = np.maximum(half, own[: len(half)])
-    low = float(np.nanmin(values))
+    reach = np.maximum(np.abs(shape) * half if relative else half, (made.hi80 - made.lo80) / 2)
     floor = 0.0 if low >= 0 else -np.inf
     return np.maximum(middle - reach, floor), np.maximum(middle, floor), middle + reach
+
+
+def _drift(at: Floats, weekly: Floats) -> tuple[float, float, float, float]:
+    """Height, slope, what is left of each week, and how unsure the slope is."""
+    first, second = np.triu_indices(len(at), 1)
+    slope = float(np.median((weekly[second] - weekly[first]) / (at[second] - at[first])))
+    height = float(np.median(weekly - slope * at))
+    rest = weekly - height - slope * at
+    spread = float(np.sqrt((rest**2).sum() / max(1, len(at) - 2)))
+    return height, slope, spread, spread / float(np.sqrt(((at - at.mean()) ** 2).sum()))
 
 
 def reached(made: Forecast, threshold: float, worse: Literal["above", "below"]) -> Reached:

@@ -69,7 +69,9 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
             when = level.reached
             amount = units.human(when.threshold, outlook.signal.unit)
             dates = (
-                ("reached in the last week", "", "") if when.already else (day(when.early), day(when.expected), day(when.late))
+                ("reached in the last week", "", "")
+                if when.already
+                else (day(when.early), day(when.expected), day(when.late))
             )
             rows.append((outlook.signal.id, f"{level.name} ({amount})", *dates))
     if rows:
