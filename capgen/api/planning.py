@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from capgen.history.series import Series
     from capgen.planning.calendar import Event
     from capgen.planning.forecast import Forecast
+    from capgen.planning.period import Kind, Review
     from capgen.planning.plan import ServicePlan
 
 MOST_BYTES = 256 << 20
 """A year of samples every five seconds has less."""
 HISTORY_STEP = 3600.0
 """The step at which a Prometheus is asked: an hour is fine enough for months."""
+REPLICA_STEP, REPLICA_HISTORY = 300.0, 184 * 86400.0
+"""Replicas change within minutes; a quarter and the one before it are half a year."""
 HISTORY_SUFFIXES = (".csv", ".parquet")
 
 
@@ -117,30 +120,78 @@ def plan(
     """
     from capgen.planning.plan import plan_service
 
-    compiled = api.compile_project(paths, settings=settings, environments=[environment])
-    if has_errors(compiled.diagnostics):
-        raise Findings(compiled.diagnostics)
+    compiled = _compiled(paths, environment, settings)
     plans = []
     for service in (service for fleet in compiled.fleets for service in fleet.services):
-        measured = read_folder(history, service) if history is not None else {}
-        if prometheus:
-            measured = {**ask_prometheus(compiled, service, now=now, cache=cache), **measured}
+        measured = _measured(compiled, service, history, prometheus=prometheus, now=now, cache=cache)
         plans.append(plan_service(service, measured, now))
     return tuple(plans)
 
 
-def read_folder(folder: Path, service: Blueprint) -> dict[str, Series]:
-    """The series of a service's signals that a folder holds. Raises UsageError when there is no such folder."""
+def report(
+    kind: Kind,
+    paths: Sequence[Path],
+    environment: str,
+    *,
+    settings: Sequence[str] = (),
+    history: Path | None = None,
+    prometheus: bool = False,
+    now: float | None = None,
+    cache: Path | None = None,
+) -> tuple[Review, ...]:
+    """What the last period was like, for every service of an environment. Sources and exceptions as for `plan`.
+
+    Replicas are read from `<service>/<hpa>.replicas.csv`, or from kube-state-metrics by the Prometheus.
+    """
+    from capgen.planning.period import period_of, review
+
+    compiled = _compiled(paths, environment, settings)
+    services = [service for fleet in compiled.fleets for service in fleet.services]
+    found = []
+    for service in services:
+        measured = _measured(compiled, service, history, prometheus=prometheus, now=now, cache=cache)
+        replicas = _read_named(history, service, {hpa.name: f"{hpa.name}.replicas" for hpa in service.hpas})
+        if prometheus and now is not None:
+            replicas = {**ask_replicas(compiled, service, now=now, cache=cache), **replicas}
+        found.append((service, measured, replicas))
+    ends = [float(series.times[-1]) for _, measured, _ in found for series in measured.values() if len(series.times)]
+    # Whole days that have ended: a sample at 23:00 ends its day.
+    until = now if now is not None else max(ends, default=None)
+    if until is None:
+        raise UsageError("a report is about a period: give --history, --prometheus or --now")
+    period = period_of(kind, until if now is not None else until + HISTORY_STEP)
+    return tuple(review(service, measured, replicas, period) for service, measured, replicas in found)
+
+
+def _compiled(paths: Sequence[Path], environment: str, settings: Sequence[str]) -> Compiled:
+    compiled = api.compile_project(paths, settings=settings, environments=[environment])
+    if has_errors(compiled.diagnostics):
+        raise Findings(compiled.diagnostics)
+    return compiled
+
+
+def _measured(
+    compiled: Compiled, service: Blueprint, history: Path | None, *, prometheus: bool, now: float | None, cache: Path | None
+) -> dict[str, Series]:  # fmt: skip
+    """From files and from the server; a file counts more."""
+    files = _read_named(history, service, {signal.id: signal.id for signal in service.signals})
+    return {**ask_prometheus(compiled, service, now=now, cache=cache), **files} if prometheus else files
+
+
+def _read_named(folder: Path | None, service: Blueprint, names: Mapping[str, str]) -> dict[str, Series]:
+    """The series that a folder holds, by what they are about. Raises UsageError when there is no such folder."""
+    if folder is None:
+        return {}
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}: it holds <service>/<signal>.csv, or <signal>.csv")
     found = {}
-    for signal in service.signals:
+    for about, name in names.items():
         candidates = (
-            place / f"{signal.id}{suffix}" for place in (folder / service.name, folder) for suffix in HISTORY_SUFFIXES
+            place / f"{name}{suffix}" for place in (folder / service.name, folder) for suffix in HISTORY_SUFFIXES
         )
         path = next((path for path in candidates if path.is_file()), None)
         if path is not None:
-            found[signal.id] = read_history(path)
+            found[about] = read_history(path)
     return found
 
 
@@ -151,6 +202,33 @@ def ask_prometheus(
 
     Raises UsageError where the environment names none, TargetError when it does not answer.
     """
+    length = service.planning.history if service.planning else 90 * 86400.0
+    queries = {s.id: f"{'max' if s.worse == 'above' else 'min'}({s.expr})" for s in service.signals}
+    return _asked(compiled, service, queries, now=now, length=length, step=HISTORY_STEP, cache=cache)
+
+
+def ask_replicas(
+    compiled: Compiled, service: Blueprint, *, now: float, cache: Path | None = None
+) -> dict[str, Series]:  # fmt: skip
+    """The replicas of a service's HPAs over the last half year, from kube-state-metrics, by the HPA's name."""
+    metric = "kube_horizontalpodautoscaler_status_current_replicas"
+    queries = {
+        hpa.name: f'max({metric}{{namespace="{hpa.workload.namespace}",horizontalpodautoscaler="{hpa.name}"}})'
+        for hpa in service.hpas
+    }
+    return _asked(compiled, service, queries, now=now, length=REPLICA_HISTORY, step=REPLICA_STEP, cache=cache)
+
+
+def _asked(
+    compiled: Compiled,
+    service: Blueprint,
+    queries: Mapping[str, str],
+    *,
+    now: float | None,
+    length: float,
+    step: float,
+    cache: Path | None,
+) -> dict[str, Series]:
     from capgen.history.cache import Cache
     from capgen.history.login import headers
     from capgen.history.prometheus import Server, query_range
@@ -164,12 +242,9 @@ def ask_prometheus(
         raise UsageError("a Prometheus is asked up to a moment: give --now")
     server = Server(endpoint.url, headers(endpoint.auth))
     remembered = Cache(cache, now) if cache is not None else None
-    length = service.planning.history if service.planning else 90 * 86400.0
     found = {}
-    for signal in service.signals:
-        worst = "max" if signal.worse == "above" else "min"
-        query = f"{worst}({signal.expr})"
-        series = query_range(server, query, now - length, now, HISTORY_STEP, name=signal.id, cache=remembered)
+    for name, query in queries.items():
+        series = query_range(server, query, now - length, now, step, name=name, cache=remembered)
         if len(series.times):
-            found[signal.id] = series
+            found[name] = series
     return found

@@ -25,6 +25,7 @@ VERBS = {
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
     "plan": "Plan capacity: dates of levels, nodes, volumes, costs.",
+    "report": "Report on the last day, week, month or quarter.",
     "forecast": "Forecast a series, with intervals and a back-test.",
     "schema": "Print the JSON Schema of specs.",
     "catalog": "List exporters, their metrics and signals.",

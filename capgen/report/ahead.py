@@ -35,13 +35,18 @@ def document(plans: Sequence[ServicePlan]) -> Document:
     moments = [plan.now for plan in plans if plan.now is not None]
     since = f"from {instant(max(moments))[:10]}" if moments else "counted from today, since there is no history"
     names = ", ".join(plan.service for plan in plans)
-    sections = [section for plan in plans for section in _sections(plan, several=len(plans) > 1)]
-    return Document(f"Capacity plan: {names}", f"Environment {environment}; {since}.", tuple(sections))
+    parts = [section for plan in plans for section in _sections(plan, several=len(plans) > 1)]
+    return Document(f"Capacity plan: {names}", f"Environment {environment}; {since}.", tuple(parts))
 
 
 def _sections(plan: ServicePlan, *, several: bool) -> list[Section]:
     head = f"{plan.title}: " if several else ""
-    parts: list[tuple[str, tuple[Block, ...]]] = [
+    return [Section(head + name, blocks) for name, blocks in sections(plan)]
+
+
+def sections(plan: ServicePlan) -> tuple[tuple[str, tuple[Block, ...]], ...]:
+    """The parts of a plan, each under its name."""
+    return (
         ("Findings", _findings(plan)),
         ("When levels are reached", signals(plan.outlooks)),
         ("Compute", _compute(plan)),
@@ -49,8 +54,7 @@ def _sections(plan: ServicePlan, *, several: bool) -> list[Section]:
         ("Costs", _costs(plan)),
         ("Recommendations", advice(plan)),
         ("Roadmap", _roadmap(plan)),
-    ]
-    return [Section(head + name, blocks) for name, blocks in parts]
+    )
 
 
 def _findings(plan: ServicePlan) -> tuple[Block, ...]:
@@ -239,11 +243,12 @@ def _month(plan: ServicePlan, month: int) -> str:
 
 def as_json(plans: Sequence[ServicePlan]) -> str:
     """`{"schema_version", "services": [...]}`; money and sizes are strings with every digit, shares are numbers."""
-    document_ = {"schema_version": SCHEMA_VERSION, "services": [_plain(plan) for plan in plans]}
+    document_ = {"schema_version": SCHEMA_VERSION, "services": [plain(plan) for plan in plans]}
     return encodable(json.dumps(document_, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
-def _plain(plan: ServicePlan) -> dict[str, object]:
+def plain(plan: ServicePlan) -> dict[str, object]:
+    """A plan as plain data."""
     months = len(plan.volumes[0].plan.sizes) - 1 if plan.volumes and plan.volumes[0].plan else MONTHS
     costs = plan.costs
     return {

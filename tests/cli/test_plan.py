@@ -24,7 +24,7 @@ metadata: {{name: shop, title: {json.dumps(HOSTILE)}}}
 sources:
   app: {{exporter: http, targets: ["localhost:8080"]}}
 signals:
-  app.backlog: {{title: {json.dumps(HOSTILE)}, source: app, expr: "sum(x{{$selector}})", unit: short, ladder: utilisation, levels: {{critical: 90}}}}
+  app.backlog: {{title: {json.dumps(HOSTILE)}, source: app, expr: "sum(x{{$selector}})", unit: short, ladder: utilisation, levels: {{critical: 138}}}}
 planning:
   forecast: {{history: 90d, horizon: 30d}}
   storage: {{data: {{size: 10Gi, growth: 50%, volume: 20Gi, step: 20Gi}}}}
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: live}\ndirectory: {root: d}\n"
     )
     (folder / "history").mkdir()
-    (folder / "history" / "app.backlog.csv").write_text(csv(weekly(10, seed=5, swing=0.1, spread=0.03, trend=-0.03)))
+    (folder / "history" / "app.backlog.csv").write_text(csv(weekly(10, seed=5, swing=0.1, spread=0.03, trend=0.02)))
     return folder
 
 
@@ -81,7 +81,7 @@ def test_history_dates_levels_and_the_roadmap_is_held_against_them(folder: Path)
     assert plan["now"] == "2026-03-15T23:00:00Z"
     assert plan["roadmap"][0]["due"] == "2027-01-01T00:00:00Z"
     assert [finding["code"] for finding in plan["findings"]] == ["CG915", "CG917"]
-    assert [resize["month"] for resize in plan["storage"][0]["resizes"]] == [2, 4, 6, 7, 8, 9, 10, 11, 12]
+    assert [resize["month"] for resize in plan["storage"][0]["resizes"]] == [2, 4, 5, 6, 7, 8, 9, 10, 11, 12]
 
 
 def test_the_same_input_gives_the_same_bytes(folder: Path) -> None:

@@ -68,7 +68,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if not GAP.start <= hour < GAP.stop
     ]
     (folder / "load.om").write_text("# TYPE queue_depth gauge\n" + "\n".join(rows) + "\n# EOF\n")
-    command = ["tsdb", "create-blocks-from", "openmetrics", "load.om", "data"]
+    # In blocks of weeks; in the default ones of two hours there would be a thousand.
+    command = ["tsdb", "create-blocks-from", "--max-block-duration=60d", "openmetrics", "load.om", "data"]
     subprocess.run([program("promtool"), *command], cwd=folder, check=True, capture_output=True)
     (folder / "prometheus.yml").write_text("global: {scrape_interval: 15s}\n")
     address = f"127.0.0.1:{free_port()}"
