@@ -185,7 +185,7 @@ def _scaling(hpa: Hpa, series: Series | None, period: Period) -> Scaling:
     part = between(series, period.begin, period.end) if series is not None else None
     values = part.values[~np.isnan(part.values)] if part is not None else np.zeros(0)
     if not len(values):
-        return Scaling(hpa, "no history of its replicas")
+        return Scaling(hpa, f"no history of its replicas: ask --prometheus, or give {hpa.name}.replicas.csv")
     steps = np.diff(values)
     return Scaling(
         hpa=hpa,

@@ -85,7 +85,7 @@ def as_text(document: Document, *, color: bool = False, width: int = 80) -> str:
             if isinstance(block, Table):
                 lines += _text_table(block, width)
             else:
-                lines += _wrapped(block.text if isinstance(block, Paragraph) else block.summary, width)
+                lines += _wrapped(_words(block), width)
     return "\n".join(lines) + "\n"
 
 
@@ -131,8 +131,13 @@ def as_markdown(document: Document) -> str:
                 lines += ["| " + " | ".join(map(escaped, row)) + " |" for row in block.rows]
                 lines.append("")
             else:
-                lines += [escaped(block.text if isinstance(block, Paragraph) else block.summary), ""]
-    return fitted([MARKER], lines, LIMIT)
+                lines += [escaped(_words(block)), ""]
+    single = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
+    return fitted([MARKER], single, LIMIT)
+
+
+def _words(block: Paragraph | Chart) -> str:
+    return block.text if isinstance(block, Paragraph) else f"{block.title}: {block.summary}"
 
 
 def shown(document: Document, form: str, *, color: bool = False, width: int = 80) -> str:
