@@ -67,6 +67,7 @@ COMPONENTS: dict[str, Component] = {
         binaries=("kube-apiserver", "kube-controller-manager", "kubectl"),
     ),
     "crds": Component(()),
+    "pint": Component(("github.com/cloudflare/pint/cmd/pint",), binaries=("pint",)),
     "dashboard-linter": Component(("github.com/grafana/dashboard-linter",), binaries=("dashboard-linter",)),
 }
 

@@ -26,6 +26,7 @@ COMPONENT_OF: Mapping[str, str] = {
     "alertmanager": "alertmanager", "amtool": "alertmanager",
     "node_exporter": "exporters",
     "dashboard-linter": "dashboard-linter",
+    "pint": "pint",
 }  # fmt: skip
 
 
