@@ -10,19 +10,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from capgen import api, units
-from capgen.blueprint import Fleet, Signal
+from capgen import api, naming, units
+from capgen.blueprint import Fleet
+from capgen.blueprint.dashboards import Dashboard as Model
 from capgen.errors import Refused, TargetError, UsageError
-from capgen.preview import files, sample
+from capgen.preview import sample
+from capgen.preview.board import read
 from capgen.preview.bundle import bundle
 from capgen.preview.chromium import Browser, browser, find
 from capgen.preview.content import Content, Theme, content
 from capgen.preview.data import DataSource, StandingAlert
 from capgen.preview.live import Prometheus
 from capgen.preview.page import page
+from capgen.render.dashboards.classic import classic
+from capgen.render.dashboards.deliver import FLEET
 
 Data = Literal["live", "sample"]
-_TEMPLATE = re.compile(r"\{\{[^}]*\}\}")
+_LABEL = re.compile(r"\{\{\s*\$labels\.(\w+)\s*\}\}")
+_VALUE = re.compile(r"\{\{[^}]*\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ _Found = tuple[str, dict[str, object], DataSource, float]
 def _of_files(named: Sequence[Path], data: Data, prometheus: str, now: float | None) -> Iterator[_Found]:
     for path in named:
         try:
-            board = files.read(path.read_text(encoding="utf-8"))
+            board = read(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} cannot be read: {error}") from error
         if board is None:
@@ -121,17 +126,31 @@ def _of_specs(
         for document, model in built.compiled.project.environments
         if model.prometheus and model.prometheus.url
     }
-    fleets = {fleet.environment: fleet for fleet in built.compiled.fleets}
-    for environment, artifacts in built.artifacts:
-        url = prometheus or (urls.get(environment) or "" if data == "live" else "")
+    for fleet in built.compiled.fleets:
+        url = prometheus or urls.get(fleet.environment) or ""
         if data == "live" and not url:
             raise UsageError(
-                f"there is no Prometheus to ask: give --prometheus URL, or say `prometheus: {{url: …}}` in the environment {environment!r}"
+                "there is no Prometheus to ask: give --prometheus URL, or say `prometheus: {url: …}` in the environment "
+                f"{fleet.environment!r}"
             )
-        for found in files.dashboards(artifacts):
-            alerts = _standing(fleets[environment], found.service) if data == "sample" else ()
+        for dashboard in _dashboards(fleet, whole=not built.compiled.partial):
+            alerts = _standing(fleet, dashboard.service) if data == "sample" else ()
             source, moment = _source(data, url, alerts, now)
-            yield f"{environment}/{found.path}", found.dashboard, source, moment
+            # Classic JSON also where v2 is delivered: both say the same, and this is what is drawn here.
+            board = classic(dashboard, fleet.delivery.grafana)
+            yield f"{fleet.environment}/{_name(dashboard)}", board, source, moment
+
+
+def _name(dashboard: Model) -> str:
+    """The service, or what the fleet's dashboard is called in its folder."""
+    return dashboard.service or FLEET + dashboard.uid.removeprefix(f"{naming.PREFIX}-").partition("_")[0]
+
+
+def _dashboards(fleet: Fleet, *, whole: bool) -> Iterator[Model]:
+    for service in fleet.services:
+        yield from service.dashboards
+    if whole:
+        yield from fleet.dashboards
 
 
 def _source(
@@ -156,19 +175,14 @@ def _standing(fleet: Fleet, service: str) -> tuple[StandingAlert, ...]:
             if group.signal is None or alert is None or (service and len(told) == 2):
                 continue
             threshold = next((level.threshold for level in group.signal.levels if level.name == alert.level), 0.0)
-            summary = _TEMPLATE.sub(
-                _shown(threshold, group.signal), dict(alert.annotations).get("summary", ""), count=1
-            )
+            summary = _LABEL.sub(lambda match: sample.names(match[1])[0], dict(alert.annotations).get("summary", ""))
+            summary = _VALUE.sub(units.human(threshold, group.signal.unit), summary)
             state: Literal["firing", "pending"] = "pending" if told else "firing"
             since = sample.NOW - 600 * (2 - len(told) % 2)
             told.append(StandingAlert(alert.name, state, dict(alert.labels), summary, since))
             if not service:
                 break
     return tuple(told)
-
-
-def _shown(threshold: float, signal: Signal) -> str:
-    return units.human(threshold, signal.unit)
 
 
 def _written(path: Path, content: bytes) -> Path:

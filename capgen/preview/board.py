@@ -6,6 +6,7 @@ click on a picture.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,15 @@ class Item:
     panel: Json
     place: Place
     variables: tuple[Variable, ...]
+
+
+def read(text: str) -> Json | None:
+    """The classic dashboard that a text is; None for everything else."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("panels"), list) else None
 
 
 def items(dashboard: Mapping[str, Any], variables: Sequence[Variable]) -> tuple[Item, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from capgen import units
 from capgen.preview import board, frames
 from capgen.preview.data import DataSource, Query, QueryFailed, Series, StandingAlert
 from capgen.preview.variables import Variable, Window, declared, interpolate, macros
@@ -98,7 +99,7 @@ def _item(item: board.Item, source: DataSource, window: Window) -> Content:
         "grid": {"x": place.x, "y": place.y, "w": place.w, "h": place.h},
         "frames": frames.frames(answers),
         "problems": problems,
-        "alerts": _alerts(panel, source, item.variables) if panel.get("type") == "alertlist" else [],
+        "alerts": _alerts(panel, source, item.variables, window.end) if panel.get("type") == "alertlist" else [],
     }
 
 
@@ -134,7 +135,7 @@ def _queries(panel: Mapping[str, Any], variables: Sequence[Variable], window: Wi
         )
 
 
-def _alerts(panel: Mapping[str, Any], source: DataSource, variables: Sequence[Variable]) -> list[Content]:
+def _alerts(panel: Mapping[str, Any], source: DataSource, variables: Sequence[Variable], now: float) -> list[Content]:
     options = panel.get("options") or {}
     wanted = _MATCHER.findall(interpolate(str(options.get("alertInstanceLabelFilter") or ""), variables, {}))
     states = options.get("stateFilter") or {}
@@ -149,7 +150,7 @@ def _alerts(panel: Mapping[str, Any], source: DataSource, variables: Sequence[Va
             "name": alert.name,
             "state": alert.state,
             "summary": alert.summary,
-            "since": round(alert.since * 1000),
+            "since": units.duration(max(1, round(now - alert.since))),
         }
         for alert in told
     ]

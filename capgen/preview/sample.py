@@ -24,19 +24,32 @@ NOW = 1_767_788_400.0
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SERIES = 3
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_BOUND = re.compile(r"^[^-+/*]*?(?:(?P<most>spec_max_replicas|spec_target_metric)|spec_min_replicas)")
 _NAMES: Mapping[str, tuple[str, ...]] = {
-    "instance": ("10.0.0.11:9100", "10.0.0.12:9100", "10.0.0.13:9100"),
-    "device": ("sda", "nvme0n1", "eth0"),
-    "mountpoint": ("/", "/var/lib/data", "/var/log"),
+    "class": ("5xx", "4xx"),
     "code": ("200", "404", "503"),
-    "status": ("200", "404", "503"),
-    "http_response_status_code": ("200", "404", "503"),
-    "method": ("GET", "POST", "PUT"),
-    "route": ("/", "/orders", "/orders/{id}"),
-    "http_route": ("/", "/orders", "/orders/{id}"),
     "condition": ("AbleToScale", "ScalingActive", "ScalingLimited"),
+    "container": ("app", "proxy"),
+    "database": ("orders", "users"),
+    "datname": ("orders", "users"),
+    "deployment": ("web",),
+    "device": ("sda", "nvme0n1"),
+    "horizontalpodautoscaler": ("web-hpa",),
+    "http_response_status_code": ("200", "404", "503"),
+    "http_route": ("/", "/orders", "/orders/{id}"),
+    "instance": ("10.0.0.11:9100", "10.0.0.12:9100", "10.0.0.13:9100"),
+    "method": ("GET", "POST", "PUT"),
+    "mountpoint": ("/", "/var/lib/data", "/var/log"),
+    "namespace": ("shop",),
+    "pod": ("web-6f7c9-2xkqd", "web-6f7c9-8mz4t", "web-6f7c9-hw5nr"),
     "resource": ("cpu", "memory"),
+    "route": ("/", "/orders", "/orders/{id}"),
+    "service": ("shop", "ledger", "cache"),
+    "signal": ("host.cpu", "host.memory", "database.connections"),
     "state": ("active", "idle", "waiting"),
+    "statefulset": ("store",),
+    "status": ("200", "404", "503"),
 }
 _RANGES: Mapping[str, tuple[float, float]] = {
     "percentunit": (0.2, 0.9), "percent": (20, 90),
@@ -66,14 +79,22 @@ class Sample:
     def ask(self, query: Query, panel: dict[str, Any], window: Window) -> tuple[Series, ...]:
         """Series with the labels of the expression's result."""
         times = _times(query, window)
-        if (constant := _constant(query.expr)) is not None:
-            return (Series({}, times, (constant,) * len(times)),)
+        tree = _parsed(query.expr)
+        if tree is not None and (lines := constants(tree)) is not None:
+            return tuple(Series(labels, times, (value,) * len(times)) for labels, value in lines)
         if query.format == "heatmap":
-            return _buckets(query, times)
-        sets = _label_sets(query)
-        return tuple(
-            Series(labels, times, _values(panel, query, number, times, window)) for number, labels in enumerate(sets)
-        )
+            return _buckets(times)
+        config = _config(panel, query)
+        states = _states(panel)
+        found = []
+        for number, labels in enumerate(_label_sets(query, tree)):
+            seed = zlib.crc32(f"{panel.get('title')}/{query.ref_id}/{number}".encode())
+            if states:
+                values = tuple(_nth(states, _stay(seed, time, window)) for time in times)
+            else:
+                values = _values(config, query.expr, seed, number, times, window)
+            found.append(Series(labels, times, values))
+        return tuple(found)
 
     def alerts(self) -> tuple[StandingAlert, ...]:
         """Those that the preview was given: one that fires and one that is about to."""
@@ -92,23 +113,44 @@ def _times(query: Query, window: Window) -> tuple[float, ...]:
     return tuple(window.end - query.step * (count - number) for number in range(count + 1))
 
 
-def _constant(expr: str) -> float | None:
-    """The number that an expression always is, if it is one: a limit drawn as a line."""
+def _parsed(expr: str) -> promql.Expr | None:
     try:
-        tree = promql.parse(expr)
+        return promql.parse(expr)
     except promql.BadPromQL:
         return None
-    while isinstance(tree, promql.Call) and tree.function in ("vector", "label_replace"):
-        tree = tree.arguments[0]
-    sign = 1.0
-    if isinstance(tree, promql.Unary):
-        sign, tree = -1.0, tree.inner
-    return sign * tree.value if isinstance(tree, promql.Number) else None
 
 
-def _label_sets(query: Query) -> list[dict[str, str]]:
-    fixed, free = _labels(query)
-    count = _SERIES if free else 1
+def constants(tree: promql.Expr) -> list[tuple[dict[str, str], float]] | None:
+    """The series of an expression that always has the same value, such as a level drawn as a line; else None."""
+    match tree:
+        case promql.Number(value):
+            return [({}, value)]
+        case promql.Unary(inner):
+            found = constants(inner)
+            return None if found is None else [(labels, -value) for labels, value in found]
+        case promql.Call("vector" | "scalar", (inner,)):
+            return constants(inner)
+        case promql.Call("label_replace", (inner, promql.String(label), promql.String(text), _, promql.String(""))):
+            found = constants(inner)
+            return None if found is None else [({**labels, label: text}, value) for labels, value in found]
+        case promql.Binary("or", left, right):
+            first, second = constants(left), constants(right)
+            return None if first is None or second is None else first + second
+        case promql.Binary("and", left, _):
+            return constants(left)
+        case _:
+            return None
+
+
+def _label_sets(query: Query, tree: promql.Expr | None) -> list[dict[str, str]]:
+    fixed, free = _labels(query, tree)
+    count = max((min(_SERIES, len(names(label))) for label in free), default=1)
+    if (
+        isinstance(tree, promql.Aggregate)
+        and tree.op in ("topk", "bottomk")
+        and isinstance(tree.parameter, promql.Number)
+    ):
+        count = min(count, max(1, round(tree.parameter.value)))
     return [{**fixed, **{label: _nth(names(label), number) for label in free}} for number in range(count)]
 
 
@@ -116,34 +158,54 @@ def _nth(values: Sequence[T], number: int) -> T:
     return values[number % len(values)]
 
 
-def _labels(query: Query) -> tuple[dict[str, str], tuple[str, ...]]:
+def _labels(query: Query, tree: promql.Expr | None) -> tuple[dict[str, str], tuple[str, ...]]:
     """The labels of the result that matchers pin, and those that tell series apart."""
     wanted = set(_LEGEND.findall(query.legend))
-    pinned: dict[str, str] = {}
-    try:
-        tree = promql.parse(query.expr)
-    except promql.BadPromQL:
+    if tree is None:
         return {}, tuple(sorted(wanted))
-    for selector in promql.selectors(tree):
-        pinned |= {matcher.name: matcher.value for matcher in selector.matchers if matcher.op == "="}
-    if isinstance(tree, promql.Aggregate) and tree.grouping == "by":
-        wanted |= set(tree.labels)
+    pinned = {m.name: m.value for selector in promql.selectors(tree) for m in selector.matchers if m.op == "="}
+    outer = next((node for node in promql.walk(tree) if isinstance(node, promql.Aggregate)), None)
+    if query.format == "table" and outer is not None and outer.grouping == "by":
+        wanted |= set(outer.labels)
     wanted.discard("__name__")
     return {name: pinned[name] for name in wanted & pinned.keys()}, tuple(sorted(wanted - pinned.keys()))
 
 
+def _config(panel: Mapping[str, Any], query: Query) -> dict[str, Any]:
+    """How the panel shows this query's series: its defaults, with the overrides that are about them."""
+    options = [step.get("options") or {} for step in panel.get("transformations") or ()]
+    renamed = {old: new for one in options for old, new in (one.get("renameByName") or {}).items()}
+    field = renamed.get(f"Value #{query.ref_id}", query.legend)
+    given = panel.get("fieldConfig") or {}
+    config = dict(given.get("defaults") or {})
+    for override in given.get("overrides") or ():
+        matcher = override.get("matcher") or {}
+        if (matcher.get("id"), matcher.get("options")) in (("byName", field), ("byFrameRefID", query.ref_id)):
+            config |= {one["id"]: one["value"] for one in override.get("properties") or ()}
+    return config
+
+
 def _values(
-    panel: Mapping[str, Any], query: Query, number: int, times: Sequence[float], window: Window
-) -> tuple[float | None, ...]:
-    seed = zlib.crc32(f"{panel.get('title')}/{query.ref_id}/{number}".encode())
-    config = (panel.get("fieldConfig") or {}).get("defaults") or {}
-    if states := _states(panel):
-        return tuple(_nth(states, _stay(seed, time, window)) for time in times)
+    config: Mapping[str, Any], expr: str, seed: int, number: int, times: Sequence[float], window: Window
+) -> tuple[float, ...]:
     low, high = _span(config)
+    if bound := _BOUND.search(expr):
+        # What others are measured against does not move.
+        return (_last(config, high) if bound["most"] else round(max(1.0, high / 10)),) * len(times)
     whole = config.get("decimals") == 0 and config.get("unit", "short") in ("short", "none")
-    curve = (_shape(seed, number, time, window) for time in times)
-    drawn = (low + (high - low) * share for share in curve)
+    if whole:
+        high = _last(config, high)
+    drawn = (low + (high - low) * _shape(seed, number, time, window) for time in times)
     return tuple(float(round(value)) if whole else round(value, 6) for value in drawn)
+
+
+def _last(config: Mapping[str, Any], otherwise: float) -> float:
+    return max(_levels(config), default=otherwise)
+
+
+def _levels(config: Mapping[str, Any]) -> list[float]:
+    steps = [step.get("value") for step in (config.get("thresholds") or {}).get("steps") or ()]
+    return sorted(float(value) for value in steps if isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
 def _shape(seed: int, number: int, time: float, window: Window) -> float:
@@ -157,8 +219,7 @@ def _shape(seed: int, number: int, time: float, window: Window) -> float:
 
 def _span(config: Mapping[str, Any]) -> tuple[float, float]:
     """The values to pass through: from before the first threshold to beyond the last, within the panel's bounds."""
-    steps = [step.get("value") for step in (config.get("thresholds") or {}).get("steps") or ()]
-    levels = sorted(float(value) for value in steps if isinstance(value, (int, float)) and not isinstance(value, bool))
+    levels = _levels(config)
     if levels:
         first, last = levels[0], levels[-1]
         low, high = first - max(last - first, abs(first)) * 0.5, last + max(last - first, abs(last)) * 0.15
@@ -175,14 +236,15 @@ def _span(config: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _states(panel: Mapping[str, Any]) -> list[float]:
-    """The values that the panel's mappings name, when it is about states."""
-    defaults = (panel.get("fieldConfig") or {}).get("defaults") or {}
-    found: list[float] = []
-    for mapping in defaults.get("mappings") or ():
-        if mapping.get("type") == "value":
-            found += [float(key) for key in mapping.get("options") or {} if re.fullmatch(r"-?\d+(\.\d+)?", key)]
-    numeric = bool(defaults.get("thresholds", {}).get("steps", [])[1:]) and panel.get("type") != "state-timeline"
-    return [] if numeric else sorted(found, reverse=True)
+    """The values that a state timeline's mappings name, the highest first."""
+    if panel.get("type") != "state-timeline":
+        return []
+    given = panel.get("fieldConfig") or {}
+    mappings = list((given.get("defaults") or {}).get("mappings") or ())
+    for override in given.get("overrides") or ():
+        mappings += [one for p in override.get("properties") or () if p.get("id") == "mappings" for one in p["value"]]
+    keys = {key for mapping in mappings if mapping.get("type") == "value" for key in mapping.get("options") or {}}
+    return sorted((float(key) for key in keys if _NUMBER.fullmatch(key)), reverse=True)
 
 
 def _stay(seed: int, time: float, window: Window) -> int:
@@ -191,7 +253,7 @@ def _stay(seed: int, time: float, window: Window) -> int:
     return 0 if zlib.crc32(f"{seed}/{part}".encode()) % 3 else 1 + part
 
 
-def _buckets(query: Query, times: Sequence[float]) -> tuple[Series, ...]:
+def _buckets(times: Sequence[float]) -> tuple[Series, ...]:
     """A histogram whose requests get slower and faster again: cumulative counts a bucket."""
     found = []
     for bound in (*_BUCKETS, math.inf):

@@ -1,6 +1,5 @@
 // The alert list. Grafana's own needs its alerting service; this one shows the same alerts in the same order.
 import { css } from '@emotion/css';
-import { dateTimeFormatTimeAgo } from '@grafana/data';
 import { Badge, Icon } from '@grafana/ui';
 
 const STATES = { firing: 'red', pending: 'orange', inactive: 'green' };
@@ -23,7 +22,7 @@ export function AlertList({ item, theme, width, height }) {
           <span className={styles.name}>{alert.name}</span>
           <span className={styles.summary}>{alert.summary}</span>
           <Badge text={alert.state} color={STATES[alert.state]} />
-          {alert.since && <span className={styles.since}>{dateTimeFormatTimeAgo(alert.since, { timeZone: 'utc' })}</span>}
+          <span className={styles.since}>for {alert.since}</span>
         </li>
       ))}
     </ol>

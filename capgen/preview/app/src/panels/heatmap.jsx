@@ -23,7 +23,7 @@ export function Heatmap({ panel, frames, range, theme, width, height }) {
   const gap = Math.min(options.cellGap ?? 1, column / 4, row / 4);
   const named = Math.ceil(LABEL_HEIGHT / row);
   const bound = unitOf(options.yAxis?.unit ?? 'short', options.yAxis?.decimals);
-  const value = unitOf(options.cellValues?.unit ?? panel.fieldConfig?.defaults?.unit ?? 'short', options.cellValues?.decimals);
+  const value = unitOf(options.cellValues?.unit ?? 'short', options.cellValues?.decimals);
   return (
     <svg width={width} height={height} role="img" aria-label={panel.title}>
       {buckets.rows.map(({ name, values }, number) => {
