@@ -88,11 +88,11 @@ class Sample:
         states = _states(panel)
         found = []
         for number, labels in enumerate(_label_sets(query, tree)):
-            seed = zlib.crc32(f"{panel.get('title')}/{query.ref_id}/{number}".encode())
+            seed = zlib.crc32(f"{panel.get('title')}/{number}".encode())
             if states:
                 values = tuple(_nth(states, _stay(seed, time, window)) for time in times)
             else:
-                values = _values(config, query.expr, seed, number, times, window)
+                values = _values(config, query, seed, number, times, window)
             found.append(Series(labels, times, values))
         return tuple(found)
 
@@ -186,15 +186,17 @@ def _config(panel: Mapping[str, Any], query: Query) -> dict[str, Any]:
 
 
 def _values(
-    config: Mapping[str, Any], expr: str, seed: int, number: int, times: Sequence[float], window: Window
+    config: Mapping[str, Any], query: Query, seed: int, number: int, times: Sequence[float], window: Window
 ) -> tuple[float, ...]:
     low, high = _span(config)
-    if bound := _BOUND.search(expr):
+    if bound := _BOUND.search(query.expr):
         # What others are measured against does not move.
         return (_last(config, high) if bound["most"] else round(max(1.0, high / 10)),) * len(times)
     whole = config.get("decimals") == 0 and config.get("unit", "short") in ("short", "none")
     if whole:
         high = _last(config, high)
+    # What the same panel also asks for moves alike, and a little lower.
+    high -= (high - low) * min(0.5, 0.12 * (ord(query.ref_id[0]) - ord("A")))
     drawn = (low + (high - low) * _shape(seed, number, time, window) for time in times)
     return tuple(float(round(value)) if whole else round(value, 6) for value in drawn)
 
@@ -204,8 +206,12 @@ def _last(config: Mapping[str, Any], otherwise: float) -> float:
 
 
 def _levels(config: Mapping[str, Any]) -> list[float]:
-    steps = [step.get("value") for step in (config.get("thresholds") or {}).get("steps") or ()]
-    return sorted(float(value) for value in steps if isinstance(value, (int, float)) and not isinstance(value, bool))
+    values = [step.get("value") for step in _steps(config)]
+    return sorted(float(value) for value in values if isinstance(value, (int, float)) and not isinstance(value, bool))
+
+
+def _steps(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list((config.get("thresholds") or {}).get("steps") or ())
 
 
 def _shape(seed: int, number: int, time: float, window: Window) -> float:
@@ -222,12 +228,15 @@ def _span(config: Mapping[str, Any]) -> tuple[float, float]:
     levels = _levels(config)
     if levels:
         first, last = levels[0], levels[-1]
-        low, high = first - max(last - first, abs(first)) * 0.5, last + max(last - first, abs(last)) * 0.15
-        if first >= 0:
-            low = max(first * 0.4, low)
+        width = max(last - first, abs(first), 1e-9)
+        low = max(first * 0.4, first - 0.5 * width) if first > 0 else first - 0.5 * width
+        # Where the last step is the good one, most of the curve is beyond it.
+        high = last + width * (2 if "green" in _steps(config)[-1].get("color", "") else 0.2)
     else:
         low, high = _RANGES.get(str(config.get("unit", "")), (2.0, 14.0))
     least, most = config.get("min"), config.get("max")
+    if most is None and config.get("unit") == "percentunit" and high < 1.5 and levels and levels[-1] < 1:
+        most = 1.0
     if isinstance(least, (int, float)):
         low = max(low, float(least))
     if isinstance(most, (int, float)):

@@ -22,8 +22,7 @@ def sampled(dashboard: dict[str, Any], theme: Any = "light") -> dict[str, Any]:
     return content(dashboard, Sample(ALERTS), now=NOW, theme=theme)
 
 
-@pytest.mark.parametrize("width", [1400, 700])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "theme"), [(1400, "light"), (700, "dark")])
 def test_every_type_of_panel_says_what_it_has_to_say(drawn: Open, width: int, theme: str) -> None:
     with drawn(sampled(EVERY_TYPE, theme), width) as page:
         text = {number: page.locator(f"[data-panel='{number}']").inner_text() for number in (*range(1, 9), 100, 102)}
