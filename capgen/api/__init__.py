@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from capgen.artifact import Artifact
 from capgen.blueprint import Fleet
 from capgen.catalog.load import Catalog
 from capgen.catalog.model import Exporter
+from capgen.check.dashboards import check_dashboards, check_sizes
 from capgen.check.scaling import check_scaling
 from capgen.compile.fleet import assemble
 from capgen.compile.service import compile_spec
@@ -57,6 +59,8 @@ class Built:
 
     compiled: Compiled
     artifacts: tuple[tuple[str, tuple[Artifact, ...]], ...]
+    found: tuple[Diagnostic, ...]
+    """What was said about specs and files; nothing that stops a build."""
 
 
 def load_catalog(folder: Path) -> Catalog:
@@ -227,7 +231,7 @@ def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
     for spec in compiled.specs:
         blueprint = blueprints.get((spec.environment.metadata.name, spec.name))
         if blueprint is not None:
-            found += check_scaling(spec, blueprint)
+            found += [*check_scaling(spec, blueprint), *check_dashboards(spec, blueprint)]
     return in_order(found)
 
 
@@ -251,10 +255,19 @@ def build(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: 
     templates = load_templates(compiled.folder)
     rendered = []
     for fleet in compiled.fleets:
-        services = tuple(artifact for service in fleet.services for artifact in render_service(service, templates))
+        files = {service.name: render_service(service, templates) for service in fleet.services}
+        sizes = [check_sizes(spec, files[spec.name]) for spec in compiled.specs if _goes_to(spec, fleet)]
+        found = in_order((*found, *chain.from_iterable(sizes)))
+        services = tuple(chain.from_iterable(files.values()))
         fleetwide = () if compiled.partial else render_fleet(fleet, services, templates)
         rendered.append((fleet.environment, tuple(sorted((*services, *fleetwide), key=lambda a: a.path))))
-    return Built(compiled, tuple(rendered))
+    if has_errors(found):
+        raise Findings(found)
+    return Built(compiled, tuple(rendered), found)
+
+
+def _goes_to(spec: Spec, fleet: Fleet) -> bool:
+    return spec.environment.metadata.name == fleet.environment
 
 
 def generate(
@@ -287,11 +300,7 @@ def generate(
         if files is not None:
             return files
     built = build(paths, settings=settings, environments=environments)
-    found = in_order((*built.compiled.diagnostics, *check_compiled(built.compiled)))
-    project = built.compiled.project
-    places = environments or [document.name for document, _ in project.environments] or [IMPLICIT.metadata.name]
-    folders = frozenset(f"{place}/{document.name}" for place in places for document in project.capacities)
-    return Files(generated_files(built), frozenset(), found, built.compiled.partial, folders)
+    return Files(generated_files(built), frozenset(), built.found)
 
 
 def generated_files(built: Built) -> dict[str, str]:

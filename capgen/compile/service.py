@@ -108,7 +108,7 @@ def _grafana(context: Context) -> Grafana:
         schema=words.dashboards,
         url=(words.url or "").rstrip("/"),
         folder=words.folder or "",
-        path=words.path or folder,
+        path=words.path or (folder if folder.startswith("/") else ""),
         datasource=words.datasource or "",
         refresh=duration(words.refresh),
         labels=tuple(sorted(words.labels.items())),

@@ -74,7 +74,7 @@ def _prometheus(blueprint: Blueprint, templates: Templates) -> list[Artifact]:
     files = [("rules.yml", rules_of(blueprint, templates)), *([("scrape.yml", scrapes)] if scrapes else [])]
     if delivery.prometheus == "configmap":
         view = [{"name": f"{name}.{file}", "text": Markup(indent(text.rstrip("\n"), "    "))} for file, text in files]  # noqa: S704 (already rendered)
-        text = templates.render("kubernetes/configmap.yaml.j2", files=view, **_object(blueprint))
+        text = templates.render("kubernetes/configmap.yaml.j2", files=view, folder="", **_object(blueprint))
         return [Artifact(f"{name}/configmap-prometheus.yaml", text, "ConfigMap", name, kubernetes=True)]
     return [Artifact(f"{name}/{file}", text, file.removesuffix(".yml"), name, kubernetes=False) for file, text in files]
 

@@ -28,10 +28,13 @@ class Generated:
 @cache
 def dashboards() -> tuple[Generated, ...]:
     """All of them, in every environment."""
-    return tuple(one for environment, artifacts in api.build([SPECS]).artifacts for one in _of(environment, artifacts))
+    return tuple(
+        one for environment, artifacts in api.build([SPECS]).artifacts for one in of_environment(environment, artifacts)
+    )
 
 
-def _of(environment: str, artifacts: Any) -> Iterator[Generated]:
+def of_environment(environment: str, artifacts: Any) -> Iterator[Generated]:
+    """Those among an environment's artifacts."""
     lints = {artifact.path: artifact.text for artifact in artifacts if artifact.kind == "dashboard-lint"}
     for artifact in artifacts:
         folder = artifact.path.rpartition("/")[0]

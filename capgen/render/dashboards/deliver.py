@@ -48,7 +48,9 @@ def dashboard_artifacts(
     if grafana.deliver == "sidecar":
         file = {"name": f"{dashboard.uid}.json", "text": _block(_packed(dashboard_body(dashboard, grafana)), 4)}
         labels = tuple(sorted((*delivery.monitoring_labels, *grafana.labels)))
-        text = templates.render("kubernetes/configmap.yaml.j2", files=[file], labels=dict(labels).items(), **common)
+        text = templates.render(
+            "kubernetes/configmap.yaml.j2", files=[file], folder=grafana.folder, labels=dict(labels).items(), **common
+        )
         yield Artifact(f"{folder}configmap-{name}.yaml", text, "ConfigMap", service, kubernetes=True)
     elif grafana.schema == "v2":
         body = _packed(spec(dashboard, grafana))

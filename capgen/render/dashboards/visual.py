@@ -133,7 +133,7 @@ def _heatmap(panel: Panel) -> Json:
         "rowsFrame": {"layout": "auto"},
         "showValue": "never",
         "tooltip": {"mode": "single", "showColorScale": True, "yHistogram": True},
-        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": panel.unit, "min": "0"},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": panel.unit, "min": 0},
     }  # fmt: skip
 
 
