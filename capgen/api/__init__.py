@@ -300,7 +300,10 @@ def generate(
         if files is not None:
             return files
     built = build(paths, settings=settings, environments=environments)
-    return Files(generated_files(built), frozenset(), built.found)
+    project = built.compiled.project
+    places = environments or [document.name for document, _ in project.environments] or [IMPLICIT.metadata.name]
+    folders = frozenset(f"{place}/{document.name}" for place in places for document in project.capacities)
+    return Files(generated_files(built), frozenset(), built.found, built.compiled.partial, folders)
 
 
 def generated_files(built: Built) -> dict[str, str]:
