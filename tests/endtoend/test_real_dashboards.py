@@ -188,15 +188,18 @@ def empty(world: World, since: float) -> list[tuple[str, str]]:
     return found
 
 
-def asked(world: World, one: Generated, since: float = 0.0) -> list[dict[str, Any]]:
+def values_since(frame: dict[str, Any], since: float) -> Iterator[float | None]:
+    """The frame's numbers from a moment on: those before it may be of pods and processes that are gone."""
+    times = frame["fields"][0]["values"]
+    for field in frame["fields"][1:]:
+        if field["type"] == "number":
+            yield from (value for at, value in zip(times, field["values"], strict=True) if at >= since * 1000)
+
+
+def asked(world: World, one: Generated) -> list[dict[str, Any]]:
     now = time.time()
-    minutes = max(1, round((now - since) / 60)) if since else 5
-    items: list[dict[str, Any]] = content(
-        {**one.board, "time": {"from": f"now-{minutes}m", "to": "now"}},
-        Prometheus(world.url, now),
-        now=now,
-        theme="light",
-    )["items"]
+    shown = {**one.board, "time": {"from": "now-5m", "to": "now"}}
+    items: list[dict[str, Any]] = content(shown, Prometheus(world.url, now), now=now, theme="light")["items"]
     return items
 
 
