@@ -16,6 +16,7 @@ from capgen.spec.parse import Spec
 
 CODE = "CG610"
 _ADVICE = "What to do:"
+_LINES = ("Levels:", "Lines:")
 _SHOWN = ("timeseries", "stat", "heatmap", "state-timeline", "table")
 
 
@@ -47,6 +48,5 @@ def _missing(panel: Panel, *, leads_on: bool) -> Iterator[str]:
 def _worded(panel: Panel) -> bool:
     """Numbers are words; a drawn line needs a name in the legend or in the description."""
     drawn = panel.type in ("timeseries", "state-timeline")
-    return not drawn or bool(
-        panel.values or panel.overrides or "Levels:" in panel.description or "%" in panel.description
-    )
+    said = any(words in panel.description for words in _LINES)
+    return not drawn or said or bool(panel.values or panel.overrides)

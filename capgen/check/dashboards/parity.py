@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from capgen import promql, units
@@ -43,4 +44,4 @@ def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
 
 
 def _compared(expr: str, number: str) -> bool:
-    return any(f"{sign} {number}" in expr for sign in promql.COMPARISONS)
+    return re.search(rf"(?:{'|'.join(sorted(promql.COMPARISONS))}) {re.escape(number)}(?![0-9.e])", expr) is not None

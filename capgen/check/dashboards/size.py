@@ -22,7 +22,7 @@ _CARRIERS = ("ConfigMap", "GrafanaDashboard", "GrafanaManifest")
 def check(spec: Spec, artifacts: Iterable[Artifact]) -> Iterator[Diagnostic]:
     """An error for what the API server refuses, a warning for what kubectl does."""
     for artifact in artifacts:
-        if artifact.kind not in _CARRIERS or "dashboard" not in artifact.path or len(artifact.text) < LARGE:
+        if artifact.kind not in _CARRIERS or "dashboard" not in artifact.path or len(artifact.text) < LARGE // 4:
             continue
         bytes_ = len(artifact.text.encode())
         if bytes_ >= REFUSED:

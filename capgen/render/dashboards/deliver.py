@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
-from capgen import naming
+from capgen import naming, units
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery, Fleet
 from capgen.blueprint.dashboards import Dashboard, Grafana
@@ -38,7 +38,7 @@ def dashboard_artifacts(
         yield Artifact(f"{folder}.lint", lint_file(origin, dashboard), "dashboard-lint", service, kubernetes=False)
     if grafana.deliver == "files":
         yield Artifact(
-            f"{folder}{name}.json", _printed(dashboard_body(dashboard, grafana)), "dashboard", service, kubernetes=False
+            f"{folder}{name}.json", dashboard_file(dashboard, grafana), "dashboard", service, kubernetes=False
         )
         return
     common = {
@@ -53,7 +53,7 @@ def dashboard_artifacts(
         )
         yield Artifact(f"{folder}configmap-{name}.yaml", text, "ConfigMap", service, kubernetes=True)
     elif grafana.schema == "v2":
-        body = _packed(spec(dashboard, grafana))
+        body = _packed(_without_exponents(spec(dashboard, grafana)))
         text = templates.render(
             "kubernetes/grafanamanifest.yaml.j2", labels=delivery.monitoring_labels, instances=grafana.instances,
             api_version=API_VERSION, uid=dashboard.uid, body=_flow(body), **common,
@@ -95,7 +95,9 @@ def _provisioning(delivery: Delivery, environment: str, templates: Templates) ->
     return Artifact("grafana-dashboards.yaml", text, "provisioning", "", kubernetes=False)
 
 
-def _printed(body: Json) -> str:
+def dashboard_file(dashboard: Dashboard, grafana: Grafana) -> str:
+    """The dashboard's JSON as a file of its own, for people to read."""
+    body = dashboard_body(dashboard, grafana)
     return _harmless(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
@@ -110,6 +112,15 @@ def _packed(body: Json) -> str:
         else:
             lines.append(f'"{key}": {_compact(value)}')
     return _harmless("{\n" + ",\n".join(lines) + "\n}")
+
+
+def _without_exponents(node: Any) -> Any:
+    """In YAML `1e-05` is a number to some readers and a text to others."""
+    if isinstance(node, dict):
+        return {key: _without_exponents(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_without_exponents(value) for value in node]
+    return orjson.Fragment(units.number(node)) if isinstance(node, float) and "e" in repr(node) else node
 
 
 def _listed(items: list[Json] | Json) -> str:
