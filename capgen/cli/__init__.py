@@ -25,6 +25,7 @@ VERBS = {
     "preview": "Draw the dashboards, with live or sample data.",
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
+    "simulate": "Replay an autoscaler over a history of demand.",
     "schema": "Print the JSON Schema of specs.",
     "catalog": "List exporters, their metrics and signals.",
     "completion": "Print the completion script of a shell.",
