@@ -22,6 +22,7 @@ VERBS = {
     "check": "Lint Prometheus rule files, also foreign ones.",
     "test": "Prove the generated rules with promtool.",
     "explain": "Say where a line, a signal, a code or a field comes from.",
+    "preview": "Draw the dashboards, with live or sample data.",
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
     "simulate": "Replay an autoscaler over a history of demand.",
