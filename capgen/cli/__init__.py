@@ -25,6 +25,7 @@ VERBS = {
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
     "simulate": "Replay an autoscaler over a history of demand.",
+    "review": "Say what a change of the specs does.",
     "schema": "Print the JSON Schema of specs.",
     "catalog": "List exporters, their metrics and signals.",
     "completion": "Print the completion script of a shell.",
