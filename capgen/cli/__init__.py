@@ -29,6 +29,7 @@ VERBS = {
     "plan": "Plan capacity: dates of levels, nodes, volumes, costs.",
     "report": "Report on the last day, week, month or quarter.",
     "forecast": "Forecast a series, with intervals and a back-test.",
+    "review": "Say what a change of the specs does.",
     "schema": "Print the JSON Schema of specs.",
     "catalog": "List exporters, their metrics and signals.",
     "completion": "Print the completion script of a shell.",
