@@ -11,6 +11,7 @@ from capgen import naming
 from capgen.diagnostics import Diagnostic, Span, in_order, suggest
 from capgen.fields import Model
 from capgen.spec.documents import KINDS, Capacity, DeliverSpec, Environment, EnvironmentMetadata
+from capgen.spec.environments import check_environment
 from capgen.spec.layers import merge, setting, without_removed
 from capgen.validation import unknown_removals, validated
 from capgen.yamlio import Node, Source, read
@@ -62,6 +63,8 @@ IMPLICIT = Environment.model_construct(
         prometheus="files", grafana="files", jobs="crontab", alertmanager="files", metrics="adapter"
     ),
     prometheus=None,
+    alertmanager=None,
+    pages=None,
     budget=None,
     overrides={},
 )
@@ -95,6 +98,7 @@ def parse_project(sources: Iterable[Source], *, partial: bool = False) -> tuple[
         incomplete = incomplete or (document.kind == "Environment" and model is None)
         if isinstance(model, Environment):
             environments.append((document, model))
+            found += check_environment(model, document.node)
     capacities = tuple(sorted((d for d in documents if d.kind == "Capacity"), key=lambda d: d.name))
     names = {d.name for d in capacities}
     for document, environment in environments:

@@ -17,13 +17,8 @@ from harness.controlplane import ControlPlane
 SPECS = Path(__file__).parents[2] / "specs"
 NAMESPACES = ("apm", "monitoring", "payments", "shop")
 KINDS = (
-    "ConfigMap",
-    "HorizontalPodAutoscaler",
-    "VerticalPodAutoscaler",
-    "PrometheusRule",
-    "ScrapeConfig",
-    "ServiceMonitor",
-)
+    "AlertmanagerConfig", "ConfigMap", "HorizontalPodAutoscaler", "PrometheusRule", "ScrapeConfig", "ServiceMonitor", "VerticalPodAutoscaler",
+)  # fmt: skip
 CLUSTER = """\
 apiVersion: capgen/v1
 kind: Environment
