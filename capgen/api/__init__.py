@@ -7,7 +7,7 @@ in named calls, top to bottom, and returns what the command prints.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
