@@ -15,7 +15,7 @@ from capgen.api.reading import project_folder, read_project
 from capgen.errors import Findings, Refused, UsageError
 from capgen.reconcile import prune as pruning
 from capgen.reconcile import saved
-from capgen.reconcile.build import build_plan
+from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.saved import Request, Stale
 
@@ -42,7 +42,7 @@ def plan_delivery(request: Request) -> Delivery:
     Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
     """
     from capgen import api
-    from capgen.delivery import deliverable, target_of
+    from capgen.delivery import deliverable, field_policies, target_of
 
     paths, root = [Path(path) for path in request.specs], Path(request.root) if request.root else None
     built = api.build(paths, settings=request.settings, environments=[request.environment])
@@ -55,7 +55,8 @@ def plan_delivery(request: Request) -> Delivery:
         )
     target = target_of(declared, project_folder(paths), root=root)
     live = target.read(artifacts)
-    plan = build_plan(target.name, artifacts, live, prune=request.prune)
+    rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared))
+    plan = build_plan(target.name, artifacts, live, rules)
     if not built.compiled.partial:
         plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, artifacts)))
     return Delivery(plan, target, request, saved.digest_of([(a.path, a.text) for a in artifacts]))

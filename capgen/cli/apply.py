@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from capgen.cli.diff import prune_option, root_option
+from capgen.cli.diff import adopt_option, prune_option, root_option
 from capgen.cli.output import colored, set_option, spec_paths, specs_argument, width
 from capgen.errors import Refused, UsageError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @set_option
 @root_option
 @prune_option
+@adopt_option
 @click.option("--deletions", type=click.IntRange(min=0), metavar="N", help="Delete exactly so many, however many.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
@@ -33,6 +34,7 @@ def command(
     settings: Sequence[str],
     root: Path | None,
     prune: bool,
+    adopt: Sequence[str],
     deletions: int | None,
     yes: bool,
     form: str,
@@ -54,7 +56,7 @@ def command(
         if environment is None:
             raise click.UsageError("Missing option '--env'.")
         paths = tuple(map(str, spec_paths(specs)))
-        delivery = api.plan_delivery(Request(paths, tuple(settings), environment, str(root or ""), prune))
+        delivery = api.plan_delivery(Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt)))
     return carry_out(delivery, deletions=deletions, yes=yes, form=form)
 
 
@@ -65,7 +67,7 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
     from capgen.report import plan as report
 
     plan = delivery.plan
-    if plan.is_clean:
+    if plan.is_clean and not (yes and plan.wide):
         click.echo(report.render(plan, form, color=colored(), width=width()), nl=False, color=True)
         return 0
     if not yes:

@@ -18,6 +18,9 @@ root_option = click.option(
 prune_option = click.option(
     "--prune/--no-prune", default=True, show_default=True, help="Delete what these specs made and make no more."
 )
+adopt_option = click.option(
+    "--adopt", multiple=True, metavar="MANAGER", help="Take over what this field manager declared in these objects.",
+)  # fmt: skip
 
 
 @click.command("diff")
@@ -26,6 +29,7 @@ prune_option = click.option(
 @set_option
 @root_option
 @prune_option
+@adopt_option
 @click.option("--save", type=click.Path(path_type=Path), help="Save the plan for `capgen apply FILE`.")
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there are changes.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
@@ -35,6 +39,7 @@ def command(
     settings: Sequence[str],
     root: Path | None,
     prune: bool,
+    adopt: Sequence[str],
     save: Path | None,
     exit_code: bool,
     form: str,
@@ -46,7 +51,7 @@ def command(
     from capgen.report import plan as report
 
     paths = tuple(map(str, spec_paths(specs)))
-    delivery = api.plan_delivery(Request(paths, tuple(settings), environment, str(root or ""), prune))
+    delivery = api.plan_delivery(Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt)))
     plan = delivery.target.rehearse(delivery.plan)
     if save is not None:
         disk.save(save, api.save_plan(delivery, plan))

@@ -84,6 +84,10 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     reason: str = ""
     verdict: Verdict = Verdict.EXACT
+    takes: bool = False
+    """Whether fields are taken from others, as the environment says; of a version that has not moved since."""
+    adopts: tuple[str, ...] = ()
+    """Managers whose declarations become capgen's before it is applied."""
 
     @property
     def writes(self) -> bool:
@@ -101,6 +105,8 @@ class Plan:
     """What a reader has to know that belongs to no single change."""
     managed: int = 0
     """How many objects or files of these services capgen has delivered so far."""
+    wide: frozenset[str] = frozenset()
+    """Services whose inventories name more places than have anything: a run was killed before it ended."""
     unsearched: frozenset[str] = frozenset()
     """Services of which not everything could be seen; what their inventories say stays as it is."""
 

@@ -143,6 +143,8 @@ def pin(change: Change) -> str:
             "action": change.action,
             "uid": uid,
             "wanted": change.after,
+            "takes": change.takes,
+            "adopts": list(change.adopts),
             "gone": meant(change.before) if change.action is Action.DELETE else None,
             "fields": [_field(field) for field in change.fields],
             "ownership": change.reason if change.action is Action.UPDATE and not change.fields else "",

@@ -116,7 +116,7 @@ class Cluster:
         homes = [change for change in plan.changes if change.kind == "Namespace"]
         self._write(replace(plan, changes=tuple(homes)), results, {}, None)
         rest = replace(plan, changes=tuple(c for c in plan.changes if c.kind != "Namespace"))
-        written = sorted({change.service for change in rest.changes if change.writes})
+        written = sorted({change.service for change in rest.changes if change.writes} | plan.wide)
         with lease.held(
             self.wire, self.namespace, [applyset.parent_name(s) for s in written], self.lease_seconds
         ) as leases:

@@ -97,7 +97,7 @@ class Leases:
     def _send(self, method: str, name: str, body: Document) -> Answer:
         path = self._path() if method == "POST" else self._path(name)
         return self._wire.request(
-            method, path, {"fieldManager": "capgen-lease"}, json.dumps(body).encode(), "application/json"
+            method, path, {"fieldManager": "capgen-lease"}, json.dumps(body).encode(), "application/json", pinned=True
         )
 
     def _body(self, name: str, seen: Answer) -> Document:

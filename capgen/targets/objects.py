@@ -16,7 +16,9 @@ from capgen.naming import MANAGER
 from capgen.reconcile.compare import compare_whole
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.outcome import Result, State
+from capgen.reconcile.owners import holders, others
 from capgen.reconcile.plan import Action, Change, Document, Verdict
+from capgen.reconcile.policy import adopted, adoption
 from capgen.reconcile.saved import meant
 from capgen.targets.listing import collection, quoted
 from capgen.targets.refusal import Why, refusal
@@ -27,7 +29,9 @@ _TRIES = 5
 
 
 def ask(wire: Wire, change: Change) -> Change:
-    """A change as the server's dry run sees it."""
+    """A change as the server's dry run sees it. Taking an object over has two steps, and a dry run knows one."""
+    if change.adopts:
+        return replace(change, verdict=Verdict.UNVERIFIED)
     try:
         answer = _patch(wire, change, {"dryRun": "All"})
     except TargetError as error:
@@ -49,15 +53,22 @@ def ask(wire: Wire, change: Change) -> Change:
 
 
 def apply(wire: Wire, change: Change) -> Result:
-    """Applies one object."""
+    """Applies one object. Nothing is taken from anybody unless the object still is what the plan saw."""
     try:
+        if change.adopts and (problem := _adopt(wire, change)):
+            return Result(change.key, State.FAILED, problem)
         answer = _patch(wire, change, {})
+        if change.takes and answer.status == 409 and not answer.causes:
+            now = wire.request("GET", path_of(change.kind, _object(change.before)), {})
+            if now.status == 200 and meant(change.before) == meant(now.document):
+                answer = _patch(wire, replace(change, before=now.document), {})
     except TargetError as error:
         return Result(change.key, State.FAILED, str(error))
     if refused := refusal(change, answer):
         state = State.CONFLICT if refused.why is Why.CONFLICT else State.FAILED
         return Result(change.key, state, refused.reason, refused.fields)
-    if answer.status == 201:
+    # A create whose answer was lost and that was sent again is answered as an update of one's own object.
+    if answer.status == 201 or (change.before is None and not others(holders(answer.document))):
         return Result(change.key, State.CREATED)
     same = meta(answer.document, "resourceVersion") == meta(change.before, "resourceVersion")
     return Result(change.key, State.UNCHANGED if same else State.UPDATED)
@@ -90,7 +101,7 @@ def remove(wire: Wire, path: str, standing: Document) -> Answer:
         "propagationPolicy": "Background",
         "preconditions": {"uid": meta(standing, "uid"), "resourceVersion": meta(standing, "resourceVersion")},
     }
-    return wire.request("DELETE", path, {}, json.dumps(options).encode(), "application/json")
+    return wire.request("DELETE", path, {}, json.dumps(options).encode(), "application/json", pinned=True)
 
 
 def path_of(kind: str, document: Document) -> str:
@@ -111,9 +122,21 @@ def _patch(wire: Wire, change: Change, query: Mapping[str, str]) -> Answer:
     if uid := meta(change.before, "uid"):
         metadata["uid"] = uid
     asked = {"fieldManager": MANAGER, "fieldValidation": "Strict", **query}
-    return wire.request(
-        "PATCH", path_of(change.kind, document), asked, encode({**document, "metadata": metadata}), APPLY
-    )
+    if change.takes:
+        # Force knows no fields, so it is for one version: whoever took another field meanwhile is not overrun.
+        metadata["resourceVersion"] = meta(change.before, "resourceVersion")
+        asked["force"] = "true"
+    body = encode({**document, "metadata": metadata})
+    return wire.request("PATCH", path_of(change.kind, document), asked, body, APPLY, pinned=change.takes)
+
+
+def _adopt(wire: Wire, change: Change) -> str:
+    """Makes what other managers declared capgen's; why not, "" when it is done."""
+    before = _object(change.before)
+    after, _ = adopted(before, change.adopts, KINDS[change.kind].api_version)
+    path, patch = path_of(change.kind, before), json.dumps(adoption(before, after)).encode()
+    answer = wire.request("PATCH", path, {"fieldManager": MANAGER}, patch, "application/json-patch+json", pinned=True)
+    return "" if answer.status == 200 else f"not taken over: {answer.message}"
 
 
 def _deleted(change: Change, answer: Answer) -> Result:
@@ -131,7 +154,11 @@ def _exact(change: Change, result: Document) -> Change:
     if change.before is None:
         return replace(change, verdict=Verdict.EXACT)
     before = _object(change.before)
-    fields = compare_whole(change.kind, before, result)
+    held = {field.path: field for field in change.fields}
+    fields = tuple(
+        replace(field, owner=held[field.path].owner, since=held[field.path].since) if field.path in held else field
+        for field in compare_whole(change.kind, before, result)
+    )
     if not fields and _ownership(before) == _ownership(result):
         return replace(change, action=Action.UNCHANGED, verdict=Verdict.EXACT, fields=(), reason="")
     reason = change.reason if change.action is Action.UPDATE else ""

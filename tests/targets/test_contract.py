@@ -19,7 +19,7 @@ from harness.manifests import config_map
 from capgen.artifact import Artifact
 from capgen.errors import Refused
 from capgen.reconcile import saved
-from capgen.reconcile.build import build_plan
+from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.outcome import Outcome, State
 from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.target import Target
@@ -145,7 +145,7 @@ def test_what_nobody_asks_for_any_more_goes_and_nothing_else(world: World) -> No
 def test_what_is_to_stay_stays_and_is_still_capgen_s(world: World) -> None:
     apply(world, thing("one", "1"), thing("two", "2"))
     desired = [thing("one", "eins")]
-    found = build_plan(world.target.name, desired, world.target.read(desired), prune=False)
+    found = build_plan(world.target.name, desired, world.target.read(desired), Rules(prune=False))
     assert actions(found) == [Action.UPDATE, Action.EXTRA]
     world.target.apply(found)
     assert world.read("two") == "2"
