@@ -53,13 +53,36 @@ def plan_delivery(request: Request) -> Delivery:
             f"the specs compile to nothing for {request.environment!r}: an empty delivery is never what was meant; "
             "`capgen destroy` removes what was delivered"
         )
-    target = target_of(declared, project_folder(paths), root=root)
+    target: Target = (
+        _exported(declared, Path(request.offline))
+        if request.offline
+        else target_of(declared, project_folder(paths), root=root)
+    )
     live = target.read(artifacts)
     rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared))
     plan = build_plan(target.name, artifacts, live, rules)
     if not built.compiled.partial:
         plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, artifacts)))
     return Delivery(plan, target, request, saved.digest_of([(a.path, a.text) for a in artifacts]))
+
+
+def rights_of(paths: Sequence[Path], environment: str, purpose: str, *, settings: Sequence[str] = ()) -> str:
+    """The Roles that a diff or an apply of these specs needs, as YAML. Nothing is asked of the cluster."""
+    from capgen import api
+    from capgen.delivery import deliverable
+    from capgen.reconcile.manifest import read_manifests
+    from capgen.reconcile.rights import rights
+
+    built = api.build(paths, settings=settings, environments=[environment])
+    declared = _declared(built.compiled.project.environments, environment)
+    if declared.kubernetes is None:
+        raise UsageError(f"the environment {environment!r} has no cluster: it says no `kubernetes:`")
+    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found))
+    home = declared.kubernetes.namespace
+    found = rights("apply" if purpose == "apply" else "diff", read_manifests(artifacts, home), home)
+    roles = [{"name": f"capgen-{purpose}", "namespace": one.namespace, "rules": one.rules} for one in found]
+    templates = api.load_templates(project_folder(paths))
+    return templates.render("kubernetes/rights.yaml.j2", purpose=purpose, environment=environment, roles=roles)
 
 
 def plan_destruction(paths: Sequence[Path], environment: str, services: Sequence[str], root: Path | None) -> Delivery:
@@ -125,6 +148,16 @@ def apply_plan(delivery: Delivery, *, deletions: int | None = None) -> Outcome:
             f"{why}; nothing was changed. If that is meant, say --deletions {count}; --no-prune leaves them standing"
         )
     return delivery.target.apply(delivery.plan)
+
+
+def _exported(environment: Environment, folder: Path) -> Target:
+    from capgen.targets.exported import Exported
+
+    if environment.kubernetes is None:
+        raise UsageError(
+            f"the environment {environment.metadata.name!r} has no cluster whose objects could be exported"
+        )
+    return Exported(folder, environment.kubernetes.namespace)
 
 
 def _declared(environments: Sequence[tuple[object, Environment]], name: str) -> Environment:

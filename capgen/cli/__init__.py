@@ -24,6 +24,8 @@ VERBS = {
     "explain": "Say where a line, a signal, a code or a field comes from.",
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
+    "rbac": "Print the least rights of diff or apply.",
+    "env": "Pin an environment to its cluster.",
     "destroy": "Delete what was delivered for a service.",
     "schema": "Print the JSON Schema of specs.",
     "catalog": "List exporters, their metrics and signals.",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from capgen.cli.output import colored, set_option, spec_paths, specs_argument, width
+from capgen.errors import UsageError
 
 environment_option = click.option(
     "--env", "environment", required=True, metavar="NAME", help="The environment to deliver to."
@@ -31,6 +32,10 @@ adopt_option = click.option(
 @prune_option
 @adopt_option
 @click.option("--save", type=click.Path(path_type=Path), help="Save the plan for `capgen apply FILE`.")
+@click.option(
+    "--offline", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
+    help="Compare with exported manifests and not with the cluster.",
+)  # fmt: skip
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there are changes.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
 def command(
@@ -41,6 +46,7 @@ def command(
     prune: bool,
     adopt: Sequence[str],
     save: Path | None,
+    offline: Path | None,
     exit_code: bool,
     form: str,
 ) -> int:
@@ -50,8 +56,14 @@ def command(
     from capgen.reconcile.saved import Request
     from capgen.report import plan as report
 
+    if offline and (save or root):
+        raise UsageError(
+            "an export can be compared with, and not delivered to: --offline goes without --save and --root"
+        )
     paths = tuple(map(str, spec_paths(specs)))
-    delivery = api.plan_delivery(Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt)))
+    delivery = api.plan_delivery(
+        Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt), str(offline or ""))
+    )
     plan = delivery.target.rehearse(delivery.plan)
     if save is not None:
         disk.save(save, api.save_plan(delivery, plan))

@@ -22,6 +22,7 @@ ID = f"{_DOMAIN}/id"
 TOOLING, GROUP_KINDS, NAMESPACES = (
     f"{_DOMAIN}/{name}" for name in ("tooling", "contains-group-kinds", "additional-namespaces")
 )
+PLACES = "capgen/places"
 _VERSION = "v1"
 
 NEVER_DELETED = frozenset(("Namespace",))
@@ -30,13 +31,16 @@ NEVER_DELETED = frozenset(("Namespace",))
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """One service's parent: where members may be. `problem` says why it cannot be used, "" if it can."""
+    """One service's parent: where members may be. `problem` says why it cannot be used, "" if it can.
+
+    KEP-3659 looks for every kind in every namespace. capgen notes which are together, so that nobody needs the right to
+    list what was never there.
+    """
 
     service: str
     home: str
-    group_kinds: frozenset[str] = frozenset()
-    namespaces: frozenset[str] = frozenset()
-    """Beside the home, which always counts."""
+    places: frozenset[tuple[str, str]] = frozenset()
+    """(kind with its group, namespace)."""
     problem: str = ""
 
     @property
@@ -50,26 +54,24 @@ class Inventory:
         return set_id(self.name, self.home)
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """The kinds that capgen knows and deletes."""
+    def scopes(self) -> tuple[tuple[Kind, str], ...]:
+        """Where to look for members: of kinds that capgen knows and deletes."""
         known = {group_kind(kind): kind for kind in KINDS.values() if kind.name not in NEVER_DELETED}
-        return tuple(known[name] for name in sorted(self.group_kinds & known.keys()))
+        return tuple((known[name], home) for name, home in sorted(self.places) if name in known)
 
     @property
     def unknown_kinds(self) -> tuple[str, ...]:
         """Recorded kinds that are in no table of this version."""
-        return tuple(sorted(self.group_kinds - {group_kind(kind) for kind in KINDS.values()}))
+        return tuple(sorted({name for name, _ in self.places} - {group_kind(kind) for kind in KINDS.values()}))
 
     def covers(self, other: Inventory) -> bool:
         """Whether every member of the other one would be found by this one."""
-        return self.group_kinds >= other.group_kinds and self.namespaces >= other.namespaces
+        return self.places >= other.places
 
     def with_members(self, places: Iterable[tuple[Kind, str]]) -> Inventory:
         """The inventory with these kinds and namespaces as well."""
-        members = [(kind, home) for kind, home in places if kind.name not in NEVER_DELETED]
-        kinds = self.group_kinds | {group_kind(kind) for kind, _ in members}
-        homes = self.namespaces | {home for _, home in members if home and home != self.home}
-        return Inventory(self.service, self.home, kinds, homes, self.problem)
+        more = {(group_kind(kind), home) for kind, home in places if kind.name not in NEVER_DELETED}
+        return Inventory(self.service, self.home, self.places | more, self.problem)
 
 
 def parent_name(service: str) -> str:
@@ -100,9 +102,10 @@ def read_parent(parent: Document) -> Inventory:
         problem = f"the inventory ConfigMap/{home}/{name} is kept by {tool or 'another tool'}, not by capgen"
     elif labels.get(ID) != set_id(name, home):
         problem = f"the inventory ConfigMap/{home}/{name} was copied or renamed: its id is of another one"
-    return Inventory(
-        service, home, _split(annotations.get(GROUP_KINDS)), _split(annotations.get(NAMESPACES)) - {home}, problem
-    )
+    noted = {(kind, place or home) for kind, _, place in (p.partition("@") for p in _split(annotations.get(PLACES)))}
+    others = _split(annotations.get(GROUP_KINDS)) - {kind for kind, _ in noted}
+    homes = _split(annotations.get(NAMESPACES)) | {home}
+    return Inventory(service, home, frozenset(noted | {(kind, place) for kind in others for place in homes}), problem)
 
 
 def parent_document(inventory: Inventory) -> Document:
@@ -116,8 +119,9 @@ def parent_document(inventory: Inventory) -> Document:
             "labels": {ID: inventory.id},
             "annotations": {
                 TOOLING: f"{naming.MANAGER}/{_VERSION}",
-                GROUP_KINDS: ",".join(sorted(inventory.group_kinds)),
-                NAMESPACES: ",".join(sorted(inventory.namespaces)),
+                GROUP_KINDS: ",".join(sorted({kind for kind, _ in inventory.places})),
+                NAMESPACES: ",".join(sorted({place for _, place in inventory.places} - {inventory.home})),
+                PLACES: ",".join(sorted(f"{kind}@{place}" for kind, place in inventory.places)),
             },
         },
     }

@@ -32,6 +32,8 @@ class Request:
     root: str = ""
     prune: bool = True
     adopt: tuple[str, ...] = ()
+    offline: str = ""
+    """A folder of exported manifests to compare with; such a plan is not saved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,10 @@ def write_inventory(wire: Wire, inventory: Inventory, standing: Inventory | None
         return ""
     path = f"{collection(KINDS['ConfigMap'], inventory.home)}/{quoted(inventory.name)}"
     try:
-        there = wire.request("GET", path, {}) if standing is None or not inventory.group_kinds else None
+        there = wire.request("GET", path, {}) if standing is None or not inventory.places else None
         if standing is None and there is not None and there.status == 200:
             return f"ConfigMap/{inventory.home}/{inventory.name} is there and is no inventory: give it another name"
-        if not inventory.group_kinds:
+        if not inventory.places:
             answer = remove(wire, path, there.document) if there is not None and there.status == 200 else there
             return "" if answer is None or answer.status in (200, 404) else answer.message
         query = {"fieldManager": _WRITER, "force": "true", "fieldValidation": "Strict"}

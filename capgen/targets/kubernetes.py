@@ -26,6 +26,7 @@ from capgen.targets.inventory import read_inventories, write_inventory
 from capgen.targets.listing import list_objects, quoted
 from capgen.targets.login import log_in
 from capgen.targets.objects import meta
+from capgen.targets.permitted import patchable
 from capgen.targets.refusal import not_served
 from capgen.targets.wire import Wire
 
@@ -94,6 +95,10 @@ class Cluster:
         asked = plan.of(Action.CREATE, Action.UPDATE, Action.CONFLICT)
         created = {change.key for change in asked if change.kind == "Namespace" and change.action is Action.CREATE}
         seen = {c.key: _unverified(c) for c in asked if f"Namespace/{_home(c)}" in created}
+        may = dict(
+            zip(homes := sorted({_home(c) for c in asked}), at_once(partial(patchable, self.wire), homes), strict=True)
+        )
+        seen |= {c.key: _estimated(c) for c in asked if not may[_home(c)](KINDS[c.kind], str(meta(c.after, "name")))}
         asked = tuple(change for change in asked if change.key not in seen)
         # One of a kind goes first: whoever may not ask for it may not ask for the others either.
         first = {(change.kind, _home(change)): change for change in reversed(asked)}
@@ -234,7 +239,7 @@ def _places(inventory: Inventory) -> list[tuple[str, str]]:
     """Where to look for an inventory's members."""
     if inventory.problem:
         return []
-    return [(kind.name, home) for kind in inventory.kinds for home in (inventory.home, *sorted(inventory.namespaces))]
+    return [(kind.name, home) for kind, home in inventory.scopes]
 
 
 def _unsearched(inventory: Inventory, by_scope: Mapping[tuple[str, str], dict[str, Document] | str]) -> str:
@@ -270,9 +275,8 @@ def _notes(
         yield f"nothing of {service or 'the fleet'} is deleted now: {reason}"
     gone = {kind for (kind, _), listed in by_scope.items() if listed == not_served(KINDS[kind])}
     for service, inventory in mine.items():
-        for kind in inventory.kinds:
-            if kind.name in gone:
-                yield f"what {service or 'the fleet'} had of {kind.name} is gone with its CRD"
+        for name in sorted({kind.name for kind, _ in inventory.scopes} & gone):
+            yield f"what {service or 'the fleet'} had of {name} is gone with its CRD"
 
 
 def _widened(service: str, home: str, plan: Plan, standing: Inventory | None) -> Inventory:
@@ -302,6 +306,10 @@ def _may_be_there(change: Change, result: Result | None) -> bool:
 
 def _unverified(change: Change) -> Change:
     return replace(change, verdict=Verdict.UNVERIFIED, reason="its namespace is made by the same plan")
+
+
+def _estimated(change: Change) -> Change:
+    return replace(change, reason=change.reason or f"estimated: no right to patch {KINDS[change.kind].plural} here")
 
 
 def _home(change: Change) -> str:

@@ -52,8 +52,8 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Whether it was meant to change something (a dry run is not)."""
-        return self.verb in _WRITES and "dryRun=" not in self.uri
+        """Whether it was meant to change something (a dry run, or a question about one's rights, is not)."""
+        return self.verb in _WRITES and "dryRun=" not in self.uri and "/selfsubject" not in self.uri
 
 
 @dataclass(frozen=True)
