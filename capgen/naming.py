@@ -7,16 +7,20 @@ alert names, group names, jobs, objects) carries the service's name or a label t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from hashlib import sha256
 
 PREFIX = "capgen"
 MANAGER = "capgen"
 """The field manager of everything that is applied to an API server."""
 
-SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND = (
-    "service", "source", "signal", "level", "severity", "team", "metric", "kind",
+SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND, LADDER = (
+    "service", "source", "signal", "level", "severity", "team", "metric", "kind", "ladder",
 )  # fmt: skip
-RESERVED_LABELS = frozenset((SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND, "alertname", "alertstate"))
+RESERVED_LABELS = frozenset(
+    (SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND, LADDER, "alertname", "alertstate")
+)
 """Labels that capgen sets on records and alerts; no series of a signal may be told apart by one of them."""
 
 DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -39,6 +43,10 @@ def _capitalised(word: str) -> str:
 def record(exporter: str, signal: str, operation: str) -> str:
     """`capgen:<exporter>_<signal>:<operation>`: the same over all services, which the labels tell apart."""
     return f"{PREFIX}:{_identifier(exporter)}_{_identifier(signal)}:{_identifier(operation)}"
+
+
+HEADROOM = f"{PREFIX}:headroom:ratio"
+"""How far each signal is from the level that calls somebody, as a share of that level; the same over all services."""
 
 
 def level_alert(service: str, signal: str, level: str) -> str:
@@ -79,6 +87,56 @@ def vpa(workload: str) -> str:
 def monitoring_object(service: str, source: str = "") -> str:
     """A PrometheusRule, ServiceMonitor or ScrapeConfig: `capgen-apm`, `capgen-apm-host`."""
     return "-".join(part for part in (PREFIX, service, source.replace("_", "-")) if part)
+
+
+MAX_UID = 40
+"""Grafana silently leaves out a dashboard whose uid is longer."""
+
+
+def dashboard(environment: str, service: str) -> str:
+    """The uid of a service's dashboard; one Grafana may hold those of several environments.
+
+    Neither part has an underscore of its own, so no two pairs share a uid.
+    """
+    return _uid(f"{PREFIX}_{environment}_{service}")
+
+
+def fleet_dashboard(environment: str, kind: str) -> str:
+    """The uid of a dashboard about all services of an environment: `capgen-overview_production`."""
+    return _uid(f"{PREFIX}-{kind}_{environment}")
+
+
+def dashboard_object(service: str) -> str:
+    """The Kubernetes object that carries a service's dashboard: no other has a dot in its name, and no service."""
+    return f"{monitoring_object(service)}.dashboard"
+
+
+def fleet_object(kind: str) -> str:
+    """As `dashboard_object`, for a dashboard about all services."""
+    return f"{PREFIX}.{kind}.dashboard"
+
+
+def _uid(text: str) -> str:
+    """What does not fit is cut, and told apart by a digest of the whole."""
+    if len(text) <= MAX_UID:
+        return text
+    return f"{text[: MAX_UID - 9]}-{sha256(text.encode()).hexdigest()[:8]}"
+
+
+def panel(key: str, turn: int = 0) -> int:
+    """The id of a panel by what it shows (a signal's id, or a name that no signal has): never its place."""
+    return 1 + int.from_bytes(sha256(f"{key}\0{turn}".encode()).digest()[:4]) % (2**31 - 1)
+
+
+def panels(keys: Iterable[str]) -> dict[str, int]:
+    """The ids of the panels of one dashboard. Where two would meet, the later name takes its next turn."""
+    taken: dict[int, str] = {}
+    for key in sorted(set(keys)):
+        turn = 0
+        while (id_ := panel(key, turn)) in taken:
+            turn += 1
+        taken[id_] = key
+    return {key: id_ for id_, key in taken.items()}
 
 
 def _identifier(text: str) -> str:

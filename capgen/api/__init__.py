@@ -311,12 +311,19 @@ def prove(
     cache: Path | None = None,
     mutants: bool = False,
 ) -> tuple[Proven, ...]:
-    """Generates unit tests for every rule and runs them on promtool, and on request on mutants of each rule.
+    """Generates unit tests for every rule and runs them on promtool, and on request on mutants of each rule. Rules that
+    templates of the project's own write are tested as they are written.
 
     `cache` is a folder that remembers what has passed. Raises Findings for invalid specs, CapgenError when
     promtool does not run.
     """
     from capgen.prove.environment import prove_environment
 
-    fleets = build(paths, settings=settings, environments=environments).compiled.fleets
-    return tuple(prove_environment(fleet, promtool, jobs=jobs, cache=cache, mutants=mutants) for fleet in fleets)
+    built = build(paths, settings=settings, environments=environments)
+    files = dict(built.artifacts) if load_templates(built.compiled.folder).own else {}
+    return tuple(
+        prove_environment(
+            fleet, promtool, jobs=jobs, cache=cache, mutants=mutants, written=files.get(fleet.environment)
+        )
+        for fleet in built.compiled.fleets
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
 from capgen.blueprint.origin import Labels, Origin, Severity
 
 
@@ -89,6 +90,10 @@ class Signal:
     """Requests a second by the same labels, below `min_traffic` of which no level counts; "" for none."""
     min_traffic: float
     origin: Origin
+    section: Literal["demand", "latency", "system", "autoscaling", "database", "cost"] = "system"
+    """The part of a dashboard or page that shows it."""
+    detail: bool = False
+    """Whether it is shown only when that part is opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +242,8 @@ class Delivery:
     """Labels that the Prometheus operator's selectors want on monitoring objects."""
     scrape_interval: float
     evaluation_interval: float
+    grafana: Grafana = NO_GRAFANA
+    """How dashboards are delivered, and where Grafana is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +266,8 @@ class Blueprint:
     vpas: tuple[Vpa, ...]
     scripted: tuple[tuple[Workload, Origin], ...]
     """Workloads that a generated script scales, for the ownership checks."""
+    dashboards: tuple[Dashboard, ...] = ()
+    """The service's dashboard; () where the environment takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,3 +278,5 @@ class Fleet:
     delivery: Delivery
     services: tuple[Blueprint, ...]
     inhibitions: tuple[Inhibition, ...]
+    dashboards: tuple[Dashboard, ...] = ()
+    """Those about all services together."""

@@ -15,6 +15,7 @@ from capgen import naming
 from capgen.fields import Count, Duration, LabelName, Model, PromQL, Quantity, Text, UnitName, Version, Word
 
 MetricName = Annotated[str, Field(pattern=rf"^{naming.METRIC_NAME}$(?!\n)")]
+Section = Literal["demand", "latency", "system", "autoscaling", "database", "cost"]
 MetricType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
 
 
@@ -89,6 +90,10 @@ class SignalDef(Model):
     """Whether a ratio may pass 100 % (use against a request)."""
     of_request: Literal["cpu", "memory"] | None = None
     """The resource whose use against the request it is: what an HPA's utilisation target is compared with."""
+    section: Section | None = None
+    """The part of a dashboard that it is shown in; the exporter's, or what its unit and ladder suggest, if left out."""
+    detail: bool = False
+    """Whether it is shown only when that part is opened; one without levels is."""
     default: bool = True
     """Whether a source brings it unasked; False for what needs a flag or a declared capacity."""
 
@@ -115,6 +120,8 @@ class Exporter(Model):
     """Labels that discovery puts on every series beside `job` and `instance`."""
     params: dict[Word, LabelName] = Field(default_factory=dict)
     """Settings of a source with their defaults (a label's name), used in expressions as `$name`."""
+    section: Section | None = None
+    """The part of a dashboard that its signals are shown in, unless one says otherwise."""
     metrics: dict[MetricName, Metric]
     signals: dict[Word, SignalDef] = Field(default_factory=dict)
 

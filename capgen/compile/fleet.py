@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 from capgen import naming
 from capgen.blueprint import Blueprint, Delivery, Fleet, Inhibition
-from capgen.blueprint.origin import Origin
+from capgen.blueprint.origin import Labels, Origin
 from capgen.catalog.model import Ladder
+from capgen.compile.dashboards.fleet import fleet_dashboards, kind_of
 from capgen.diagnostics import Diagnostic, Span, in_order
 
 Place: TypeAlias = "tuple[str, int, int, int, int] | tuple[()]"
@@ -22,11 +23,16 @@ Claim: TypeAlias = "tuple[str, str, Place]"
 """What is claimed (a key of `_CLAIMS`), its name, and where."""
 
 _CLAIMS = {
+    "dashboard": (
+        "the dashboard",
+        "give one of the services another `title:`: Grafana freezes a folder in which two dashboards share one",
+    ),
     "job": (
         "the scrape job",
         "name the `job:` of one of them differently, or mark it `existing: true` if it is the same one",
     ),
     "alert": ("the alert", "rename one of the services or signals"),
+    "uid": ("the dashboard's uid", "rename one of the services"),
     "autoscaler": ("the autoscaler", "one workload has one owner: remove one of the two"),
 }
 
@@ -42,6 +48,10 @@ class Facts:
     alerting: tuple[tuple[str, ...], ...]
     """The sets of labels by which the series of alerting signals are told apart."""
     ladders: tuple[str, ...]
+    shown: Labels = ()
+    """What the fleet's dashboards show of it: a kind of signal (`cpu`), and the record that has it."""
+    scaled: bool = False
+    """Whether an HPA of the cluster scales it."""
 
 
 def facts(blueprint: Blueprint) -> Facts:
@@ -54,6 +64,8 @@ def facts(blueprint: Blueprint) -> Facts:
         claims=tuple((what, key, _place(origin.span)) for what, key, origin in _claims(blueprint)),
         alerting=tuple(sorted({s.labels for s in signals if any(level.severity for level in s.levels)})),
         ladders=tuple(sorted({s.ladder for s in signals})),
+        shown=tuple(sorted({(kind, s.record) for s in signals if (kind := kind_of(s))})),
+        scaled=bool(blueprint.hpas) and blueprint.delivery.kubernetes,
     )
 
 
@@ -71,7 +83,14 @@ def join(
     """As `assemble`, from the facts of all services in the order of their names; `services` are those at hand."""
     if not known:
         return None, ()
-    fleet = Fleet(known[0].environment, known[0].delivery, services, _inhibitions(known, ladders))
+    dashboards = fleet_dashboards(
+        known[0].environment,
+        known[0].delivery.grafana,
+        [one.service for one in known],
+        {pair for one in known for pair in one.shown},
+        scaled=any(one.scaled for one in known),
+    )
+    fleet = Fleet(known[0].environment, known[0].delivery, services, _inhibitions(known, ladders), dashboards)
     return fleet, in_order(_collisions(known))
 
 
@@ -82,6 +101,9 @@ def _claims(service: Blueprint) -> Iterator[tuple[str, str, Origin]]:
     for group in service.groups:
         for name in sorted({alert.name for alert in group.alerts}):
             yield "alert", name, group.origin
+    for dashboard in service.dashboards:
+        yield "dashboard", dashboard.title, dashboard.origin
+        yield "uid", dashboard.uid, dashboard.origin
     for kind, items in (("HPA", service.hpas), ("VPA", service.vpas)):
         for item in items:
             workload = item.workload
@@ -103,7 +125,7 @@ def _collisions(known: Sequence[Facts]) -> Iterator[Diagnostic]:
             words, hint = _CLAIMS[what]
             other = f" in {Span(*earlier[2])}" if earlier[2] else f" by {service}"
             yield Diagnostic(
-                "CG315",
+                "CG341" if what in ("dashboard", "uid") else "CG315",
                 f"{words} {key!r} is claimed twice, first{other}",
                 Span(*place) if place else Span(one.service, 1, 1, 1, 2),
                 hint,

@@ -48,6 +48,8 @@ def _signal_group(context: Context, signal: Signal, bound: Bound, evaluation: fl
     alerting = [level for level in signal.levels if level.severity is not None]
     if signal.traffic and signal.min_traffic > 0 and alerting:
         records.append(Record(_traffic_record(signal), signal.traffic, identity))
+    if (room := _headroom(context, signal)) is not None:
+        records.append(room)
     alerts = tuple(_level_alert(context, signal, level, evaluation) for level in alerting)
     return Group(
         naming.group(service, signal.id), evaluation, tuple(records), alerts, signal, bound.scrape, signal.origin
@@ -56,6 +58,31 @@ def _signal_group(context: Context, signal: Signal, bound: Bound, evaluation: fl
 
 def _traffic_record(signal: Signal) -> str:
     return signal.record.rpartition(":")[0] + ":traffic"
+
+
+def _headroom(context: Context, signal: Signal) -> Record | None:
+    """What is left until somebody is called, as a share of that level: one scale for CPU, seconds and queues, so that
+    services can be put in order. None where nobody is ever told, or where the level is nothing."""
+    level = paging_level(signal)
+    if level is None or level.threshold <= 0:
+        return None
+    service = context.spec.name
+    scope = f"{{{naming.SERVICE}={promql.string(service)},{naming.SOURCE}={promql.string(signal.source)}}}"
+    share = f"{signal.record}{scope} / {units.number(level.threshold)}"
+    expr = f"1 - {share}" if signal.worse == "above" else f"clamp_max({share} - 1, 1)"
+    if signal.traffic and signal.min_traffic > 0:
+        keys = ", ".join(sorted((*signal.labels, naming.SERVICE, naming.SOURCE)))
+        expr = f"{expr} and on ({keys}) {_traffic_record(signal)}{scope} >= {units.number(signal.min_traffic)}"
+    labels = {
+        naming.SERVICE: service, naming.SOURCE: signal.source, naming.SIGNAL: signal.id, naming.LADDER: signal.ladder,
+    }  # fmt: skip
+    return Record(naming.HEADROOM, expr, tuple(sorted(labels.items())))
+
+
+def paging_level(signal: Signal) -> Level | None:
+    """The level from which somebody is called; the worst one that is told where none calls."""
+    told = [level for level in signal.levels if level.severity is not None]
+    return next((level for level in told if level.severity in ("critical", "emergency")), told[-1] if told else None)
 
 
 def _level_alert(context: Context, signal: Signal, level: Level, evaluation: float) -> Alert:

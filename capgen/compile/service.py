@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from capgen.blueprint import Blueprint, Delivery, Signal
+from capgen.blueprint.dashboards import Grafana
 from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
+from capgen.compile.dashboards.alerts import link_alerts
+from capgen.compile.dashboards.service import derive_dashboard
 from capgen.compile.ranges import check_ranges
 from capgen.compile.references import check_references
 from capgen.compile.rules import derive_groups
@@ -16,6 +19,7 @@ from capgen.compile.sources import DEFAULT_INTERVAL, bind_sources, prometheus_se
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.naming import RESERVED_LABELS
 from capgen.spec.parse import IMPLICIT, Spec
+from capgen.units import duration
 
 
 def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[Diagnostic, ...]]:
@@ -33,6 +37,8 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     # How it scales.
     by_id = {signal.id: (signal, bound) for signal, bound in signals}
     hpas, vpas, scripted = size_autoscalers(context, by_id)
+    dashboard = derive_dashboard(context, signals, list(sources.values()), hpas, vpas, delivery)
+    groups = link_alerts(groups, dashboard, delivery.grafana.url)
     # Whatever else the spec says about these.
     check_references(context, by_id)
     check_ranges(context)
@@ -55,6 +61,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         hpas=hpas,
         vpas=vpas,
         scripted=scripted,
+        dashboards=(dashboard,) if dashboard else (),
     )
     return blueprint, found
 
@@ -89,4 +96,21 @@ def _delivery(context: Context) -> Delivery:
         monitoring_labels=tuple(sorted(environment.prometheus.labels.items())) if environment.prometheus else (),
         scrape_interval=prometheus_setting(context, "scrape_interval") or DEFAULT_INTERVAL,
         evaluation_interval=prometheus_setting(context, "evaluation_interval") or DEFAULT_INTERVAL,
+        grafana=_grafana(context),
+    )
+
+
+def _grafana(context: Context) -> Grafana:
+    environment = context.spec.environment
+    words, folder = environment.grafana, environment.directory.root if environment.directory else ""
+    return Grafana(
+        deliver=environment.deliver.grafana,
+        schema=words.dashboards,
+        url=(words.url or "").rstrip("/"),
+        folder=words.folder or "",
+        path=words.path or folder,
+        datasource=words.datasource or "",
+        refresh=duration(words.refresh),
+        labels=tuple(sorted(words.labels.items())),
+        instances=tuple(sorted(words.instances.items())),
     )

@@ -12,6 +12,7 @@ from capgen.catalog.model import SignalDef
 from capgen.compile import templates
 from capgen.compile.context import Context
 from capgen.compile.levels import resolve_levels
+from capgen.compile.sections import is_detail, section_of
 from capgen.compile.sources import Bound
 from capgen.diagnostics import suggest
 from capgen.spec.sections import SignalSpec
@@ -159,6 +160,7 @@ def _resolve(context: Context, wanted: Wanted) -> Signal | None:
         if definition
         else naming.record("own", wanted.id, unit)
     )
+    section = section_of(bound.entry.exporter, definition, unit, ladder)
     return Signal(
         id=wanted.id,
         source=bound.name,
@@ -185,6 +187,10 @@ def _resolve(context: Context, wanted: Wanted) -> Signal | None:
         traffic=flow,
         min_traffic=floor,
         origin=_origin(context, wanted),
+        section=section,
+        detail=is_detail(
+            definition, named=wanted.id in context.spec.model.signals, levelled=bool(levels), section=section
+        ),
     )
 
 

@@ -20,6 +20,8 @@ from typing import Any, TypeAlias
 from capgen import __version__
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery
+from capgen.blueprint.dashboards import Grafana
+from capgen.blueprint.origin import Labels
 from capgen.catalog.load import Catalog
 from capgen.compile.fleet import Facts
 from capgen.diagnostics import Diagnostic, Severity, Span
@@ -29,6 +31,8 @@ from capgen.yamlio import Source
 
 KEPT = 8
 """Memories kept side by side: a few branches and projects."""
+
+_DELIVERY = tuple(name for name in Delivery.__slots__ if name != "grafana")
 
 Memory: TypeAlias = "Mapping[str, bytes]"
 """Entries as JSON, by `entry`: each is read when it is asked for, and written again as it was."""
@@ -96,10 +100,13 @@ def _told(part: Part) -> dict[str, Any]:
     known = part.facts
     return {
         "environment": known.environment,
-        "delivery": [getattr(known.delivery, name) for name in Delivery.__slots__],
+        "delivery": [getattr(known.delivery, name) for name in _DELIVERY],
+        "grafana": [getattr(known.delivery.grafana, name) for name in Grafana.__slots__],
         "claims": known.claims,
         "alerting": known.alerting,
         "ladders": known.ladders,
+        "shown": known.shown,
+        "scaled": known.scaled,
         "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
         "found": [[d.code, d.message, _flat(d.span), d.hint, str(d.severity), d.excerpt] for d in part.found],
     }
@@ -125,11 +132,29 @@ def restore(entry: bytes, out: Path) -> Share | None:
 
 
 def _facts(service: str, told: Mapping[str, Any]) -> Facts:
-    fields: dict[str, Any] = dict(zip(Delivery.__slots__, told["delivery"], strict=True))
-    fields["monitoring_labels"] = tuple(map(tuple, fields["monitoring_labels"]))
+    fields: dict[str, Any] = dict(zip(_DELIVERY, told["delivery"], strict=True))
+    fields["monitoring_labels"] = _pairs(fields["monitoring_labels"])
+    grafana: dict[str, Any] = dict(zip(Grafana.__slots__, told["grafana"], strict=True))
+    fields["grafana"] = Grafana(
+        **{**grafana, "labels": _pairs(grafana["labels"]), "instances": _pairs(grafana["instances"])}
+    )
     claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
     alerting = tuple(map(tuple, told["alerting"]))
-    return Facts(service, told["environment"], Delivery(**fields), claims, alerting, tuple(told["ladders"]))
+    shown = _pairs(told["shown"])
+    return Facts(
+        service,
+        told["environment"],
+        Delivery(**fields),
+        claims,
+        alerting,
+        tuple(told["ladders"]),
+        shown,
+        told["scaled"],
+    )
+
+
+def _pairs(told: list[list[str]]) -> Labels:
+    return tuple((name, value) for name, value in told)
 
 
 def _flat(span: Span | None) -> list[str | int] | None:

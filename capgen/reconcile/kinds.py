@@ -66,6 +66,10 @@ KINDS: Mapping[str, Kind] = {
             "shows the records", comes_from="the Grafana operator",
         ),
         Kind(
+            "GrafanaManifest", "grafana.integreatly.org", "v1beta1", "grafanamanifests", 40,
+            "shows the records", comes_from="the Grafana operator",
+        ),
+        Kind(
             "VerticalPodAutoscaler", "autoscaling.k8s.io", "v1", "verticalpodautoscalers", 50,
             "before the HPA, whose utilisation is relative to requests", comes_from=_VPA,
         ),

@@ -10,6 +10,7 @@ from capgen import naming
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, Fleet
 from capgen.render.autoscalers import autoscaler_objects
+from capgen.render.dashboards.deliver import dashboard_artifacts, fleet_dashboards
 from capgen.render.rules import PACKAGED, group_lines, rules_of
 from capgen.render.scrapes import scrape_file, scrape_objects
 from capgen.render.templates import Templates
@@ -24,6 +25,15 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
     artifacts = [*_prometheus(blueprint, templates)]
     if blueprint.delivery.kubernetes:
         artifacts += autoscaler_objects(blueprint, templates)
+    for dashboard in blueprint.dashboards:
+        artifacts += dashboard_artifacts(
+            dashboard,
+            blueprint.delivery,
+            origin=blueprint.spec,
+            folder=f"{blueprint.name}/",
+            name="dashboard",
+            templates=templates,
+        )
     return tuple(sorted(artifacts, key=lambda a: a.path))
 
 
@@ -40,7 +50,8 @@ def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templa
             scrape_files=[a.path for a in services if a.kind == "scrape"],
         )
         artifacts.append(Artifact("prometheus.yml", text, "prometheus", "", kubernetes=False))
-    manifests = [a.path for a in services if a.kubernetes]
+    artifacts += fleet_dashboards(fleet, templates)
+    manifests = [a.path for a in (*services, *artifacts) if a.kubernetes]
     if manifests:
         text = templates.render("kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests)
         artifacts.append(Artifact("kustomization.yaml", text, "kustomization", "", kubernetes=False))

@@ -153,6 +153,27 @@ class DeliverSpec(Model):
     """Files, or the operator's objects."""
 
 
+class GrafanaSpec(Model):
+    """The environment's Grafana: where people open it, and how it takes dashboards."""
+
+    url: Url | None = None
+    """Its address, for the links in alerts."""
+    dashboards: Literal["classic", "v2"] = "classic"
+    """The form of the JSON: what every Grafana from 11 on takes, or the object of Grafana 13's API."""
+    folder: Text | None = None
+    """The folder that the dashboards lie in."""
+    path: Annotated[str, Field(pattern=r"^[^\x00\n]{1,1023}$(?!\n)")] | None = None
+    """Where Grafana itself finds the delivered files; the environment's directory if left out."""
+    datasource: Text | None = None
+    """The Prometheus data source that is chosen at first; Grafana's default if left out."""
+    refresh: Duration = 60.0
+    """How often an open dashboard asks again."""
+    labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=lambda: {"grafana_dashboard": "1"})
+    """The labels by which the sidecar finds a ConfigMap."""
+    instances: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=lambda: {"dashboards": "grafana"})
+    """The labels by which the operator finds its Grafanas."""
+
+
 class PrometheusEndpoint(PrometheusSpec):
     """The environment's Prometheus: how it works and where it is."""
 
@@ -178,6 +199,8 @@ class Environment(Model):
     """In which form each artifact is delivered."""
     prometheus: PrometheusEndpoint | None = None
     """The environment's Prometheus."""
+    grafana: GrafanaSpec = Field(default_factory=GrafanaSpec)
+    """The environment's Grafana."""
     overrides: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """By Capacity: a piece of one, laid over it in this environment alone."""
 

@@ -1,0 +1,143 @@
+"""The panel of a signal: its recorded series, its levels, what to do, and where to look further."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from capgen import markdown, naming, promql, units
+from capgen.blueprint import Signal
+from capgen.blueprint.dashboards import Link, Override, Panel, PanelType, Target, ValueText
+from capgen.compile.dashboards import levels
+from capgen.compile.sources import Bound
+
+STATES = (ValueText("1", "yes", "green"), ValueText("0", "no", "red"))
+RECORDED = "reads series that capgen records, which carry the service and the source and not the job"
+SUMMED = "its series are sums over all instances"
+NO_RATE = "reads recorded rates: what the window is was decided where they are recorded"
+_UNITS: Mapping[str, str] = {"throughput": "reqps", "disk_iops": "iops"}
+_SAFE = "/:?#@!&'()*+,;=%~"
+
+
+def series(service: str, signal: Signal) -> str:
+    """The recorded series of a signal, of the instances that are chosen."""
+    return selected(service, signal, instances="instance" in signal.labels)
+
+
+def selected(service: str, signal: Signal, *, instances: bool = False) -> str:
+    """The recorded series of a signal, of all instances unless those that are chosen are wanted."""
+    scope = f"{naming.SERVICE}={promql.string(service)},{naming.SOURCE}={promql.string(signal.source)}"
+    return f"{signal.record}{{{scope}{',instance=~' + promql.string('$instance') if instances else ''}}}"
+
+
+def unit_of(signal: Signal) -> str:
+    """Grafana's unit for the signal's values."""
+    if signal.unit == "per_second":
+        return _UNITS.get(signal.id.partition(".")[2], "ops")
+    return units.UNITS[signal.unit].grafana
+
+
+def legend(signal: Signal) -> str:
+    """The labels that tell its series apart; its name where there is one series only."""
+    return " ".join(f"{{{{{label}}}}}" for label in signal.labels) or signal.id.partition(".")[2].replace("_", " ")
+
+
+def signal_panel(
+    service: str, signal: Signal, id_: int, *, title: str, width: int, runbook: str, beside: Sequence[Signal] = ()
+) -> Panel:
+    """The panel. `beside`: signals without levels that are read together with this one, drawn in the same panel."""
+    state = signal.record.endswith(":state")
+    measured = series(service, signal)
+    targets = [Target(measured, legend(signal))]
+    overrides: tuple[Override, ...] = ()
+    drawn = None if state else levels.lines(signal, measured)
+    if drawn is not None:
+        targets.append(drawn[0])
+        overrides = drawn[1]
+    targets += [Target(series(service, other), markdown.plain(legend(other))) for other in beside]
+    kind: PanelType = "state-timeline" if state else "timeseries"
+    ratio = signal.unit == "ratio" and not state
+    return Panel(
+        key=signal.id,
+        id=id_,
+        type=kind,
+        title=markdown.plain(title),
+        description=description(signal),
+        width=width,
+        height=8,
+        targets=tuple(targets),
+        unit="" if state else unit_of(signal),
+        minimum=0.0,
+        soft_maximum=1.0 if ratio and signal.ladder == "utilisation" else None,
+        decimals=1 if ratio and signal.ladder == "utilisation" else None,
+        steps=levels.steps(signal),
+        values=STATES if state else (),
+        overrides=overrides,
+        links=links(runbook),
+        data_links=(Link("What it is computed from, in Explore", explore(signal.expr)),),
+        signal=signal.id,
+        exempt=exempt(signal),
+    )
+
+
+def heatmap_panel(service: str, signal: Signal, bound: Bound, id_: int, *, title: str, runbook: str) -> Panel | None:
+    """How the requests behind a quantile are spread; None where there is no histogram."""
+    metric = next((name for name in signal.metrics if name.endswith("_bucket")), "")
+    if not metric:
+        return None
+    scope = bound.matchers(metric)
+    if 'job="' in scope:
+        scope += ',job=~"$job",instance=~"$instance"'
+    return Panel(
+        key=f"{signal.id}/spread",
+        id=id_,
+        type="heatmap",
+        title=markdown.plain(f"{title}: how it is spread"),
+        description=(
+            "Each column is a moment, each cell a bucket of the histogram: the more requests took that long, the "
+            "stronger its colour. Two bands mean two kinds of request; a quantile shows neither.\n\n"
+            "What to do: when a second band appears, see in Explore which instances or routes it is made of."
+        ),
+        width=12,
+        height=8,
+        targets=(Target(f"sum by (le) (rate({metric}{{{scope}}}[$__rate_interval]))", "{{le}}", format="heatmap"),),
+        unit="s",
+        links=links(runbook),
+        data_links=(),
+    )
+
+
+def description(signal: Signal) -> str:
+    """What it is, from when on it is bad, and what to do then; as Markdown."""
+    about = markdown.inline(signal.description or signal.title)
+    act = markdown.inline(signal.action) or "Compare with the hours before, and with what was deployed or changed then."
+    return "\n\n".join(part for part in (about, levels.sentence(signal), f"What to do: {act}") if part)
+
+
+def links(runbook: str) -> tuple[Link, ...]:
+    """The runbook, if it is an address."""
+    return (Link("Runbook", address(runbook)),) if runbook.startswith(("http://", "https://")) else ()
+
+
+def address(url: str) -> str:
+    """A URL in which Grafana finds no variable and a browser nothing but a URL."""
+    return quote(url, safe=_SAFE)
+
+
+def explore(expr: str) -> str:
+    """A link to Grafana's Explore with an expression, over the same time and data source."""
+    query = quote(json.dumps(expr, ensure_ascii=False), safe="")
+    source = "%22datasource%22:%22${datasource}%22"
+    typed = "%22datasource%22:%7B%22type%22:%22prometheus%22,%22uid%22:%22${datasource}%22%7D"
+    span = "%22range%22:%7B%22from%22:%22${__from}%22,%22to%22:%22${__to}%22%7D"
+    pane = f"%7B{source},%22queries%22:%5B%7B%22refId%22:%22A%22,%22expr%22:{query},{typed}%7D%5D,{span}%7D"
+    return f"/explore?schemaVersion=1&panes=%7B%22a%22:{pane}%7D"
+
+
+def exempt(signal: Signal) -> tuple[tuple[str, str], ...]:
+    """The linter's rules that a panel of recorded series cannot keep."""
+    rules = [("target-job-rule", RECORDED)]
+    if "instance" not in signal.labels:
+        rules.append(("target-instance-rule", SUMMED))
+    return tuple(rules)

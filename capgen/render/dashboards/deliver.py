@@ -1,0 +1,133 @@
+"""A service's dashboard, and the fleet's, in the form that the environment takes: files, ConfigMaps or objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from textwrap import indent
+from typing import Any
+
+import orjson
+from markupsafe import Markup
+
+from capgen import naming
+from capgen.artifact import Artifact
+from capgen.blueprint import Delivery, Fleet
+from capgen.blueprint.dashboards import Dashboard, Grafana
+from capgen.render.dashboards.classic import classic
+from capgen.render.dashboards.linting import lint_file
+from capgen.render.dashboards.v2 import API_VERSION, spec, v2
+from capgen.render.templates import Templates
+
+Json = dict[str, Any]
+
+FLEET = "fleet_"
+"""Begins the folders of the fleet's dashboards; no service's name has an underscore."""
+
+# Inside a block of YAML these would end a line or be no character at all; in JSON they stand in strings only.
+_STRANGE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+def dashboard_artifacts(
+    dashboard: Dashboard, delivery: Delivery, *, origin: str, folder: str, name: str, templates: Templates
+) -> Iterator[Artifact]:
+    """The files of one dashboard. `origin` is what it comes from, as headers say it; `folder` and `name` say where the
+    files go (`apm/`, `dashboard`)."""
+    grafana, service = delivery.grafana, dashboard.service
+    if grafana.schema == "classic":
+        yield Artifact(f"{folder}.lint", lint_file(origin, dashboard), "dashboard-lint", service, kubernetes=False)
+    if grafana.deliver == "files":
+        yield Artifact(
+            f"{folder}{name}.json", _printed(dashboard_body(dashboard, grafana)), "dashboard", service, kubernetes=False
+        )
+        return
+    common = {
+        "spec": origin, "name": naming.dashboard_object(service) if service else naming.fleet_object(folder[len(FLEET) : -1]), "namespace": delivery.namespace,
+        "service": service or naming.PREFIX,
+    }  # fmt: skip
+    if grafana.deliver == "sidecar":
+        file = {"name": f"{dashboard.uid}.json", "text": _block(_packed(dashboard_body(dashboard, grafana)), 4)}
+        labels = tuple(sorted((*delivery.monitoring_labels, *grafana.labels)))
+        text = templates.render("kubernetes/configmap.yaml.j2", files=[file], labels=dict(labels).items(), **common)
+        yield Artifact(f"{folder}configmap-{name}.yaml", text, "ConfigMap", service, kubernetes=True)
+    elif grafana.schema == "v2":
+        body = _packed(spec(dashboard, grafana))
+        text = templates.render(
+            "kubernetes/grafanamanifest.yaml.j2", labels=delivery.monitoring_labels, instances=grafana.instances,
+            api_version=API_VERSION, uid=dashboard.uid, body=_flow(body), **common,
+        )  # fmt: skip
+        yield Artifact(f"{folder}grafanamanifest-{name}.yaml", text, "GrafanaManifest", service, kubernetes=True)
+    else:
+        text = templates.render(
+            "kubernetes/grafanadashboard.yaml.j2", labels=delivery.monitoring_labels, instances=grafana.instances,
+            folder=grafana.folder, json=_block(_packed(dashboard_body(dashboard, grafana)), 4), **common,
+        )  # fmt: skip
+        yield Artifact(f"{folder}grafana{name}.yaml", text, "GrafanaDashboard", service, kubernetes=True)
+
+
+def dashboard_body(dashboard: Dashboard, grafana: Grafana) -> Json:
+    """The dashboard's JSON, in the environment's form."""
+    return v2(dashboard, grafana) if grafana.schema == "v2" else classic(dashboard, grafana)
+
+
+def fleet_dashboards(fleet: Fleet, templates: Templates) -> list[Artifact]:
+    """The dashboards about all services, and what makes Grafana find all files."""
+    found: list[Artifact] = []
+    for dashboard in fleet.dashboards:
+        name = dashboard.uid.removeprefix(f"{naming.PREFIX}-").partition("_")[0]
+        origin = f"the specs for the environment {fleet.environment}"
+        found += dashboard_artifacts(
+            dashboard, fleet.delivery, origin=origin, folder=f"{FLEET}{name}/", name="dashboard", templates=templates
+        )
+    if fleet.delivery.grafana.deliver == "files":
+        found.append(_provisioning(fleet.delivery, fleet.environment, templates))
+    return found
+
+
+def _provisioning(delivery: Delivery, environment: str, templates: Templates) -> Artifact:
+    grafana = delivery.grafana
+    text = templates.render(
+        "grafana/provisioning.yaml.j2", environment=environment, name=f"{naming.PREFIX}-{environment}",
+        folder=grafana.folder, path=grafana.path or "$CAPGEN_DASHBOARDS",
+    )  # fmt: skip
+    return Artifact("grafana-dashboards.yaml", text, "provisioning", "", kubernetes=False)
+
+
+def _printed(body: Json) -> str:
+    return _harmless(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+
+
+def _packed(body: Json) -> str:
+    """A line a panel, as small as that allows: what is delivered inside another object has a limit, and a reviewer
+    still sees which panel changed."""
+    lines = []
+    for key, value in body.items():
+        if key in ("panels", "elements", "spec") and value:
+            inner = _packed(value) if key == "spec" else _listed(value)
+            lines.append(f'"{key}": {inner}')
+        else:
+            lines.append(f'"{key}": {_compact(value)}')
+    return _harmless("{\n" + ",\n".join(lines) + "\n}")
+
+
+def _listed(items: list[Json] | Json) -> str:
+    if isinstance(items, list):
+        return "[\n" + ",\n".join(map(_compact, items)) + "\n]"
+    return "{\n" + ",\n".join(f"{_compact(key)}: {_compact(value)}" for key, value in items.items()) + "\n}"
+
+
+def _compact(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _harmless(text: str) -> str:
+    return _STRANGE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if _STRANGE.search(text) else text
+
+
+def _block(text: str, depth: int) -> Markup:
+    return Markup(indent(text.rstrip("\n"), " " * depth))  # noqa: S704 (JSON, whose strings are on one line each)
+
+
+def _flow(text: str) -> Markup:
+    """JSON is YAML as it stands."""
+    return Markup(indent(text.rstrip("\n"), "    ").lstrip())  # noqa: S704 (JSON)
