@@ -16,6 +16,7 @@ from capgen.errors import Findings, Refused, UsageError
 from capgen.reconcile import prune as pruning
 from capgen.reconcile import saved
 from capgen.reconcile.build import Rules, build_plan
+from capgen.reconcile.health import Health, health
 from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.saved import Request, Stale
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from capgen.reconcile.outcome import Outcome
     from capgen.reconcile.target import Target
     from capgen.spec.documents import Environment
+    from capgen.targets.rules import RuleGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,15 @@ class Delivery:
     target: Target
     request: Request
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A plan with what each object says of itself, and the rule groups that are evaluated."""
+
+    plan: Plan
+    healths: tuple[Health | None, ...]
+    groups: tuple[RuleGroup, ...]
 
 
 def plan_delivery(request: Request) -> Delivery:
@@ -83,6 +94,26 @@ def rights_of(paths: Sequence[Path], environment: str, purpose: str, *, settings
     roles = [{"name": f"capgen-{purpose}", "namespace": one.namespace, "rules": one.rules} for one in found]
     templates = api.load_templates(project_folder(paths))
     return templates.render("kubernetes/rights.yaml.j2", purpose=purpose, environment=environment, roles=roles)
+
+
+def status(
+    paths: Sequence[str], environment: str, settings: Sequence[str], root: Path | None, *, rules: bool = False
+) -> Status:
+    """What is delivered and how it is; `rules` asks the environment's Prometheus too. Reads only."""
+    delivery = plan_delivery(Request(tuple(paths), tuple(settings), environment, str(root or "")))
+    healths = tuple(
+        health(change.kind, change.before) if isinstance(change.before, Mapping) else None
+        for change in delivery.plan.changes
+    )
+    groups: tuple[RuleGroup, ...] = ()
+    if rules:
+        from capgen.targets.rules import rule_groups
+
+        endpoint = environment_of([Path(path) for path in paths], environment).prometheus
+        if endpoint is None or endpoint.url is None:
+            raise UsageError(f"the environment {environment!r} does not say where its Prometheus is: prometheus.url")
+        groups = rule_groups(endpoint.url)
+    return Status(delivery.plan, healths, groups)
 
 
 def plan_destruction(paths: Sequence[Path], environment: str, services: Sequence[str], root: Path | None) -> Delivery:
@@ -140,14 +171,20 @@ def plan_again(path: Path) -> Delivery:
     return delivery
 
 
-def apply_plan(delivery: Delivery, *, deletions: int | None = None) -> Outcome:
-    """Carries the plan out. Raises Refused when it deletes more than goes without counting."""
+def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float = 0) -> Outcome:
+    """Carries the plan out. Raises Refused when it deletes more than goes without counting.
+
+    `wait` is how many seconds the controllers have to take up what was written; who has not is in the problems.
+    """
     if why := pruning.too_many(delivery.plan, deletions):
         count = len(delivery.plan.of(Action.DELETE))
         raise Refused(
             f"{why}; nothing was changed. If that is meant, say --deletions {count}; --no-prune leaves them standing"
         )
-    return delivery.target.apply(delivery.plan)
+    outcome = delivery.target.apply(delivery.plan)
+    if not wait:
+        return outcome
+    return replace(outcome, problems=(*outcome.problems, *delivery.target.wait(delivery.plan, outcome, wait)))
 
 
 def _exported(environment: Environment, folder: Path) -> Target:

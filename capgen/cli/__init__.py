@@ -24,6 +24,7 @@ VERBS = {
     "explain": "Say where a line, a signal, a code or a field comes from.",
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
+    "status": "Show what is delivered, and how it is.",
     "rbac": "Print the least rights of diff or apply.",
     "env": "Pin an environment to its cluster.",
     "destroy": "Delete what was delivered for a service.",

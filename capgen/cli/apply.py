@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 @prune_option
 @adopt_option
 @click.option("--deletions", type=click.IntRange(min=0), metavar="N", help="Delete exactly so many, however many.")
+@click.option(
+    "--wait", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Wait so long for controllers."
+)
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
 def command(
@@ -36,6 +39,7 @@ def command(
     prune: bool,
     adopt: Sequence[str],
     deletions: int | None,
+    wait: float,
     yes: bool,
     form: str,
 ) -> int:
@@ -57,10 +61,10 @@ def command(
             raise click.UsageError("Missing option '--env'.")
         paths = tuple(map(str, spec_paths(specs)))
         delivery = api.plan_delivery(Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt)))
-    return carry_out(delivery, deletions=deletions, yes=yes, form=form)
+    return carry_out(delivery, deletions=deletions, yes=yes, form=form, wait=wait)
 
 
-def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str) -> int:
+def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str, wait: float = 0) -> int:
     """Shows the plan to whoever is there, asks, and does it; for every verb that writes."""
     from capgen.api import reconcile as api
     from capgen.reconcile.plan import Action
@@ -80,7 +84,8 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
         click.echo(f"note: {note}", err=True)
     # Whoever is told to end gives the lease back first.
     signal.signal(signal.SIGTERM, _interrupted)
-    outcome = api.apply_plan(delivery, deletions=deletions if plan.of(Action.DELETE) or deletions else None)
+    counted = deletions if plan.of(Action.DELETE) or deletions else None
+    outcome = api.apply_plan(delivery, deletions=counted, wait=wait)
     click.echo(report.render_outcome(outcome, form, color=colored(), width=width()), nl=False, color=True)
     error = outcome.error()
     if error is not None:

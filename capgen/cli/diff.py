@@ -37,7 +37,13 @@ adopt_option = click.option(
     help="Compare with exported manifests and not with the cluster.",
 )  # fmt: skip
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there are changes.")
-@click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "markdown", "sarif", "junit")),
+    default="text",
+    show_default=True,
+)
 def command(
     specs: Sequence[Path],
     environment: str,

@@ -16,8 +16,10 @@ _NAMES = (
     r"(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization)"
 )
 _NAME = re.compile(rf"(?i){_NAMES}s?[\"'\]]*(?:\.value)?$")
-# `secretName: hooks` and `key: token` say where a secret is, and are none.
-_IN_TEXT = re.compile(rf"(?i)([\w-]*{_NAMES}[\"']?[ \t]*[:=][ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;}}\]]+)")
+# At the start of a line: inside an expression a label may well be called `token`.
+_IN_TEXT = re.compile(
+    rf"(?im)^([ \t+-]*(?:export[ \t]+)?[\"']?[\w-]*{_NAMES}[\"']?[ \t]*[:=][ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;}}\]]+)"
+)
 _IN_URL = re.compile(r"(://)[^/\s:@]+:[^/\s@]+@")
 _BEARER = re.compile(r"(?i)\b(bearer|basic) +[A-Za-z0-9._~+/=-]{8,}")
 
@@ -38,5 +40,5 @@ def masked(path: str, value: Any) -> Any:
 
 def without_secrets(text: str) -> str:
     """Text with the secrets in it hidden: `password=…`, `token: …`, credentials in a URL or a header."""
-    text = _IN_TEXT.sub(rf"\g<1>{HIDDEN}", text)
-    return _BEARER.sub(rf"\g<1> {HIDDEN}", _IN_URL.sub(rf"\g<1>{HIDDEN}@", text))
+    text = _BEARER.sub(HIDDEN, text)
+    return _IN_TEXT.sub(rf"\g<1>{HIDDEN}", _IN_URL.sub(rf"\g<1>{HIDDEN}@", text))

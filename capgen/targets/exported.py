@@ -17,6 +17,7 @@ from capgen.errors import TargetError, UsageError
 from capgen.reconcile import applyset
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.manifest import key
+from capgen.reconcile.outcome import Outcome
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
 
@@ -65,6 +66,10 @@ class Exported:
 
     def apply(self, plan: Plan) -> NoReturn:
         """Exports are not written to."""
+        raise UsageError(f"{self.folder} holds an export: apply goes to the environment itself")
+
+    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> NoReturn:
+        """Nothing was written."""
         raise UsageError(f"{self.folder} holds an export: apply goes to the environment itself")
 
     def _documents(self) -> Iterator[dict[str, Any]]:

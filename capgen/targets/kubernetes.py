@@ -28,6 +28,7 @@ from capgen.targets.login import log_in
 from capgen.targets.objects import meta
 from capgen.targets.permitted import patchable
 from capgen.targets.refusal import not_served
+from capgen.targets.waiting import wait_for
 from capgen.targets.wire import Wire
 
 PAGE = 500
@@ -138,6 +139,11 @@ class Cluster:
             if why
         ]
         return Outcome(self.name, ordered, tuple(problems))
+
+    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
+        """Waits until the controllers say that they took up what was written; what they did not, with its reason."""
+        self.wire.begin(seconds)
+        return wait_for(self.wire, plan, outcome, seconds)
 
     def _write(
         self,
