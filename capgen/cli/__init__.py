@@ -28,6 +28,7 @@ VERBS = {
     "rbac": "Print the least rights of diff or apply.",
     "env": "Pin an environment to its cluster.",
     "destroy": "Delete what was delivered for a service.",
+    "simulate": "Replay an autoscaler over a history of demand.",
     "schema": "Print the JSON Schema of specs.",
     "catalog": "List exporters, their metrics and signals.",
     "completion": "Print the completion script of a shell.",
