@@ -24,6 +24,7 @@ VERBS = {
     "explain": "Say where a line, a signal, a code or a field comes from.",
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
+    "simulate": "Replay an autoscaler over a history of demand.",
     "plan": "Plan capacity: dates of levels, nodes, volumes, costs.",
     "report": "Report on the last day, week, month or quarter.",
     "forecast": "Forecast a series, with intervals and a back-test.",
