@@ -42,11 +42,11 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     # How it scales.
     by_id = {signal.id: (signal, bound) for signal, bound in signals}
     hpas, vpas, scripted = size_autoscalers(context, by_id)
-    # What is to come.
-    planning = plan_ahead(context, by_id)
     # What runs by the clock, who is told, and what is shown.
     jobs = schedule_jobs(context, by_id, groups, hpas, vpas)
     receivers = bind_receivers(context, groups)
+    # What is to come.
+    planning = plan_ahead(context, by_id)
     dashboard = derive_dashboard(context, signals, list(sources.values()), hpas, vpas, delivery)
     groups = link_pages(link_alerts(groups, dashboard, delivery.grafana.url), context.spec.name, delivery.pages)
     # Whatever else the spec says about these.
@@ -72,10 +72,10 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         hpas=hpas,
         vpas=vpas,
         scripted=scripted,
-        planning=planning,
         jobs=jobs,
         receivers=receivers,
         declared=context.origin(("metadata", "owner" if metadata.owner else "name")),
+        planning=planning,
         dashboards=(dashboard,) if dashboard else (),
     )
     return blueprint, found

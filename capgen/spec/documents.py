@@ -137,6 +137,19 @@ class DeliverSpec(Model):
     """Files, or the operator's objects."""
 
 
+class RunSpec(Model):
+    """Where and how an environment runs the jobs."""
+
+    image: Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")] = "alpine/k8s:1.36.0"
+    """The image of CronJobs: any that has sh, awk, curl and kubectl."""
+    secret: Name = "capgen-notify"  # noqa: S105 (its name)
+    """The Secret, in the CronJobs' namespace, that holds what receivers look for in the environment (`env:`)."""
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", examples=["Europe/Berlin"])] | None = None
+    """The time zone that schedules are meant in: CronJobs run in it, a host is expected to."""
+    folder: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]{0,255}$(?!\n)")] = "/opt/capgen"
+    """Where the environment's files lie on the host whose crontab runs the scripts."""
+
+
 class BasicAuth(Model):
     """A user and a password."""
 
@@ -153,19 +166,6 @@ class PrometheusAuth(Model):
     """Where a bearer token is found."""
     basic: BasicAuth | None = None
     """A user and a password."""
-
-
-class RunSpec(Model):
-    """Where and how an environment runs the jobs."""
-
-    image: Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")] = "alpine/k8s:1.36.0"
-    """The image of CronJobs: any that has sh, awk, curl and kubectl."""
-    secret: Name = "capgen-notify"  # noqa: S105 (its name)
-    """The Secret, in the CronJobs' namespace, that holds what receivers look for in the environment (`env:`)."""
-    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", examples=["Europe/Berlin"])] | None = None
-    """The time zone that schedules are meant in: CronJobs run in it, a host is expected to."""
-    folder: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]{0,255}$(?!\n)")] = "/opt/capgen"
-    """Where the environment's files lie on the host whose crontab runs the scripts."""
 
 
 class GrafanaSpec(Model):
