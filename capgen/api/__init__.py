@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capgen import disk, naming, units
-from capgen.api.reading import project_folder, read_project, read_sources, source_of
+from capgen.api.reading import called_below, project_folder, read_project, read_sources, source_of
 from capgen.artifact import Artifact
 from capgen.blueprint import Fleet
 from capgen.catalog.load import Catalog
@@ -93,11 +93,19 @@ def _is_packaged(folder: Path) -> bool:
 
 
 def compile_project(
-    paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
+    paths: Sequence[Path],
+    *,
+    settings: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    under: Path = Path(),
 ) -> Compiled:
-    """Reads, parses and compiles everything; mistakes are in the result's diagnostics, all of them."""
+    """Reads, parses and compiles everything; mistakes are in the result's diagnostics, all of them.
+
+    `under` is a folder that holds another state of the project: its files are called as they are called here.
+    """
+    paths = [under / path for path in paths]
     reading = read_project(paths)
-    sources = reading.sources
+    sources = tuple(called_below(under, source) for source in reading.sources)
     project, found = parse_project(sources, partial=reading.partial)
     _know_environments(project, environments)
     layered, problems = specs(project, settings, environments)
@@ -247,9 +255,15 @@ def _know_environments(project: Project, wanted: Sequence[str]) -> None:
             )
 
 
-def build(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()) -> Built:
+def build(
+    paths: Sequence[Path],
+    *,
+    settings: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    under: Path = Path(),
+) -> Built:
     """Compiles and renders. Raises Findings when any spec has an error: then nothing is rendered."""
-    compiled = compile_project(paths, settings=settings, environments=environments)
+    compiled = compile_project(paths, settings=settings, environments=environments, under=under)
     found = in_order((*compiled.diagnostics, *check_compiled(compiled)))
     if has_errors(found):
         raise Findings(found)

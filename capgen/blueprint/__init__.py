@@ -15,6 +15,7 @@ from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
 from capgen.blueprint.jobs import NO_JOBS, CronEntry, Job, JobDelivery
 from capgen.blueprint.notifications import NO_NOTIFY, NotifyDelivery, Receiver, Routing
 from capgen.blueprint.origin import Labels, Origin, Severity
+from capgen.blueprint.planning import Planning
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,8 @@ class Blueprint:
     jobs: tuple[Job, ...] = ()
     receivers: tuple[Receiver, ...] = ()
     """Who is told of its alerts, by name."""
+    planning: Planning | None = None
+    """What is planned with; None where the spec says nothing about it."""
     dashboards: tuple[Dashboard, ...] = ()
     """The service's dashboard; () where the environment takes none."""
 

@@ -13,6 +13,7 @@ from capgen.compile.dashboards.alerts import link_alerts
 from capgen.compile.dashboards.service import derive_dashboard
 from capgen.compile.jobs import job_delivery, schedule_jobs
 from capgen.compile.pages import link_pages
+from capgen.compile.planning import plan_ahead
 from capgen.compile.ranges import check_ranges
 from capgen.compile.receivers import bind_receivers, notify_delivery
 from capgen.compile.references import check_references
@@ -44,6 +45,8 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     # What runs by the clock, who is told, and what is shown.
     jobs = schedule_jobs(context, by_id, groups, hpas, vpas)
     receivers = bind_receivers(context, groups)
+    # What is to come.
+    planning = plan_ahead(context, by_id)
     dashboard = derive_dashboard(context, signals, list(sources.values()), hpas, vpas, delivery)
     groups = link_pages(link_alerts(groups, dashboard, delivery.grafana.url), context.spec.name, delivery.pages)
     # Whatever else the spec says about these.
@@ -72,6 +75,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         jobs=jobs,
         receivers=receivers,
         declared=context.origin(("metadata", "owner" if metadata.owner else "name")),
+        planning=planning,
         dashboards=(dashboard,) if dashboard else (),
     )
     return blueprint, found

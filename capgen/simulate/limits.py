@@ -7,7 +7,7 @@ whichever way it goes, so a slot that is used again is missing for a longer peri
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import ceil
 
 from capgen.simulate.autoscaler import Behavior, Rules
@@ -15,79 +15,80 @@ from capgen.simulate.autoscaler import Behavior, Rules
 Event = tuple[int, int]
 """The tick and by how many."""
 _SECOND = 10**9
+_WRAPS = 2**31
+
+
+class _Direction:
+    """The policies of one direction, and what was changed in it."""
+
+    def __init__(self, rules: Rules, sign: int) -> None:
+        self.disabled = rules.select == "Disabled"
+        # Max is the greatest change: upwards the highest number, downwards the lowest.
+        self.choose: Callable[[Iterable[int]], int] = max if (rules.select == "Max") == (sign > 0) else min
+        self.policies = [
+            (policy.type == "Pods", sign * policy.value, 1 + sign * (policy.value / 100), policy.period * _SECOND)
+            for policy in rules.policies
+        ]
+        self.longest = max(policy.period for policy in rules.policies) * _SECOND
+        self.events: list[Event] = []
 
 
 class RateLimits:
     """The scale events of one HPA, and what they leave room for."""
 
     def __init__(self, behavior: Behavior, sync: int) -> None:
-        self.behavior, self.sync = behavior, sync
-        self.up: list[Event] = []
-        self.down: list[Event] = []
+        self.sync = sync
+        self.up, self.down = _Direction(behavior.up, 1), _Direction(behavior.down, -1)
+        self.periods = {policy[3] for direction in (self.up, self.down) for policy in direction.policies}
 
     def record(self, tick: int, before: int, after: int) -> None:
         """A change was made."""
-        events, rules = (self.up, self.behavior.up) if after > before else (self.down, self.behavior.down)
-        longest = max(policy.period for policy in rules.policies) * _SECOND
-        old = [slot for slot, event in enumerate(events) if (tick - event[0]) * self.sync > longest]
-        if old:
-            events[old[-1]] = tick, abs(after - before)
-        else:
-            events.append((tick, abs(after - before)))
+        direction = self.up if after > before else self.down
+        events, event = direction.events, (tick, abs(after - before))
+        oldest_kept = tick - direction.longest // self.sync
+        for slot in range(len(events) - 1, -1, -1):
+            if events[slot][0] < oldest_kept:
+                events[slot] = event
+                return
+        events.append(event)
 
     def most(self, current: int, tick: int) -> int:
         """The most replicas that the policies allow now; never less than there are."""
-        rules = self.behavior.up
-        if rules.select == "Disabled":
-            return current
-        choose: Callable[[list[int]], int] = min if rules.select == "Min" else max
-        proposed = []
-        for policy in rules.policies:
-            start = self._at_start(current, tick, policy.period)
-            added = start + policy.value if policy.type == "Pods" else ceil(start * (1 + policy.value / 100))
-            proposed.append(_int32(added, exact=policy.type == "Pods"))
-        return max(choose(proposed), current)
+        return current if self.up.disabled else max(self._limit(self.up, current, tick, ceil), current)
 
     def fewest(self, current: int, tick: int) -> int:
         """The fewest replicas that the policies allow now; never more than there are."""
-        rules = self.behavior.down
-        if rules.select == "Disabled":
-            return current
-        choose: Callable[[list[int]], int] = max if rules.select == "Min" else min
+        return current if self.down.disabled else min(self._limit(self.down, current, tick, int), current)
+
+    def _limit(self, direction: _Direction, current: int, tick: int, whole: Callable[[float], int]) -> int:
         proposed = []
-        for policy in rules.policies:
-            start = self._at_start(current, tick, policy.period)
-            left = start - policy.value if policy.type == "Pods" else int(start * (1 - policy.value / 100))
-            proposed.append(_int32(left, exact=policy.type == "Pods"))
-        return min(choose(proposed), current)
+        for of_pods, by, factor, period in direction.policies:
+            start = self._at_start(current, tick, period)
+            limit = start + by if of_pods else whole(start * factor)
+            proposed.append(limit if -_WRAPS <= limit < _WRAPS else _wrapped(limit, exact=of_pods))
+        return direction.choose(proposed)
 
     def until(self, tick: int) -> int | None:
         """The first later tick at which an event stops counting, so that the limits change; None when none counts."""
         ends = [
-            event[0] - (-period * _SECOND // self.sync)
-            for period in {*_periods(self.behavior.up), *_periods(self.behavior.down)}
-            for event in (*self.up, *self.down)
+            event[0] - (-period // self.sync)
+            for period in self.periods
+            for event in (*self.up.events, *self.down.events)
         ]
         return min((end for end in ends if end > tick), default=None)
 
     def _at_start(self, current: int, tick: int, period: int) -> int:
         """How many replicas there were when the period began."""
-        span, sync = period * _SECOND, self.sync
-        for at, by in self.up:
-            if (tick - at) * sync < span:
+        first = tick - (period - 1) // self.sync
+        for at, by in self.up.events:
+            if at >= first:
                 current -= by
-        for at, by in self.down:
-            if (tick - at) * sync < span:
+        for at, by in self.down.events:
+            if at >= first:
                 current += by
         return current
 
 
-def _periods(rules: Rules) -> list[int]:
-    return [policy.period for policy in rules.policies]
-
-
-def _int32(value: int, *, exact: bool) -> int:
+def _wrapped(value: int, *, exact: bool) -> int:
     """What Go makes of it: a sum wraps around, a double that does not fit becomes the least number there is."""
-    if -(2**31) <= value < 2**31:
-        return value
-    return (value + 2**31) % 2**32 - 2**31 if exact else -(2**31)
+    return (value + _WRAPS) % (2 * _WRAPS) - _WRAPS if exact else -_WRAPS

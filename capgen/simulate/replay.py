@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,11 @@ ABLE = ("SucceededGetScale", "ReadyForNewScale", "ScaleUpStabilized", "ScaleDown
 _WITHIN, _UP_LIMIT, _TOO_MANY, _DOWN_LIMIT, _TOO_FEW = range(1, 6)
 _READ, _READY, _UP_STEADIED, _DOWN_STEADIED, _RESCALED = range(5)
 _HIGHEST = 2**31
-_PATIENCE = 8
+_PATIENCE = 4
+_SHORTEST = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A change of the number of replicas: its tick, and the ScalingLimited condition's reason then."""
 
     tick: int
@@ -73,6 +74,7 @@ class _Run:
         self.settled = Settled(hpa, demand, model.requests)
         self.still = band(hpa.tolerances)
         self.pods = Pods(model, of_cpu=any(metric.of_cpu for metric in hpa.metrics))
+        self.of_all = any(not metric.of_pods for metric in hpa.metrics)
         self.totals: dict[str, list[float]] = {}
         self.tick = 0
         self.events: list[Event] = []
@@ -89,7 +91,7 @@ class _Run:
         # What was recommended at each tick, for the window down and for the window up; nothing says nothing.
         self.highs: list[int] = []
         self.lows: list[int] = []
-        self.quiet, self.patience, self.stretch = 0, _PATIENCE, 64
+        self.quiet, self.patience, self.stretch = 0, _PATIENCE, _SHORTEST
 
     def _reach(self, seconds: int) -> int:
         """How many ticks before the present one a window holds."""
@@ -114,7 +116,7 @@ class _Run:
             gained = self.tick - before
             # A short stretch costs as much as a dozen ticks by themselves.
             self.patience = min(self.patience * 2, 64) if gained < 24 else max(self.patience // 2, _PATIENCE)
-            self.stretch = min(self.stretch * 4, PIECE) if gained >= self.stretch else 64
+            self.stretch = min(self.stretch * 4, PIECE) if gained >= self.stretch else _SHORTEST
             if self.tick >= self.length:
                 return
         self._tick(self.tick)
@@ -172,7 +174,7 @@ class _Run:
         if not self.pods.young and count > 0:
             return self.settled.at(count, tick)
         largest, failed = FAILED, False
-        ready = self.pods.ready(tick)
+        ready = self.pods.ready(tick) if self.of_all else 0
         for metric in self.hpa.metrics:
             total = self._total(metric.name, tick)
             proposed: int | None = None

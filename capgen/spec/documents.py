@@ -8,7 +8,7 @@ from pydantic import Field
 
 from capgen.fields import Duration, KubeLabelKey, KubeLabelValue, LabelName, LabelValue, Model, Name, Text, Word
 from capgen.spec.notifications import AlertmanagerSpec, PagesSpec, ReceiverSpec
-from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url
+from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, SecretRef, Url
 from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
 
 ApiVersion = Literal["capgen/v1"]
@@ -150,6 +150,24 @@ class RunSpec(Model):
     """Where the environment's files lie on the host whose crontab runs the scripts."""
 
 
+class BasicAuth(Model):
+    """A user and a password."""
+
+    username: Annotated[str, Field(pattern=r"^[!-9;-~]{1,256}$(?!\n)")]
+    """The user."""
+    password: SecretRef
+    """Where the password is found."""
+
+
+class PrometheusAuth(Model):
+    """Who asks the Prometheus: one of both."""
+
+    bearer: SecretRef | None = None
+    """Where a bearer token is found."""
+    basic: BasicAuth | None = None
+    """A user and a password."""
+
+
 class GrafanaSpec(Model):
     """The environment's Grafana: where people open it, and how it takes dashboards."""
 
@@ -176,6 +194,8 @@ class PrometheusEndpoint(PrometheusSpec):
 
     url: Url | None = None
     """Its address, for queries."""
+    auth: PrometheusAuth | None = None
+    """Who asks it."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
     labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)

@@ -145,6 +145,8 @@ class StorageVolume(Model):
     """How much fits."""
     signal: SignalName | None = None
     """The signal that measures it."""
+    step: Bytes | None = None
+    """In which steps the volume is made larger."""
 
 
 class AddInstances(Model):
@@ -214,6 +216,10 @@ class CostPlan(Model):
     budget: Budget | None = None
     options: dict[Word, CostOption] = Field(default_factory=dict)
     """Ways to save, by name."""
+    source: Text | None = None
+    """Where the prices are from: a price list, a contract, a bill."""
+    as_of: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", examples=["2026-11-01"])] | None = None
+    """The day the prices were true."""
 
 
 class RoadmapItem(Model):
