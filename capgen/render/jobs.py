@@ -180,7 +180,11 @@ def _watch(task: Watch) -> dict[str, Any]:
             for m in task.measures
             if m.reading
         ],
-        "queries": [m for m in task.measures if m.query],
+        "queries": [
+            {"signal": m.signal, "query": m.query, "silence": "normal" if m.floor else "unknown"}
+            for m in task.measures
+            if m.query
+        ],
     }
 
 
