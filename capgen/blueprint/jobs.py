@@ -164,19 +164,6 @@ Task: TypeAlias = "Watch | Probe | Scale | Resize | Report"
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
-    """Who is told, of which severities (all if empty), and where the address is found."""
-
-    name: str
-    severities: tuple[Severity, ...]
-    place: Literal["env", "file", "secret"]
-    where: str
-    """The variable, the file, or the Secret's name."""
-    key: str = ""
-    """The Secret's key."""
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """A scheduled script."""
 

@@ -23,9 +23,7 @@ from capgen.blueprint.jobs import (
     Report,
     Task,
     Watch,
-    Webhook,
 )  # fmt: skip
-from capgen.blueprint.origin import Severity
 from capgen.compile.context import Context
 from capgen.compile.scaling_jobs import resize, scale
 from capgen.compile.sources import Bound
@@ -73,26 +71,6 @@ def schedule_jobs(
             path = ("jobs", name)
             jobs.append(Job(name, spec.schedule, spec.timeout or DEFAULT_TIMEOUT, task, context.origin(path)))
     return (*jobs, *(_reports(context) if delivery.form == "crontab" else ()))
-
-
-def bind_webhooks(context: Context) -> tuple[Webhook, ...]:
-    """Who is told, by name. In a pod a file is mounted by nobody, so that place is refused there."""
-    receivers = []
-    for name, spec in sorted(context.spec.model.notify.items()):
-        secret = spec.webhook
-        severities: tuple[Severity, ...] = tuple(sorted(set(spec.severities)))
-        if secret.env is not None:
-            receivers.append(Webhook(name, severities, "env", secret.env))
-        elif secret.secret is not None:
-            receivers.append(Webhook(name, severities, "secret", secret.secret.name, secret.secret.key))
-        elif secret.file is not None:
-            receivers.append(Webhook(name, severities, "file", secret.file))
-            if context.spec.environment.deliver.jobs == "cronjob" and context.spec.model.jobs:
-                context.error(
-                    "CG365", f"nothing mounts {secret.file} in the pods of this service's jobs", ("notify", name, "webhook", "file"),
-                    "name a key of a Secret: `secret: {name: …, key: …}`",
-                )  # fmt: skip
-    return tuple(receivers)
 
 
 def _check_cluster(context: Context) -> None:

@@ -18,7 +18,7 @@ from capgen import naming
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint
 from capgen.blueprint.jobs import Job, Object, Resize, Scale
-from capgen.render.jobs import script, variable
+from capgen.render.jobs import posted, script, variable
 from capgen.render.templates import Templates
 from capgen.schedules import sentence
 
@@ -53,7 +53,9 @@ def _objects(blueprint: Blueprint, job: Job, templates: Templates) -> Iterator[A
         return Artifact(f"{blueprint.name}/jobs/{job.name}/{file}.yaml", text, kind, blueprint.name, kubernetes=True)
 
     program = Markup(indent(script(blueprint, job, templates).rstrip("\n"), "    "))  # noqa: S704 (already rendered)
-    yield artifact("script", "ConfigMap", "configmap", name, home, files=[{"name": _SCRIPT, "text": program}])
+    yield artifact(
+        "script", "ConfigMap", "configmap", name, home, folder="", files=[{"name": _SCRIPT, "text": program}]
+    )
     yield artifact("state", "ConfigMap", "jobstate", f"{name}-state", home)
     yield artifact("serviceaccount", "ServiceAccount", "serviceaccount", name, home)
     account = {"account": name, "account_namespace": home}
@@ -70,12 +72,12 @@ def _objects(blueprint: Blueprint, job: Job, templates: Templates) -> Iterator[A
 
 
 def _secrets(blueprint: Blueprint) -> Iterator[dict[str, str]]:
-    for receiver in blueprint.webhooks:
-        held = variable(blueprint, receiver, in_cluster=True)
-        if receiver.place == "env":
-            yield {"variable": held, "name": blueprint.delivery.jobs.secret, "key": receiver.where}
-        elif receiver.place == "secret":
-            yield {"variable": held, "name": receiver.where, "key": receiver.key}
+    for number, (_, secret) in enumerate(posted(blueprint), start=1):
+        held = variable(number, secret, in_cluster=True)
+        if secret.place == "env":
+            yield {"variable": held, "name": blueprint.delivery.jobs.secret, "key": secret.where}
+        elif secret.place == "secret":
+            yield {"variable": held, "name": secret.where, "key": secret.key}
 
 
 def _rules(blueprint: Blueprint, job: Job) -> dict[str, list[Rule]]:

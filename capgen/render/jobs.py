@@ -26,8 +26,8 @@ from capgen.blueprint.jobs import (
     Scale,
     ScaleTarget,
     Watch,
-    Webhook,
 )  # fmt: skip
+from capgen.blueprint.notifications import Receiver, Secret
 from capgen.render.templates import Templates
 from capgen.schedules import sentence
 
@@ -84,7 +84,7 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
     named = naming.job(blueprint.name, job.name)
     return {
         "spec": blueprint.spec,
-        "about": f"{blueprint.title}: {_about(job)}",
+        "about": f"{blueprint.title}: {about(job)}",
         "service": blueprint.name,
         "name": job.name,
         "title": blueprint.title,
@@ -95,12 +95,13 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
         "namespace": blueprint.delivery.namespace,
         "manager": named,
         "host_readings": isinstance(job.task, Watch) and any(m.reading for m in job.task.measures),
-        "receivers": [_receiver(number, r, in_cluster) for number, r in enumerate(blueprint.webhooks, start=1)],
-        "variables": sorted({Markup(v) for r in blueprint.webhooks if (v := variable(blueprint, r, in_cluster))}),  # noqa: S704 (a checked name)
+        "receivers": [_receiver(number, *r, in_cluster) for number, r in enumerate(posted(blueprint), start=1)],
+        "variables": _variables(blueprint, in_cluster),
     }
 
 
-def _about(job: Job) -> str:
+def about(job: Job) -> str:
+    """What a job does, as one says it."""
     match job.task:
         case Watch(measures):
             return f"watches {', '.join(m.signal for m in measures)}"
@@ -114,24 +115,37 @@ def _about(job: Job) -> str:
             return f"writes the {period} report"
 
 
-def variable(blueprint: Blueprint, receiver: Webhook, in_cluster: bool) -> str:
-    """The variable that holds a receiver's address, "" where it is in a file."""
-    if receiver.place == "env":
-        return receiver.where
-    if receiver.place == "secret" and in_cluster:
-        return f"CAPGEN_ADDRESS_{blueprint.webhooks.index(receiver) + 1}"
+def posted(blueprint: Blueprint) -> tuple[tuple[Receiver, Secret], ...]:
+    """The receivers that a script can tell, with the place of their address: a POST without a token is all it does."""
+    return tuple(
+        (receiver, receiver.secret)
+        for receiver in blueprint.receivers
+        if receiver.kind in ("webhook", "slack") and receiver.secret is not None and receiver.token is None
+    )
+
+
+def _variables(blueprint: Blueprint, in_cluster: bool) -> list[Markup]:
+    numbered = enumerate(posted(blueprint), start=1)
+    held = {variable(number, secret, in_cluster) for number, (_, secret) in numbered}
+    return sorted(Markup(name) for name in held if name)  # noqa: S704 (a checked name)
+
+
+def variable(number: int, secret: Secret, in_cluster: bool) -> str:
+    """The variable that holds the address of a receiver (of this number), "" where it is in a file."""
+    if secret.place == "env":
+        return secret.where
+    if secret.place == "secret" and in_cluster:
+        return f"CAPGEN_ADDRESS_{number}"
     return ""
 
 
-def _receiver(number: int, receiver: Webhook, in_cluster: bool) -> dict[str, Any]:
-    held = receiver.where if receiver.place == "env" else ""
-    if receiver.place == "secret" and in_cluster:
-        held = f"CAPGEN_ADDRESS_{number}"
+def _receiver(number: int, receiver: Receiver, secret: Secret, in_cluster: bool) -> dict[str, Any]:
+    held = variable(number, secret, in_cluster)
     file: str | Markup = ""
-    if receiver.place == "file":
-        file = receiver.where
+    if secret.place == "file":
+        file = secret.where
     elif not in_cluster:  # the names are checked: a variable's, or a Secret's and its key's
-        inside = receiver.where + (f"/{receiver.key}" if receiver.place == "secret" else "")
+        inside = secret.where + (f"/{secret.key}" if secret.place == "secret" else "")
         file = Markup(f'"$secrets/{inside}"')  # noqa: S704
     return {
         "name": receiver.name,

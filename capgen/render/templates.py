@@ -1,7 +1,8 @@
 """The Jinja environments: every value that a template prints is escaped for the file it lands in.
 
 In a YAML template `{{ value }}` is one YAML value on one line, whatever it holds, so no spec can add a key, a
-document or a template directive. In a shell template (`*.sh.j2`) it is one quoted word on one line. The packaged templates are ours and run plainly; a project's own may come
+document or a template directive. In a shell template (`*.sh.j2`) it is one
+quoted word on one line, in a Markdown template (`*.md.j2`) one line of plain text. The packaged templates are ours and run plainly; a project's own may come
 from a stranger's pull request and run in Jinja's sandbox. Templates loop and print; they never compute.
 """
 
@@ -31,7 +32,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from capgen import yamlio
+from capgen import markdown, yamlio
 from capgen.diagnostics import Diagnostic, Span
 from capgen.errors import Findings
 from capgen.render.origin import template_line
@@ -107,7 +108,30 @@ def _shell(value: Any) -> str:
     return shlex.quote(text)
 
 
-_FORMATS: Mapping[str, Callable[[Any], str]] = {".sh.j2": _shell}
+# What a web view makes a link of although nobody wrote one: an address, a host, a mail address or a mention.
+_AUTOLINK = re.compile(r":(?=//)|(?i:w)(?=(?i:ww\\?\.))|@")
+
+
+@lru_cache(maxsize=4096)
+def prose(text: str) -> str:
+    """One line of text in Markdown: it reads as it is and means nothing, and nothing in it becomes a link."""
+    safe = markdown.inline(text)
+    if safe.endswith("#") and safe != "\\#":  # at the end of a heading it would be taken for the heading's own
+        safe = f"{safe[:-1]}\\#"
+    return _AUTOLINK.sub(lambda found: "\\:" if found[0] == ":" else found[0] + markdown.WORD_JOINER, safe)
+
+
+def _markdown(value: Any) -> str:
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, Undefined):
+        str(value)
+    if not isinstance(value, str) and type(value) is not int:
+        raise TypeError(f"{value!r} is no text: a Markdown template prints texts and whole numbers")
+    return prose(str(value))
+
+
+_FORMATS: Mapping[str, Callable[[Any], str]] = {".sh.j2": _shell, ".md.j2": _markdown}
 """Escaping by the end of a template's name; all others are YAML."""
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from capgen.fields import Duration, KubeLabelKey, KubeLabelValue, LabelName, LabelValue, Model, Name, Text, Word
-from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url, WebhookSpec
+from capgen.spec.notifications import AlertmanagerSpec, PagesSpec, ReceiverSpec
+from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, SecretRef, Url
 from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
 
 ApiVersion = Literal["capgen/v1"]
@@ -72,7 +73,7 @@ class Capacity(Model):
     """What runs in the cluster and who scales it, by name."""
     jobs: dict[Name, JobSpec] = Field(default_factory=dict)
     """Scheduled scripts, by name."""
-    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    notify: dict[Word, ReceiverSpec] = Field(default_factory=dict)
     """Receivers of notifications, by name."""
     planning: PlanningSpec | None = None
     """What forecast, plans and budget are made from."""
@@ -91,7 +92,7 @@ class Defaults(Model):
     """Sources that every Capacity has."""
     signals: dict[SignalName, SignalSpec | None] = Field(default_factory=dict)
     """What every Capacity says of a signal."""
-    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    notify: dict[Word, ReceiverSpec] = Field(default_factory=dict)
     """Receivers that every Capacity has."""
     reports: ReportsSpec | None = None
     """When which report is made."""
@@ -149,6 +150,24 @@ class RunSpec(Model):
     """Where the environment's files lie on the host whose crontab runs the scripts."""
 
 
+class BasicAuth(Model):
+    """A user and a password."""
+
+    username: Annotated[str, Field(pattern=r"^[!-9;-~]{1,256}$(?!\n)")]
+    """The user."""
+    password: SecretRef
+    """Where the password is found."""
+
+
+class PrometheusAuth(Model):
+    """Who asks the Prometheus: one of both."""
+
+    bearer: SecretRef | None = None
+    """Where a bearer token is found."""
+    basic: BasicAuth | None = None
+    """A user and a password."""
+
+
 class GrafanaSpec(Model):
     """The environment's Grafana: where people open it, and how it takes dashboards."""
 
@@ -175,6 +194,8 @@ class PrometheusEndpoint(PrometheusSpec):
 
     url: Url | None = None
     """Its address, for queries."""
+    auth: PrometheusAuth | None = None
+    """Who asks it."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
     labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)
@@ -199,6 +220,10 @@ class Environment(Model):
     """The environment's Prometheus."""
     grafana: GrafanaSpec = Field(default_factory=GrafanaSpec)
     """The environment's Grafana."""
+    alertmanager: AlertmanagerSpec | None = None
+    """The environment's Alertmanager."""
+    pages: PagesSpec | None = None
+    """Where people read the generated pages: alerts link to them."""
     overrides: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """By Capacity: a piece of one, laid over it in this environment alone."""
 
