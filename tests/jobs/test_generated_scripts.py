@@ -113,8 +113,8 @@ def test_cron_takes_the_crontab(tmp_path: Path) -> None:
     path.write_text(files["crontab"] + "61 * * * * x\n")
     assert subprocess.run([crontab, "-n", str(path)], capture_output=True, check=False).returncode != 0
     lines = [line for line in files["crontab"].splitlines() if not line.startswith("#")]
-    assert len(lines) == 5 + 7 + 2
-    assert not any("%" in line for line in lines), "cron ends a command at it"
+    assert len(lines) == 7 + 7 + 2
+    assert not any(re.search(r"(?<!\\)%", line) for line in lines), "cron ends a command at it"
 
 
 def test_its_lines_run_the_scripts(tmp_path: Path) -> None:
@@ -133,6 +133,24 @@ def test_its_lines_run_the_scripts(tmp_path: Path) -> None:
     variables |= {"CAPGEN_STATE": str(tmp_path / "state"), "PATH": "/usr/bin:/bin"}
     run = subprocess.run(["/bin/sh", "-c", command], env=variables, capture_output=True, text=True, check=False)
     assert 'event=level signal="host.swap"' in run.stdout or "nothing_measured" in run.stdout, run.stdout + run.stderr
+
+
+def test_its_reports_are_made_and_kept(tmp_path: Path) -> None:
+    """The line for a report, run as cron does, over the history of a real command."""
+    folder = tmp_path / "project"
+    shutil.copytree(ROOT / "specs", folder / "specs")
+    ((_, artifacts),) = api.build([folder / "specs"], environments=["host"]).artifacts
+    (text,) = [artifact.text for artifact in artifacts if artifact.path == "crontab"]
+    (line,) = [line for line in text.splitlines() if line.startswith("0 7 * * * ")]
+    command = line.split(" ", 5)[5].replace("logger -t capgen-report-daily", "cat").replace("\\%", "%")
+    assert "--env host --prometheus" in command
+    command = command.replace(" --prometheus", "")
+    variables = {
+        "CAPGEN_PROJECT": str(folder), "CAPGEN_REPORTS": str(tmp_path / "reports"), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+    }  # fmt: skip
+    run = subprocess.run(["/bin/sh", "-c", command], env=variables, capture_output=True, text=True, check=False)
+    (report,) = (tmp_path / "reports").glob("daily-20*.html")
+    assert "<html" in report.read_text(), run.stdout
 
 
 def deliver(host: Directory, artifacts: tuple[Artifact, ...]) -> None:
