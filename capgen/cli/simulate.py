@@ -131,11 +131,12 @@ def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[st
     from capgen.api import simulate as api
     from capgen.report import advice as report
 
-    with click.progressbar(length=1, label="replaying", file=sys.stderr) as bar:
+    with click.progressbar(length=1, label="replaying" if sys.stderr.isatty() else None, file=sys.stderr) as bar:
 
         def on_replay(least: int) -> None:
             bar.length = least
-            bar.update(1)
+            if sys.stderr.isatty():
+                bar.update(1)
 
         found, said = api.advise(hpa, demand, around, declared, on_replay=on_replay)
     show_findings(said, "text", err=True)
