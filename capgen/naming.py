@@ -84,6 +84,16 @@ def vpa(workload: str) -> str:
     return f"{workload}-vpa"
 
 
+def job(service: str, job: str) -> str:
+    """A job's CronJob, and the objects it runs with: `capgen-apm-monitor-resources`."""
+    return f"{PREFIX}-{service}-{job}"
+
+
+def page(service: str) -> str:
+    """The page of a service, below its environment's folder: what a repository's web view shows of a folder."""
+    return f"{service}/README.md"
+
+
 def monitoring_object(service: str, source: str = "") -> str:
     """A PrometheusRule, ServiceMonitor or ScrapeConfig: `capgen-apm`, `capgen-apm-host`."""
     return "-".join(part for part in (PREFIX, service, source.replace("_", "-")) if part)
@@ -123,6 +133,7 @@ def _uid(text: str) -> str:
     return f"{text[: MAX_UID - 9]}-{sha256(text.encode()).hexdigest()[:8]}"
 
 
+@lru_cache(maxsize=4096)  # services have the same signals
 def panel(key: str, turn: int = 0) -> int:
     """The id of a panel by what it shows (a signal's id, or a name that no signal has): never its place."""
     return 1 + int.from_bytes(sha256(f"{key}\0{turn}".encode()).digest()[:4]) % (2**31 - 1)

@@ -7,8 +7,10 @@ in named calls, top to bottom, and returns what the command prints.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ from capgen.artifact import Artifact
 from capgen.blueprint import Fleet
 from capgen.catalog.load import Catalog
 from capgen.catalog.model import Exporter
+from capgen.check.dashboards import check_dashboards, check_sizes
+from capgen.check.environments import check_environments
 from capgen.check.scaling import check_scaling
 from capgen.compile.fleet import assemble
 from capgen.compile.service import compile_spec
@@ -25,7 +29,7 @@ from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
 from capgen.errors import Findings, Refused, UsageError
 from capgen.spec.layers import steps
 from capgen.spec.parse import IMPLICIT, Project, Spec, parse_project, specs
-from capgen.yamlio import Source
+from capgen.spec.quotes import quoting
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.explain import Answer
@@ -57,6 +61,8 @@ class Built:
 
     compiled: Compiled
     artifacts: tuple[tuple[str, tuple[Artifact, ...]], ...]
+    found: tuple[Diagnostic, ...]
+    """What was said about specs and files; nothing that stops a build."""
 
 
 def load_catalog(folder: Path) -> Catalog:
@@ -117,12 +123,12 @@ def compile_project(
                 blueprint, problems = compile_spec(spec, catalog)
                 found = (*found, *problems)
                 blueprints += [blueprint] if blueprint else []
-            fleet, problems = assemble(blueprints, catalog.ladders)
+            fleet, problems = assemble(blueprints, catalog.ladders, whole=not reading.partial)
             found = (*found, *problems)
             fleets += [fleet] if fleet else []
     except Findings as broken:
         found = (*found, *broken.diagnostics)
-    found = in_order(_quoting(found, sources))
+    found = in_order(quoting(found, sources))
     return Compiled(project, layered, tuple(fleets), catalog, root, found, reading.partial)
 
 
@@ -166,9 +172,16 @@ def check_rule_files(
 
 
 def explain(
-    thing: str, paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
+    thing: str,
+    paths: Sequence[Path],
+    *,
+    settings: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    at: datetime | None = None,
 ) -> tuple[Answer, ...]:
-    """Where a generated line, a signal or a field comes from. Raises UsageError when nothing is known of it."""
+    """Where a generated line, a signal or a field comes from; of a job, when it runs after `at` (now if left out).
+
+    Raises UsageError when nothing is known of it."""
     from capgen.explain import explain_line
 
     compiled = compile_project(paths, settings=settings, environments=environments)
@@ -184,7 +197,8 @@ def explain(
         return (answer,)
     capacity, _, what = thing.rpartition(":")
     chosen = [spec for spec in compiled.specs if capacity in ("", spec.name)]
-    answers = [answer for spec in chosen if (answer := _explained(what, spec, compiled)) is not None]
+    now = at or datetime.now().astimezone()
+    answers = [answer for spec in chosen if (answer := _explained(what, spec, compiled, now)) is not None]
     if not answers:
         known = {signal.id for fleet in compiled.fleets for service in fleet.services for signal in service.signals}
         raise UsageError(
@@ -193,15 +207,15 @@ def explain(
     return tuple(answers)
 
 
-def _explained(what: str, spec: Spec, compiled: Compiled) -> Answer | None:
-    from capgen.explain import explain_field, explain_signal
+def _explained(what: str, spec: Spec, compiled: Compiled, now: datetime) -> Answer | None:
+    from capgen.explain import explain_field, explain_job, explain_signal
 
     fleet = next(f for f in compiled.fleets if f.environment == spec.environment.metadata.name)
     service = next(s for s in fleet.services if s.name == spec.name)
     signal = next((s for s in service.signals if s.id == what), None)
     if signal is not None:
         return explain_signal(spec, signal)
-    return explain_field(spec, steps(what))
+    return explain_job(spec, service, what, now) or explain_field(spec, steps(what))
 
 
 def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Path:
@@ -220,14 +234,6 @@ def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Pat
     return path
 
 
-def _quoting(found: Iterable[Diagnostic], sources: Iterable[Source]) -> Iterator[Diagnostic]:
-    """The findings, each with its line: those about several files at once know their places only."""
-    by_name = {source.name: source for source in sources}
-    for finding in found:
-        source = by_name.get(finding.span.file) if finding.span and not finding.excerpt else None
-        yield replace(finding, excerpt=source.line(finding.span.line)) if source and finding.span else finding
-
-
 def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
     """What the checks say of specs that compiled."""
     blueprints = {(fleet.environment, service.name): service for fleet in compiled.fleets for service in fleet.services}
@@ -235,7 +241,8 @@ def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
     for spec in compiled.specs:
         blueprint = blueprints.get((spec.environment.metadata.name, spec.name))
         if blueprint is not None:
-            found += check_scaling(spec, blueprint)
+            found += [*check_scaling(spec, blueprint), *check_dashboards(spec, blueprint)]
+    found += check_environments(compiled.project, [fleet.environment for fleet in compiled.fleets])
     return in_order(found)
 
 
@@ -265,10 +272,19 @@ def build(
     templates = load_templates(compiled.folder)
     rendered = []
     for fleet in compiled.fleets:
-        services = tuple(artifact for service in fleet.services for artifact in render_service(service, templates))
+        files = {service.name: render_service(service, templates) for service in fleet.services}
+        sizes = [check_sizes(spec, files[spec.name]) for spec in compiled.specs if _goes_to(spec, fleet)]
+        found = in_order((*found, *chain.from_iterable(sizes)))
+        services = tuple(chain.from_iterable(files.values()))
         fleetwide = () if compiled.partial else render_fleet(fleet, services, templates)
         rendered.append((fleet.environment, tuple(sorted((*services, *fleetwide), key=lambda a: a.path))))
-    return Built(compiled, tuple(rendered))
+    if has_errors(found):
+        raise Findings(found)
+    return Built(compiled, tuple(rendered), found)
+
+
+def _goes_to(spec: Spec, fleet: Fleet) -> bool:
+    return spec.environment.metadata.name == fleet.environment
 
 
 def generate(
@@ -301,11 +317,10 @@ def generate(
         if files is not None:
             return files
     built = build(paths, settings=settings, environments=environments)
-    found = in_order((*built.compiled.diagnostics, *check_compiled(built.compiled)))
     project = built.compiled.project
     places = environments or [document.name for document, _ in project.environments] or [IMPLICIT.metadata.name]
     folders = frozenset(f"{place}/{document.name}" for place in places for document in project.capacities)
-    return Files(generated_files(built), frozenset(), found, built.compiled.partial, folders)
+    return Files(generated_files(built), frozenset(), built.found, built.compiled.partial, folders)
 
 
 def generated_files(built: Built) -> dict[str, str]:

@@ -15,7 +15,7 @@ from capgen.spec.sections import HorizontalSpec, Resources, ScalingSpec, TargetS
 from capgen.units import BadQuantity
 from capgen.yamlio import Path
 
-_API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "ReplicaSet": "apps/v1", "DaemonSet": "apps/v1"}
+API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "ReplicaSet": "apps/v1", "DaemonSet": "apps/v1"}
 _MODES: Mapping[str, Literal["Off", "Initial", "Recreate", "InPlaceOrRecreate"]] = {
     "recommend": "Off",
     "initial": "Initial",
@@ -39,13 +39,13 @@ def size_autoscalers(
     """HPAs, VPAs and the workloads left to scripts, each by the workload's name."""
     hpas, vpas, scripted = [], [], []
     for name, spec in sorted(context.spec.model.workloads.items()):
-        api_version = spec.api_version or _API_VERSIONS.get(spec.kind)
+        api_version = spec.api_version or API_VERSIONS.get(spec.kind)
         if api_version is None:
             context.error(
                 "CG323",
                 f"nobody knows the API of the kind {spec.kind!r}",
                 ("workloads", name, "kind"),
-                f"give `apiVersion:`, or choose one of {', '.join(sorted(_API_VERSIONS))}",
+                f"give `apiVersion:`, or choose one of {', '.join(sorted(API_VERSIONS))}",
             )
             continue
         workload = Workload(spec.name or name, spec.kind, api_version, spec.namespace)
@@ -238,6 +238,12 @@ def _rules(context: Context, path: Path, spec: ScalingSpec | None) -> ScalingRul
 def _check_script_targets(context: Context, name: str, spec: HorizontalSpec, signals: Signals) -> None:
     for key, target in sorted(spec.targets.items()):
         at = ("workloads", name, "horizontal", "targets", key)
+        if isinstance(target, TargetSpec) and key not in signals:
+            context.error(
+                "CG330", f"a script cannot read the target {key!r}", at,
+                "it reads cpu, memory and this spec's signals: use one of these, or `by: hpa`", at_key=True,
+            )  # fmt: skip
+            continue
         if key.partition("/")[0] in _RESOURCES:
             continue
         if key not in signals:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from capgen.artifact import Artifact
 from capgen.catalog.load import Catalog
+from capgen.check.environments import check_environments
 from capgen.compile.fleet import join
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.incremental import memory
@@ -15,7 +16,8 @@ from capgen.incremental.crew import compile_shares
 from capgen.incremental.parts import Part, Share, divide
 from capgen.render.artifacts import render_fleet
 from capgen.render.templates import Templates
-from capgen.spec.parse import IMPLICIT, parse_project
+from capgen.spec.parse import IMPLICIT, Project, parse_project
+from capgen.spec.quotes import quoting
 from capgen.yamlio import Source
 
 
@@ -53,11 +55,14 @@ def build_files(
     kept = _kept(known, single, out) if known else {}
     missing = [source for source in single if source.name not in kept]
     fresh = compile_shares(shared, missing, environments, catalog, templates, jobs)
-    shares = [*kept.values(), *fresh] if fresh is not None else []
-    places = _places(shares, shared, environments, partial=partial)
-    if fresh is None or places is None:
+    if fresh is None:
         return None
-    files = _files(shares, kept, catalog, templates, places, partial=partial)
+    shares = [*kept.values(), *fresh]
+    project, mistakes = parse_project(shared)
+    places = _places(shares, project, environments, partial=partial)
+    if mistakes or places is None:
+        return None
+    files = _files(shares, kept, project, single, catalog, templates, places, partial=partial)
     if cache and files and (fresh or (len(known) > len(single) and not partial)):
         # What is known of the other services stays known.
         memory.keep(cache, name, {**(known if partial else {}), **_memory(known, single, fresh)})
@@ -71,15 +76,14 @@ def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path) -> di
 
 
 def _places(
-    shares: Sequence[Share], shared: Sequence[Source], environments: Sequence[str], *, partial: bool
+    shares: Sequence[Share], project: Project, environments: Sequence[str], *, partial: bool
 ) -> frozenset[str] | None:
     """The names of the environments; None unless all names that the files use are there, each once."""
-    project, found = parse_project(shared)
     names = {share.name for share in shares}
     overridden = {name for _, environment in project.environments for name in environment.overrides}
     declared = {document.name for document, _ in project.environments}
     known = (partial or overridden <= names) and set(environments) <= declared
-    if found or len(names) != len(shares) or not shares or not known:
+    if len(names) != len(shares) or not shares or not known:
         return None
     return frozenset(environments or declared or {IMPLICIT.metadata.name})
 
@@ -87,6 +91,8 @@ def _places(
 def _files(
     shares: Sequence[Share],
     kept: Collection[str],
+    project: Project,
+    single: Sequence[Source],
     catalog: Catalog,
     templates: Templates,
     places: Collection[str],
@@ -101,7 +107,7 @@ def _files(
     same: set[str] = set()
     found: list[Diagnostic] = []
     for environment, members in sorted(by_environment.items()):
-        fleet, problems = join([part.facts for _, part in members], catalog.ladders)
+        fleet, problems = join([part.facts for _, part in members], catalog.ladders, whole=not partial)
         if fleet is None or has_errors(problems):
             return None
         services = tuple(artifact for _, part in members for artifact in part.artifacts)
@@ -109,9 +115,12 @@ def _files(
         for artifact in (*services, *fleetwide):
             wanted[_path(environment, artifact)] = artifact.text
         same |= {_path(environment, artifact) for file, part in members if file in kept for artifact in part.artifacts}
-        found += [*problems, *(note for _, part in members for note in part.found)]
+        found += [*quoting(problems, single), *(note for _, part in members for note in part.found)]
+    notes = check_environments(project, by_environment)
+    if has_errors(notes):
+        return None
     folders = frozenset(f"{place}/{share.name}" for place in places for share in shares)
-    return Files(wanted, frozenset(same), in_order(found), partial, folders)
+    return Files(wanted, frozenset(same), in_order((*found, *notes)), partial, folders)
 
 
 def _path(environment: str, artifact: Artifact) -> str:

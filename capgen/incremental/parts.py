@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from capgen.artifact import Artifact
 from capgen.catalog.load import Catalog
+from capgen.check.dashboards import check_dashboards, check_sizes
 from capgen.check.scaling import check_scaling
 from capgen.compile.fleet import Facts, facts
 from capgen.compile.service import compile_spec
@@ -79,10 +80,18 @@ def shares_of(
     try:
         for spec in layered:
             blueprint, found = compile_spec(spec, catalog)
-            notes = in_order((*found, *check_scaling(spec, blueprint))) if blueprint else found
+            notes = (
+                in_order((*found, *check_scaling(spec, blueprint), *check_dashboards(spec, blueprint)))
+                if blueprint
+                else found
+            )
             if blueprint is None or has_errors(notes):
                 return None
-            parts[spec.name].append(Part(facts(blueprint), render_service(blueprint, templates), notes))
+            files = render_service(blueprint, templates)
+            notes = in_order((*notes, *check_sizes(spec, files)))
+            if has_errors(notes):
+                return None
+            parts[spec.name].append(Part(facts(blueprint), files, notes))
     except Findings:
         return None
     return tuple(Share(capacity.file, capacity.name, tuple(parts[capacity.name])) for capacity in project.capacities)

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from capgen.fields import Duration, KubeLabelKey, KubeLabelValue, LabelName, LabelValue, Model, Name, Text, Word
-from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url, WebhookSpec
+from capgen.spec.notifications import AlertmanagerSpec, PagesSpec, ReceiverSpec
+from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, SecretRef, Url
 from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
 
 ApiVersion = Literal["capgen/v1"]
@@ -72,7 +73,7 @@ class Capacity(Model):
     """What runs in the cluster and who scales it, by name."""
     jobs: dict[Name, JobSpec] = Field(default_factory=dict)
     """Scheduled scripts, by name."""
-    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    notify: dict[Word, ReceiverSpec] = Field(default_factory=dict)
     """Receivers of notifications, by name."""
     planning: PlanningSpec | None = None
     """What forecast, plans and budget are made from."""
@@ -91,7 +92,7 @@ class Defaults(Model):
     """Sources that every Capacity has."""
     signals: dict[SignalName, SignalSpec | None] = Field(default_factory=dict)
     """What every Capacity says of a signal."""
-    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    notify: dict[Word, ReceiverSpec] = Field(default_factory=dict)
     """Receivers that every Capacity has."""
     reports: ReportsSpec | None = None
     """When which report is made."""
@@ -136,6 +137,37 @@ class DeliverSpec(Model):
     """Files, or the operator's objects."""
 
 
+class RunSpec(Model):
+    """Where and how an environment runs the jobs."""
+
+    image: Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")] = "alpine/k8s:1.36.0"
+    """The image of CronJobs: any that has sh, awk, curl and kubectl."""
+    secret: Name = "capgen-notify"  # noqa: S105 (its name)
+    """The Secret, in the CronJobs' namespace, that holds what receivers look for in the environment (`env:`)."""
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", examples=["Europe/Berlin"])] | None = None
+    """The time zone that schedules are meant in: CronJobs run in it, a host is expected to."""
+    folder: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]{0,255}$(?!\n)")] = "/opt/capgen"
+    """Where the environment's files lie on the host whose crontab runs the scripts."""
+
+
+class BasicAuth(Model):
+    """A user and a password."""
+
+    username: Annotated[str, Field(pattern=r"^[!-9;-~]{1,256}$(?!\n)")]
+    """The user."""
+    password: SecretRef
+    """Where the password is found."""
+
+
+class PrometheusAuth(Model):
+    """Who asks the Prometheus: one of both."""
+
+    bearer: SecretRef | None = None
+    """Where a bearer token is found."""
+    basic: BasicAuth | None = None
+    """A user and a password."""
+
+
 class GrafanaSpec(Model):
     """The environment's Grafana: where people open it, and how it takes dashboards."""
 
@@ -162,6 +194,8 @@ class PrometheusEndpoint(PrometheusSpec):
 
     url: Url | None = None
     """Its address, for queries."""
+    auth: PrometheusAuth | None = None
+    """Who asks it."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
     labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)
@@ -180,10 +214,16 @@ class Environment(Model):
     """The folder, where it is one."""
     deliver: DeliverSpec = Field(default_factory=DeliverSpec)
     """In which form each artifact is delivered."""
+    jobs: RunSpec = Field(default_factory=RunSpec)
+    """Where and how it runs the jobs."""
     prometheus: PrometheusEndpoint | None = None
     """The environment's Prometheus."""
     grafana: GrafanaSpec = Field(default_factory=GrafanaSpec)
     """The environment's Grafana."""
+    alertmanager: AlertmanagerSpec | None = None
+    """The environment's Alertmanager."""
+    pages: PagesSpec | None = None
+    """Where people read the generated pages: alerts link to them."""
     overrides: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """By Capacity: a piece of one, laid over it in this environment alone."""
 

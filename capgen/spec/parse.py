@@ -11,6 +11,7 @@ from capgen import naming
 from capgen.diagnostics import Diagnostic, Span, in_order, suggest
 from capgen.fields import Model
 from capgen.spec.documents import KINDS, Capacity, DeliverSpec, Environment, EnvironmentMetadata
+from capgen.spec.environments import check_environment
 from capgen.spec.layers import merge, setting, without_removed
 from capgen.validation import unknown_removals, validated
 from capgen.yamlio import Node, Source, read
@@ -60,6 +61,8 @@ IMPLICIT = Environment.model_construct(
     directory=None,
     deliver=DeliverSpec.model_construct(prometheus="files", grafana="files", jobs="crontab", alertmanager="files"),
     prometheus=None,
+    alertmanager=None,
+    pages=None,
     overrides={},
 )
 """Where specs go when a project declares no environment: files, and manifests for whatever cluster."""
@@ -92,6 +95,7 @@ def parse_project(sources: Iterable[Source], *, partial: bool = False) -> tuple[
         incomplete = incomplete or (document.kind == "Environment" and model is None)
         if isinstance(model, Environment):
             environments.append((document, model))
+            found += check_environment(model, document.node)
     capacities = tuple(sorted((d for d in documents if d.kind == "Capacity"), key=lambda d: d.name))
     names = {d.name for d in capacities}
     for document, environment in environments:

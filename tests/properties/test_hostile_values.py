@@ -12,12 +12,18 @@ from harness.binaries import program
 from hypothesis import Phase, given, settings
 from properties.strangers import LINES, TEXTS, TOKEN, spec, write_project
 
-from capgen import api, promql
+from capgen import api, naming, promql
 
 
 def artifacts(folder: Path, text: str, line: str) -> dict[str, str]:
     built = api.build([write_project(folder, spec(text, line))])
-    return {f"{environment}/{a.path}": a.text for environment, found in built.artifacts for a in found}
+    # What dashboards make of a text is tests/dashboards/test_hostile_texts.py's, what pages do test_hostile_pages.py's.
+    return {
+        f"{environment}/{a.path}": a.text
+        for environment, found in built.artifacts
+        for a in found
+        if not a.kind.startswith(("dashboard", "page"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +74,7 @@ def test_hostile_matchers_stay_inside_their_selector(tmp_path_factory: pytest.Te
     built = api.build([write_project(tmp_path_factory.mktemp("matchers"), spec("x", line))])
     service = built.compiled.fleets[0].services[0]
     for group in service.groups:
-        for record in group.records:
+        for record in (record for record in group.records if record.name != naming.HEADROOM):  # reads the others
             for selector in promql.selectors(promql.parse(record.expr)):
                 values = {m.name: m.value for m in selector.matchers}
                 assert values.get("rack", values.get("vhost")) == line

@@ -26,7 +26,7 @@ from capgen.blueprint.dashboards import (
 )
 from capgen.blueprint.origin import Origin
 from capgen.compile.dashboards import frame
-from capgen.compile.dashboards.glance import NOT_IN_SIGHT, ROOM, TIME, until
+from capgen.compile.dashboards.glance import NOT_IN_SIGHT, ROOM, ROOM_LINES, TIME, until
 from capgen.compile.dashboards.signals import RECORDED, SUMMED
 
 _KINDS = ("cpu", "memory", "cpu_of_request", "memory_of_request", "throughput", "errors", "latency", "total_cost")
@@ -121,7 +121,7 @@ def _overview(environment: str, services: Sequence[str]) -> Iterator[tuple[str, 
     yield "course", "Over time", [
         _panel(
             "overview/course", "timeseries", "Headroom of the ten that are worst off", 12, 10,
-            "How far each of them is from the level that calls somebody.\n\nWhat to do: a line that falls from day to day needs capacity, one that dips with the load may need a faster scale-up.",
+            f"How far each of them is from the level that calls somebody.\n\n{ROOM_LINES}\n\nWhat to do: a line that falls from day to day needs capacity, one that dips with the load may need a faster scale-up.",
             Target(f"bottomk(10, min by ({naming.SERVICE}) ({_ROOM}))", f"{{{{{naming.SERVICE}}}}}"),
             unit="percentunit", decimals=0, steps=ROOM, soft_maximum=1.0,
         ),
@@ -237,7 +237,7 @@ def _indicators(records: dict[str, list[str]], *, scaled: bool) -> Iterator[tupl
     yield "headroom", "Capacity headroom", [
         _panel(
             "kpi/headroom", "timeseries", "Headroom of the services", 24, 10,
-            "How far each service is from the level that calls somebody.\n\nWhat to do: keep the peaks above 15 %; plan for what falls from week to week.",
+            f"How far each service is from the level that calls somebody.\n\n{ROOM_LINES}\n\nWhat to do: keep the peaks above 15 %; plan for what falls from week to week.",
             Target(f"bottomk(20, min {by} ({_ROOM}))", named), unit="percentunit", decimals=0, steps=ROOM, soft_maximum=1.0,
         ),
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from capgen import markdown, naming, units
 from capgen.blueprint import Signal
 from capgen.blueprint.dashboards import Override, Panel, Step, Target, Transformation
 from capgen.compile.dashboards.autoscaling import DASHED
-from capgen.compile.dashboards.glance import DAY, ROOM, headroom, until
+from capgen.compile.dashboards.glance import DAY, ROOM, ROOM_LINES, headroom, until
 from capgen.compile.dashboards.money import Money
 from capgen.compile.dashboards.signals import RECORDED, SUMMED, series, unit_of
 from capgen.compile.rules import paging_level
@@ -86,7 +86,7 @@ def _headroom(service: str, planning: PlanningSpec | None, ids: Mapping[str, int
     yield Panel(
         key="forecast/headroom", id=ids["forecast/headroom"], type="timeseries", title="Headroom of each signal",
         description=(
-            "The distance of each signal from the level that calls somebody; at 0 % it is reached.\n\nWhat to do: plan for the one that "
+            f"The distance of each signal from the level that calls somebody.\n\n{ROOM_LINES}\n\nWhat to do: plan for the one that "
             "falls from week to week, whatever the days between do."
         ),
         width=12, height=10, targets=(Target(f"min by (signal) ({room})", "{{signal}}"),), unit="percentunit",

@@ -16,6 +16,7 @@ from capgen.compile.rules import paging_level
 DAY, WEEK, MONTH = 86400.0, 604800.0, 2592000.0
 ROOM = (Step("red", None), Step("yellow", 0.0), Step("green", 0.15))
 """Below nothing somebody has been called already."""
+ROOM_LINES = "Lines: at 0 % somebody is called, below 15 % it is close."
 TIME = (Step("red", None), Step("yellow", WEEK), Step("green", MONTH))
 NOT_IN_SIGHT = "not in sight"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 from capgen import markdown, naming, promql, units
@@ -12,7 +13,11 @@ from capgen.blueprint.dashboards import Link, Override, Panel, PanelType, Target
 from capgen.compile.dashboards import levels
 from capgen.compile.sources import Bound
 
-STATES = (ValueText("1", "yes", "green"), ValueText("0", "no", "red"))
+_STATES: Mapping[str, tuple[ValueText, ...]] = {
+    "below": (ValueText("1", "yes", "green"), ValueText("0", "no", "red")),
+    "above": (ValueText("1", "yes", "red"), ValueText("0", "no", "green")),
+}
+"""What a state's panel says of its two values, by which of them is the worse."""
 RECORDED = "reads series that capgen records, which carry the service and the source and not the job"
 SUMMED = "its series are sums over all instances"
 NO_RATE = "reads recorded rates: what the window is was decided where they are recorded"
@@ -72,7 +77,7 @@ def signal_panel(
         soft_maximum=1.0 if ratio and signal.ladder == "utilisation" else None,
         decimals=1 if ratio and signal.ladder == "utilisation" else None,
         steps=levels.steps(signal),
-        values=STATES if state else (),
+        values=_STATES[signal.worse] if state else (),
         overrides=overrides,
         links=links(runbook),
         data_links=(Link("What it is computed from, in Explore", explore(signal.expr)),),
@@ -104,7 +109,12 @@ def heatmap_panel(service: str, signal: Signal, bound: Bound, id_: int, *, title
         targets=(Target(f"sum by (le) (rate({metric}{{{scope}}}[$__rate_interval]))", "{{le}}", format="heatmap"),),
         unit="s",
         links=links(runbook),
-        data_links=(),
+        data_links=(
+            Link(
+                "By instance, in Explore",
+                explore(f"sum by (instance, le) (rate({metric}{{{bound.matchers(metric)}}}[5m]))"),
+            ),
+        ),
     )
 
 
@@ -120,6 +130,7 @@ def links(runbook: str) -> tuple[Link, ...]:
     return (Link("Runbook", address(runbook)),) if runbook.startswith(("http://", "https://")) else ()
 
 
+@lru_cache(maxsize=256)  # one runbook on every panel
 def address(url: str) -> str:
     """A URL in which Grafana finds no variable and a browser nothing but a URL."""
     return quote(url, safe=_SAFE)
@@ -127,12 +138,22 @@ def address(url: str) -> str:
 
 def explore(expr: str) -> str:
     """A link to Grafana's Explore with an expression, over the same time and data source."""
-    query = quote(json.dumps(expr, ensure_ascii=False), safe="")
+    query = _quoted(expr)
     source = "%22datasource%22:%22${datasource}%22"
     typed = "%22datasource%22:%7B%22type%22:%22prometheus%22,%22uid%22:%22${datasource}%22%7D"
     span = "%22range%22:%7B%22from%22:%22${__from}%22,%22to%22:%22${__to}%22%7D"
     pane = f"%7B{source},%22queries%22:%5B%7B%22refId%22:%22A%22,%22expr%22:{query},{typed}%7D%5D,{span}%7D"
     return f"/explore?schemaVersion=1&panes=%7B%22a%22:{pane}%7D"
+
+
+_QUOTED = {ord(char): quote(json.dumps(char)[1:-1], safe="") for char in map(chr, range(32, 127))}
+
+
+def _quoted(expr: str) -> str:
+    """A JSON string, for the query of a URL. Nearly all expressions are plain ASCII, and there are thousands."""
+    if expr.isascii() and expr.isprintable():
+        return f"%22{expr.translate(_QUOTED)}%22"
+    return quote(json.dumps(expr, ensure_ascii=False), safe="")
 
 
 def exempt(signal: Signal) -> tuple[tuple[str, str], ...]:

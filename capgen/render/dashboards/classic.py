@@ -9,7 +9,7 @@ from typing import Any
 
 from capgen.blueprint.dashboards import Annotation, Dashboard, Grafana, Link, Panel, Row, TagLink, Variable
 from capgen.render.dashboards.grid import COLUMNS, flow, tops
-from capgen.render.dashboards.visual import data_link, field_config, options
+from capgen.render.dashboards.visual import field_config, options
 
 Json = dict[str, Any]
 
@@ -36,7 +36,7 @@ def classic(dashboard: Dashboard, grafana: Grafana) -> Json:
         "time": {"from": dashboard.since, "to": "now"},
         "timepicker": {"refresh_intervals": list(_INTERVALS)},
         "refresh": dashboard.refresh,
-        "links": [*map(_link, dashboard.links), *map(_tag_link, dashboard.tag_links)],
+        "links": [*map(dashboard_link, dashboard.links), *map(_tag_link, dashboard.tag_links)],
         "annotations": {"list": [_BUILT_IN, *map(_annotation, dashboard.annotations)]},
         "templating": {"list": [_datasource(grafana), *map(_variable, dashboard.variables)]},
         "panels": [entry for row, top in tops(dashboard.rows) for entry in _row(row, top)],
@@ -74,7 +74,7 @@ def _panel(panel: Panel, x: int, y: int) -> Json:
     if panel.transformations:
         drawn["transformations"] = [{"id": one.id, "options": dict(one.options)} for one in panel.transformations]
     if panel.links:
-        drawn["links"] = [data_link(link) for link in panel.links]
+        drawn["links"] = [dashboard_link(link) for link in panel.links]
     return drawn
 
 
@@ -107,7 +107,7 @@ def _datasource(grafana: Grafana) -> Json:
 def _variable(variable: Variable) -> Json:
     return {
         "name": variable.name, "type": "query", "label": variable.label, "datasource": SOURCE,
-        "query": {"query": variable.query, "refId": variable.name}, "definition": variable.query, "refresh": 2,
+        "query": {"query": variable.query, "refId": variable.name}, "refresh": 2,
         "multi": True, "includeAll": True, "allValue": ".+", "sort": 1, "hide": 0, "regex": "", "options": [],
         "current": {"text": ["All"], "value": ["$__all"]},
     }  # fmt: skip
@@ -120,7 +120,8 @@ def _annotation(mark: Annotation) -> Json:
     }  # fmt: skip
 
 
-def _link(link: Link) -> Json:
+def dashboard_link(link: Link) -> Json:
+    """A link at the top of the dashboard or of a panel; Grafana's types want all of its fields."""
     return {**_LINK, "title": link.title, "type": "link", "url": link.url, "icon": "doc", "targetBlank": True}
 
 

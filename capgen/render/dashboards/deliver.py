@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
-from capgen import naming
+from capgen import naming, units
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery, Fleet
 from capgen.blueprint.dashboards import Dashboard, Grafana
@@ -38,7 +38,7 @@ def dashboard_artifacts(
         yield Artifact(f"{folder}.lint", lint_file(origin, dashboard), "dashboard-lint", service, kubernetes=False)
     if grafana.deliver == "files":
         yield Artifact(
-            f"{folder}{name}.json", _printed(dashboard_body(dashboard, grafana)), "dashboard", service, kubernetes=False
+            f"{folder}{name}.json", dashboard_file(dashboard, grafana), "dashboard", service, kubernetes=False
         )
         return
     common = {
@@ -48,10 +48,12 @@ def dashboard_artifacts(
     if grafana.deliver == "sidecar":
         file = {"name": f"{dashboard.uid}.json", "text": _block(_packed(dashboard_body(dashboard, grafana)), 4)}
         labels = tuple(sorted((*delivery.monitoring_labels, *grafana.labels)))
-        text = templates.render("kubernetes/configmap.yaml.j2", files=[file], labels=dict(labels).items(), **common)
+        text = templates.render(
+            "kubernetes/configmap.yaml.j2", files=[file], folder=grafana.folder, labels=dict(labels).items(), **common
+        )
         yield Artifact(f"{folder}configmap-{name}.yaml", text, "ConfigMap", service, kubernetes=True)
     elif grafana.schema == "v2":
-        body = _packed(spec(dashboard, grafana))
+        body = _packed(_without_exponents(spec(dashboard, grafana)))
         text = templates.render(
             "kubernetes/grafanamanifest.yaml.j2", labels=delivery.monitoring_labels, instances=grafana.instances,
             api_version=API_VERSION, uid=dashboard.uid, body=_flow(body), **common,
@@ -93,7 +95,9 @@ def _provisioning(delivery: Delivery, environment: str, templates: Templates) ->
     return Artifact("grafana-dashboards.yaml", text, "provisioning", "", kubernetes=False)
 
 
-def _printed(body: Json) -> str:
+def dashboard_file(dashboard: Dashboard, grafana: Grafana) -> str:
+    """The dashboard's JSON as a file of its own, for people to read."""
+    body = dashboard_body(dashboard, grafana)
     return _harmless(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
@@ -110,6 +114,15 @@ def _packed(body: Json) -> str:
     return _harmless("{\n" + ",\n".join(lines) + "\n}")
 
 
+def _without_exponents(node: Any) -> Any:
+    """In YAML `1e-05` is a number to some readers and a text to others."""
+    if isinstance(node, dict):
+        return {key: _without_exponents(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_without_exponents(value) for value in node]
+    return orjson.Fragment(units.number(node)) if isinstance(node, float) and "e" in repr(node) else node
+
+
 def _listed(items: list[Json] | Json) -> str:
     if isinstance(items, list):
         return "[\n" + ",\n".join(map(_compact, items)) + "\n]"
@@ -121,7 +134,9 @@ def _compact(value: object) -> str:
 
 
 def _harmless(text: str) -> str:
-    return _STRANGE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if _STRANGE.search(text) else text
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _STRANGE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _block(text: str, depth: int) -> Markup:

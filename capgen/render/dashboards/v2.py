@@ -118,10 +118,11 @@ def _built_in() -> Json:
 
 
 def _annotation(mark: Annotation) -> Json:
-    asked = {"expr": mark.expr, "step": "1m", "titleFormat": mark.title, "textFormat": mark.text, "tagKeys": mark.tags}
+    asked = {"refId": "Anno", "expr": mark.expr, "interval": "1m"}
+    shown = {"titleFormat": mark.title, "textFormat": mark.text, "tagKeys": mark.tags}
     return {"kind": "AnnotationQuery", "spec": {
         "enable": True, "hide": False, "iconColor": mark.color, "name": mark.name, "query": _query(asked),
-        "legacyOptions": asked,
+        "legacyOptions": {"expr": mark.expr, "step": "1m", **shown},
     }}  # fmt: skip
 
 

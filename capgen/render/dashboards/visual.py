@@ -128,12 +128,11 @@ def _heatmap(panel: Panel) -> Json:
         "cellValues": {},
         "color": {"mode": "scheme", "scheme": "Oranges", "exponent": 0.5, "fill": "dark-orange", "reverse": False, "steps": 64},
         "exemplars": {"color": "rgba(255,0,255,0.7)"},
-        "filterValues": {"le": 1e-9},
         "legend": {"show": True},
         "rowsFrame": {"layout": "auto"},
         "showValue": "never",
         "tooltip": {"mode": "single", "showColorScale": True, "yHistogram": True},
-        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": panel.unit, "min": "0"},
+        "yAxis": {"axisPlacement": "left", "reverse": False, "unit": panel.unit, "min": 0},
     }  # fmt: skip
 
 

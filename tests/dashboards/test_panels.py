@@ -1,0 +1,211 @@
+"""What stands on a dashboard: every signal once, with the numbers of its alerts, and nothing without a source."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from compile.service import service, signal
+from dashboards.examples import examples, services
+
+from capgen import naming, promql, units
+from capgen.blueprint import Blueprint
+from capgen.blueprint.dashboards import Dashboard, Panel
+from capgen.check.dashboards.units import UNITS
+
+SERVICES = [pytest.param(one, id=f"{one.environment}-{one.name}") for one in services()]
+
+
+def panels(blueprint: Blueprint) -> list[Panel]:
+    return [panel for dashboard in blueprint.dashboards for row in dashboard.rows for panel in row.panels]
+
+
+def rows(blueprint: Blueprint) -> dict[str, list[Panel]]:
+    (dashboard,) = blueprint.dashboards
+    return {row.title: list(row.panels) for row in dashboard.rows}
+
+
+def by_key(blueprint: Blueprint) -> dict[str, Panel]:
+    return {panel.key: panel for panel in panels(blueprint)}
+
+
+@pytest.mark.parametrize("blueprint", SERVICES)
+def test_every_signal_has_one_panel_with_its_levels(blueprint: Blueprint) -> None:
+    shown = [panel.signal for panel in panels(blueprint) if panel.signal]
+    assert sorted(shown) == sorted(one.id for one in blueprint.signals)
+    for panel in panels(blueprint):
+        if panel.signal:
+            levels = signal(blueprint, panel.signal).levels
+            assert [step.value for step in panel.steps] == [None, *sorted(level.threshold for level in levels)]
+            told = [level for level in levels if level.severity]
+            for level in told if not panel.values else ():
+                words = f"{level.name.replace('_', ' ')} at {units.human(level.threshold, signal(blueprint, panel.signal).unit)}"
+                assert f'"{words}"' in panel.targets[1].expr, "the dashed line has its name in the legend"
+                assert f"vector({units.number(level.threshold)})" in panel.targets[1].expr
+
+
+@pytest.mark.parametrize("blueprint", SERVICES)
+def test_every_panel_explains_itself_and_leads_on(blueprint: Blueprint) -> None:
+    (dashboard,) = blueprint.dashboards
+    assert dashboard.tag_links
+    for panel in panels(blueprint):
+        assert panel.title and "What to do:" in panel.description, panel.key
+        assert panel.unit in UNITS if panel.type in ("timeseries", "stat", "table", "heatmap") else True
+        if panel.type in ("timeseries", "stat"):
+            assert panel.links or panel.data_links or dashboard.links, panel.key
+
+
+@pytest.mark.parametrize("blueprint", SERVICES)
+def test_every_query_is_promql_of_this_service(blueprint: Blueprint) -> None:
+    for panel in panels(blueprint):
+        assert len(panel.targets) <= 26, "letters run out"
+        for target in panel.targets:
+            tree = promql.parse(re.sub(r"\$__rate_interval", "5m", target.expr))
+            for selector in promql.selectors(tree):
+                names = {matcher.name for matcher in selector.matchers}
+                assert names & {"service", "job", "namespace"}, f"{panel.key}: {selector.name} is anybody's"
+
+
+@pytest.mark.parametrize("blueprint", SERVICES)
+def test_recorded_series_are_ones_that_are_recorded(blueprint: Blueprint) -> None:
+    records = {record.name for group in blueprint.groups for record in group.records}
+    for panel in panels(blueprint):
+        for target in panel.targets:
+            for selector in promql.selectors(promql.parse(target.expr.replace("$__rate_interval", "5m"))):
+                assert not selector.name.startswith(f"{naming.PREFIX}:") or selector.name in records, panel.key
+
+
+def test_the_order_of_the_questions() -> None:
+    apm = next(one for one in services() if one.name == "apm" and one.environment == "production")
+    assert list(rows(apm)) == [
+        "At a glance", "Demand", "Latency", "Latency: details", "System", "System: details", "Autoscaling",
+        "Database: database (PostgreSQL)", "Database: database (PostgreSQL): details", "Forecast and cost", "Provenance",
+    ]  # fmt: skip
+    (dashboard,) = apm.dashboards
+    opened = [panel for row in dashboard.rows if not row.collapsed for panel in row.panels]
+    assert len(opened) <= 36, "what is open is loaded, and read, at once"
+    assert {row.title for row in dashboard.rows if row.collapsed} >= {"Forecast and cost", "System: details"}
+    assert [panel.key for panel in rows(apm)["At a glance"]] == [
+        "glance/headroom", "glance/time", "glance/replicas", "glance/latency", "glance/errors", "glance/cost", "glance/alerts",
+    ]  # fmt: skip
+
+
+def test_nothing_is_shown_that_nothing_measures() -> None:
+    blueprint = service('metadata: {name: shop}\nsources: {host: {exporter: node, targets: ["a:1"]}}\n')
+    assert set(rows(blueprint)) == {"At a glance", "System", "System: details", "Forecast and cost", "Provenance"}
+    assert [panel.key for panel in rows(blueprint)["At a glance"]] == [
+        "glance/headroom",
+        "glance/time",
+        "glance/alerts",
+    ]
+    bare = service("metadata: {name: shop}\nsources: {}\n")
+    assert set(rows(bare)) == {"At a glance", "Provenance"}
+    assert [panel.key for panel in panels(bare)] == ["glance/alerts", "provenance"]
+
+
+def test_an_environment_without_a_cluster_has_no_autoscaling() -> None:
+    host = next(one for one in services() if one.name == "apm" and one.environment == "host")
+    assert "Autoscaling" not in rows(host)
+    assert "kube_" not in " ".join(target.expr for panel in panels(host) for target in panel.targets)
+
+
+def test_why_it_scaled_whether_it_can_and_until_when() -> None:
+    shop = next(one for one in services() if one.name == "shop")
+    found = by_key(shop)
+    (hpa,) = shop.hpas
+    root = f"hpa/{hpa.name}"
+    replicas = found[f"{root}/replicas"]
+    assert [target.legend for target in replicas.targets] == ["running", "wanted", "at least", "at most"]
+    assert replicas.steps[-1].value == hpa.max_replicas == 60
+    metric = found[f"{root}/metric/web.throughput"]
+    assert metric.steps[-1].value == 40, "the HPA's own target"
+    assert 'metric_name="capgen_otel_http_throughput"' in metric.targets[0].expr
+    container = found[f"{root}/metric/cpu/web"]
+    assert (container.unit, container.steps[-1].value) == ("percent", 75)
+    assert found[f"{root}/conditions"].type == "state-timeline"
+    assert {f"{root}/room", f"{root}/until", f"{root}/events"} <= found.keys()
+    for panel in (replicas, metric):
+        for target in panel.targets:
+            assert 'job="kube-state-metrics"' in target.expr, "the spec's source says which job"
+
+
+def test_a_kubernetes_source_adds_what_is_requested() -> None:
+    cache = by_key(next(one for one in services() if one.name == "cache"))
+    apm = by_key(next(one for one in services() if one.name == "apm" and one.environment == "production"))
+    assert "vpa/cache-vpa/table" in cache and "vpa/apm-service-vpa/table" not in apm
+    assert [target.legend for target in cache["vpa/cache-vpa/cpu"].targets][-1] == "{{container}} requested"
+    assert all("requested" not in target.legend for target in apm["vpa/apm-service-vpa/cpu"].targets)
+
+
+def test_a_number_is_on_the_panel_where_the_spec_has_it() -> None:
+    for warning in ("61%", "62.5%"):
+        blueprint = service(
+            "signals: {host.cpu: {levels: {warning: "
+            + warning
+            + ", critical: 80%}}}\nplanning: {capacity: {app.throughput: 1234}}\n"
+        )
+        value = float(warning.rstrip("%")) / 100
+        found = by_key(blueprint)
+        assert found["host.cpu"].steps[1].value == value
+        assert f"warning at or above {warning}" in found["host.cpu"].description
+        assert f"warning from {warning}" in found["provenance"].content
+        assert found["capacity/app.throughput"].steps[-1].value == 1234
+
+
+def test_low_is_bad_for_some() -> None:
+    blueprint = service(
+        'sources: {r: {exporter: redis, targets: ["a:1"]}}\nsignals: {r.hit_ratio: {levels: {acceptable: 85%, poor: 60%}}}\n'
+    )
+    steps = by_key(blueprint)["r.hit_ratio"].steps
+    assert [(step.color, step.value) for step in steps] == [("yellow", None), ("blue", 0.6), ("green", 0.85)]
+
+
+def test_the_latency_is_read_with_its_mean_and_its_spread() -> None:
+    found = by_key(service("metadata: {name: shop}\n"))
+    assert {target.legend for target in found["app.latency"].targets} >= {"latency", "latency p99", "latency mean"}
+    heat = found["app.latency/spread"]
+    assert heat.type == "heatmap" and heat.targets[0].format == "heatmap"
+    assert "$__rate_interval" in heat.targets[0].expr and 'job=~"$job"' in heat.targets[0].expr
+
+
+def test_the_instances_can_be_chosen_where_the_series_have_them() -> None:
+    blueprint = service("metadata: {name: shop}\n")
+    (dashboard,) = blueprint.dashboards
+    assert [variable.name for variable in dashboard.variables] == ["job", "instance"]
+    for panel in panels(blueprint):
+        if panel.signal and not panel.values:
+            wanted = "instance" in signal(blueprint, panel.signal).labels
+            assert ('instance=~"$instance"' in panel.targets[0].expr) is wanted
+
+
+COST = """planning:
+  cost:
+    currency: %s
+    months: 12
+    compute: {instances: 3, each: 150}
+    storage: {database: 100, backups: 50}
+    network: {bandwidth: 75}
+    budget: {monthly: 2000, alert_at: [50%%, 80%%]}
+"""
+
+
+@pytest.mark.parametrize(("currency", "unit", "suffix"), [("EUR", "currencyEUR", ""), ("XAF", "short", " (XAF)")])
+def test_the_cost_against_its_budget(currency: str, unit: str, suffix: str) -> None:
+    panel = by_key(service(COST % currency))["glance/cost"]
+    assert (panel.unit, panel.title) == (unit, f"Cost a month, as planned{suffix}")
+    assert panel.targets[0].expr == "vector(675)"
+    assert [step.value for step in panel.steps] == [None, 1000, 1600, 2000]
+
+
+def test_the_cost_as_it_is_measured() -> None:
+    found = by_key(service('sources: {cost: {exporter: opencost}, app: {exporter: http, targets: ["a:1"]}}\n'))
+    assert found["glance/cost"].targets[0].expr.endswith("* 730")
+    assert "cost/unit" in found and found["cost.total_cost"].type == "timeseries"
+
+
+def test_annotations_mark_what_happened() -> None:
+    shop: Dashboard = next(one for one in services() if one.name == "shop").dashboards[0]
+    assert [mark.name for mark in shop.annotations] == ["Alerts", "Scaling of shop-web", "Changes of shop-web"]
+    for mark in shop.annotations:
+        promql.parse(mark.expr)
+    assert examples()
