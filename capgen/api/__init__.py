@@ -36,8 +36,6 @@ if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.explain import Answer
     from capgen.incremental.build import Files
     from capgen.prove.environment import Proven
-    from capgen.reconcile.plan import Plan
-    from capgen.reconcile.target import Target
     from capgen.render.templates import Templates
 
 
@@ -340,31 +338,6 @@ def generated_files(built: Built) -> dict[str, str]:
         for environment, artifacts in built.artifacts
         for artifact in artifacts
     }
-
-
-def plan_delivery(
-    paths: Sequence[Path],
-    environment: str,
-    *,
-    settings: Sequence[str] = (),
-    root: Path | None = None,
-    rehearse: bool = False,
-) -> tuple[Plan, Target]:
-    """What applying would change in an environment's target, and that target. Reads only.
-
-    Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
-    """
-    from capgen.delivery import deliverable, target_of
-    from capgen.reconcile.build import build_plan
-
-    built = build(paths, settings=settings, environments=[environment])
-    declared = next(model for document, model in built.compiled.project.environments if document.name == environment)
-    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found), root=root)
-    if not artifacts:
-        raise Refused(f"the specs compile to nothing for {environment!r}: an empty delivery is never what was meant")
-    target = target_of(declared, project_folder(paths), root=root)
-    plan = build_plan(target.name, artifacts, target.read(artifacts))
-    return (target.rehearse(plan) if rehearse else plan), target
 
 
 def prove(

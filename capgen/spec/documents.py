@@ -108,6 +108,21 @@ class EnvironmentMetadata(Model):
     name: Annotated[Name, Field(examples=["production"])]
 
 
+class OwnershipSpec(Model):
+    """What is done about a field that somebody else holds with another value; without one it is a conflict."""
+
+    kind: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$(?!\n)", examples=["HorizontalPodAutoscaler"])]
+    """The kind of the object."""
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$(?!\n)")] | None = None
+    """The object's name; every object of the kind if left out."""
+    field: Annotated[
+        str, Field(pattern=r"^(\.[A-Za-z0-9_-]{1,128}|\[[^\]\n]{1,200}\])+$(?!\n)", examples=[".spec.maxReplicas"])
+    ]
+    """The field, as `capgen diff` shows it."""
+    policy: Literal["yield", "take"]
+    """Leave it to whoever holds it, or take it from them."""
+
+
 class KubernetesSpec(Model):
     """The cluster that manifests are applied to."""
 
@@ -119,6 +134,8 @@ class KubernetesSpec(Model):
     """The API server's URL, as a guard against the wrong cluster."""
     uid: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$(?!\n)")] | None = None
     """The UID of the namespace kube-system, as a guard against the wrong cluster."""
+    ownership: list[OwnershipSpec] = Field(default_factory=list)
+    """What is done about fields that others hold, reviewed like everything else."""
 
 
 class DirectorySpec(Model):
