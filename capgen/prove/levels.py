@@ -17,6 +17,7 @@ from capgen.prove import goals as names
 from capgen.prove.countdown import prove_countdown
 from capgen.prove.expectations import ELSEWHERE, alert_names, check_alerts, check_record, check_states
 from capgen.prove.goals import goals
+from capgen.prove.inline import inlined
 from capgen.prove.oracle import Rows, Trace, follow, rules, trace
 from capgen.prove.pace import pace, reach
 from capgen.prove.plan import prepare
@@ -241,7 +242,8 @@ class _Prover:
             return value
         if traffic is not None and record.expr == self.signal.traffic:
             return traffic
-        return self.trace(parse(record.expr), tape, universe)
+        before = self.group.records[: self.group.records.index(record)]
+        return self.trace(inlined(record, before), tape, universe)
 
     def trace(self, expr: Expr, tape: Tape, universe: Universe) -> Trace:
         plan = _vector(prepare(expr, universe.identities))
