@@ -20,6 +20,7 @@ _TITLES = {
     "rebuild": "Rebuilds",
     "rules": "Rules alone",
     "proof": "Proof",
+    "replays": "Replays",
 }
 _WORDS = {
     "start": """\
@@ -41,6 +42,9 @@ nothing. capgen reads and validates a spec a service, derives each expression fr
 meet across the fleet, and compares the output with what is on disk. Sloth and Jsonnet always write everything.""",
     "proof": """\
 Tests are generated for each rule and run by promtool. Nothing else measured here proves its rules.""",
+    "replays": """\
+The controller is Kubernetes' own, unmodified, under a clock that jumps to the next thing that happens; it is what the
+tests hold the replay against, tick for tick. What it reads is made ready for it, and reading the CSV is capgen's part.""",
 }
 
 

@@ -38,9 +38,11 @@ class FileChange:
     after: str | None
 
 
-def compare(out: Path, wanted: Mapping[str, str], *, whole: bool, same: Collection[str] = ()) -> tuple[FileChange, ...]:
-    """What differs below `out`, by path. `whole`: the wanted files are all there should be, so that others of
-    capgen's are orphans; False when only some specs were compiled. `same`: wanted files that were compared already."""
+def compare(
+    out: Path, wanted: Mapping[str, str], *, below: Collection[str], same: Collection[str] = ()
+) -> tuple[FileChange, ...]:
+    """What differs in `out`, by path. `below`: folders in which the wanted files are all there should be, so that
+    others of capgen's are orphans; "" is the whole of `out`. `same`: wanted files that were compared already."""
     changes = []
     for path, after in sorted(wanted.items()):
         if path in same:
@@ -48,9 +50,8 @@ def compare(out: Path, wanted: Mapping[str, str], *, whole: bool, same: Collecti
         before = _read(out / path)
         if before != after:
             changes.append(FileChange(path, "missing" if before is None else "stale", before, after))
-    if whole:
-        for path in sorted(_generated(out, beside=wanted)):
-            changes.append(FileChange(path, "orphaned", _read(out / path), None))
+    for path in sorted({path for folder in below for path in _generated(out, folder, beside=wanted)}):
+        changes.append(FileChange(path, "orphaned", _read(out / path), None))
     return tuple(sorted(changes, key=lambda change: change.path))
 
 
@@ -120,13 +121,13 @@ def _read(path: Path) -> str | None:
         raise TargetError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _generated(out: Path, *, beside: Collection[str]) -> set[str]:
-    """Capgen's files other than those named, which need not be opened."""
-    return {name for name in _files(out) if name not in beside and _is_ours(out / name)}
+def _generated(out: Path, folder: str, *, beside: Collection[str]) -> set[str]:
+    """Capgen's files in a folder other than those named, which need not be opened."""
+    return {name for name in _files(out, folder) if name not in beside and _is_ours(out / name)}
 
 
-def _files(out: Path) -> Iterator[str]:
-    for parent, _, names in os.walk(out, followlinks=False):
+def _files(out: Path, folder: str) -> Iterator[str]:
+    for parent, _, names in os.walk(out / folder, followlinks=False):
         inside = Path(parent).relative_to(out).as_posix()
         yield from (name if inside == "." else f"{inside}/{name}" for name in names)
 

@@ -123,8 +123,7 @@ def number(value: float) -> str:
     """The shortest decimal that reads back as the same float: `0.8`, `2`, `0.001`, never `1e-05`."""
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
-    text = format(Decimal(repr(float(value))), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return _decimal(Decimal(repr(float(value))))
 
 
 @lru_cache(maxsize=1024)  # every rule has two or three of the same few
@@ -151,35 +150,41 @@ def duration(seconds: float) -> str:
 
 
 def human(value: float, unit: str) -> str:
-    """A value as the spec would write it: `80%`, `200ms`, `1Gbps`, `4Gi`, `500`."""
+    """A value as the spec would write it: `80%`, `200ms`, `1Gbps`, `4Gi`, `500`. It reads back as the same value."""
+    exact = Decimal(repr(float(value)))
     match unit:
         case "ratio":
-            return number(float(Decimal(repr(float(value))) * 100)) + "%"
+            return _decimal(exact * 100) + "%"
         case "seconds":
-            if value < 0.001:
-                return number(value) + "s"
-            return duration(value) if value >= 1 else number(float(Decimal(repr(float(value))) * 1000)) + "ms"
+            shown = duration(value) if value >= 1 or not value else _decimal(exact * 1000) + "ms"
+            return shown if (value >= 0.001 or not value) and parse(shown, unit) == value else number(value) + "s"
         case "bytes":
-            return _scaled(
-                value,
-                (("Ei", 1 << 60), ("Pi", 1 << 50), ("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)),
-                "B",
-            )
+            return _scaled(value, unit, ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki"), "B")
         case "bytes_per_second":
-            return _scaled(value * 8, (("Tbps", 10**12), ("Gbps", 10**9), ("Mbps", 10**6), ("kbps", 10**3)), "bps")
+            return _scaled(value, unit, ("Tbps", "Gbps", "Mbps", "kbps", "bps"), "B/s") if value else "0bps"
         case "per_second":
             return number(value) + "/s"
         case "cores":
-            return number(value) if value == int(value) else number(round(value * 1000, 3)) + "m"
+            return number(value) if value == int(value) else _decimal(exact * 1000) + "m"
         case _:
             return number(value)
 
 
-def _scaled(value: float, steps: tuple[tuple[str, int], ...], plain: str) -> str:
-    for suffix, size in steps:
-        if value >= size and (value / size * 100) == int(value / size * 100):
-            return number(value / size) + suffix
+def _scaled(value: float, unit: str, suffixes: tuple[str, ...], plain: str) -> str:
+    """With the largest suffix that needs at most two decimals and loses nothing."""
+    for suffix in suffixes:
+        scaled = Decimal(repr(float(value))) / UNITS[unit].suffixes[suffix]
+        if scaled < 1 or scaled.adjusted() > 14:  # more digits than anybody reads
+            continue
+        text = _decimal(round(scaled, 2)) + suffix
+        if parse(text, unit) == value:
+            return text
     return number(value) + plain
+
+
+def _decimal(value: Decimal) -> str:
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def kube_cpu(cores: float) -> str:

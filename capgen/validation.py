@@ -51,6 +51,8 @@ SPELLINGS: Mapping[str, tuple[str, str]] = {
     rf"^({naming.WORD}(\.{naming.WORD})?|(cpu|memory)/{naming.DNS_LABEL})$(?!\n)": ("a scaling target", "write cpu, memory, cpu/<container>, a signal like app.throughput, or a lower-case name of your own"),
     r"^[^\x00-\x08\x0b-\x1f\x7f]*$": ("printable text", "remove the control characters"),
     r"^[^\x00-\x1f\x7f]*$(?!\n)": ("text on one line", "remove the control characters and line breaks"),
+    r"^< ?[0-9]{1,6}(\.[0-9]{1,3})?[smhd]/(hour|day|week|month)$(?!\n)": ("a bound on time", "write less than so much time in an hour, day, week or month, like \"< 1h/week\""),
+    r"^< ?[0-9]{1,9}(\.[0-9]{1,3})?/(hour|day|week|month)$(?!\n)": ("a bound on a number", "write less than so many in an hour, day, week or month, like \"< 40/day\""),
     r"^[A-Z]{3}$(?!\n)": ("a currency", "write its three capital letters, like USD or EUR"),
     r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$(?!\n)": ("a team", "use letters, digits, spaces and `_ . -`, at most 63, starting with a letter or digit"),
     r"^https?://[!-~]{1,2000}$(?!\n)": ("a URL", "start it with http:// or https://, without spaces"),

@@ -6,7 +6,6 @@ in named calls, top to bottom, and returns what the command prints.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capgen import disk, naming, units
+from capgen.api.reading import project_folder, read_project, read_sources, source_of
 from capgen.artifact import Artifact
 from capgen.blueprint import Fleet
 from capgen.catalog.load import Catalog
@@ -26,8 +26,8 @@ from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
 from capgen.errors import Findings, Refused, UsageError
 from capgen.spec.layers import steps
-from capgen.spec.parse import Project, Spec, parse_project, specs
-from capgen.yamlio import MAX_BYTES, Source
+from capgen.spec.parse import IMPLICIT, Project, Spec, parse_project, specs
+from capgen.yamlio import Source
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.explain import Answer
@@ -49,6 +49,8 @@ class Compiled:
     folder: Path
     """The project's: where its `catalog/` and `templates/` are."""
     diagnostics: tuple[Diagnostic, ...]
+    partial: bool = False
+    """Whether the project has services beside these: then there are no files that speak of all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +63,11 @@ class Built:
     """What was said about specs and files; nothing that stops a build."""
 
 
-def read_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
-    """The YAML files at the paths; a folder stands for all below it. Raises UsageError for what is not there."""
-    files: dict[str, Path] = {}
-    for path in paths:
-        if path.is_dir():
-            found = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
-            files.update({p.as_posix(): p for p in found if p.name.endswith((".yaml", ".yml")) and p.is_file()})
-        elif path.is_file():
-            files[path.as_posix()] = path
-        else:
-            raise UsageError(f"there is no file or folder {path}: name one, or run `capgen init` for a first spec")
-    if not files:
-        raise UsageError(f"no *.yaml below {', '.join(map(str, paths))}: run `capgen init` for a first spec")
-    return tuple(_source(name, path) for name, path in sorted(files.items()))
-
-
-def _source(name: str, path: Path) -> Source:
-    # One byte more than is accepted is enough to know that a file is too large.
-    with path.open("rb") as file:
-        raw = file.read(MAX_BYTES + 1)
-    return Source(name, raw.decode("utf-8", errors="surrogateescape"), name)
-
-
 def load_catalog(folder: Path) -> Catalog:
     """The packaged catalogue, with the project's `catalog/` beside the specs over it."""
     own = folder / "catalog"
     files = sorted(own.glob("*.yaml")) if own.is_dir() else []
-    return Catalog({path.name: _source(path.as_posix(), path) for path in files})
+    return Catalog({path.name: source_of(path.as_posix(), path) for path in files})
 
 
 def load_templates(folder: Path) -> Templates:
@@ -101,7 +80,7 @@ def load_templates(folder: Path) -> Templates:
     files = sorted(p for p in own.rglob("*.j2") if p.is_file())
     names = {p.relative_to(own).as_posix(): p for p in files}
     return Templates(
-        {name: Template(name, path.as_posix(), _source(path.as_posix(), path).text) for name, path in names.items()}
+        {name: Template(name, path.as_posix(), source_of(path.as_posix(), path).text) for name, path in names.items()}
     )
 
 
@@ -115,12 +94,13 @@ def compile_project(
     paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
 ) -> Compiled:
     """Reads, parses and compiles everything; mistakes are in the result's diagnostics, all of them."""
-    sources = read_sources(paths)
-    project, found = parse_project(sources)
+    reading = read_project(paths)
+    sources = reading.sources
+    project, found = parse_project(sources, partial=reading.partial)
     _know_environments(project, environments)
     layered, problems = specs(project, settings, environments)
     found = (*found, *problems)
-    root = _project_folder(paths)
+    root = project_folder(paths)
     catalog = load_catalog(root)
     fleets: list[Fleet] = []
     by_environment: dict[str, list[Spec]] = {}
@@ -138,7 +118,8 @@ def compile_project(
             fleets += [fleet] if fleet else []
     except Findings as broken:
         found = (*found, *broken.diagnostics)
-    return Compiled(project, layered, tuple(fleets), catalog, root, in_order(_quoting(found, sources)))
+    found = in_order(_quoting(found, sources))
+    return Compiled(project, layered, tuple(fleets), catalog, root, found, reading.partial)
 
 
 def exporter(catalog: Catalog, name: str) -> Exporter:
@@ -263,12 +244,6 @@ def _know_environments(project: Project, wanted: Sequence[str]) -> None:
             )
 
 
-def _project_folder(paths: Sequence[Path]) -> Path:
-    """The folder that holds `specs/`, `catalog/` and `templates/`: beside the specs' folder."""
-    first = paths[0] if paths[0].is_dir() else paths[0].parent
-    return Path(os.path.normpath(first / ".."))
-
-
 def build(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()) -> Built:
     """Compiles and renders. Raises Findings when any spec has an error: then nothing is rendered."""
     compiled = compile_project(paths, settings=settings, environments=environments)
@@ -284,7 +259,7 @@ def build(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: 
         sizes = [check_sizes(spec, files[spec.name]) for spec in compiled.specs if _goes_to(spec, fleet)]
         found = in_order((*found, *chain.from_iterable(sizes)))
         services = tuple(chain.from_iterable(files.values()))
-        fleetwide = render_fleet(fleet, services, templates)
+        fleetwide = () if compiled.partial else render_fleet(fleet, services, templates)
         rendered.append((fleet.environment, tuple(sorted((*services, *fleetwide), key=lambda a: a.path))))
     if has_errors(found):
         raise Findings(found)
@@ -309,14 +284,26 @@ def generate(
     from capgen.incremental.build import Files, build_files
 
     if not settings:
-        root = _project_folder(paths)
+        root = project_folder(paths)
         catalog, templates = load_catalog(root), load_templates(root)
-        sources = read_sources(paths)
-        files = build_files(sources, catalog, templates, out=out, environments=environments, jobs=jobs, cache=cache)
+        reading = read_project(paths)
+        files = build_files(
+            reading.sources,
+            catalog,
+            templates,
+            out=out,
+            environments=environments,
+            jobs=jobs,
+            cache=cache,
+            partial=reading.partial,
+        )
         if files is not None:
             return files
     built = build(paths, settings=settings, environments=environments)
-    return Files(generated_files(built), frozenset(), built.found)
+    project = built.compiled.project
+    places = environments or [document.name for document, _ in project.environments] or [IMPLICIT.metadata.name]
+    folders = frozenset(f"{place}/{document.name}" for place in places for document in project.capacities)
+    return Files(generated_files(built), frozenset(), built.found, built.compiled.partial, folders)
 
 
 def generated_files(built: Built) -> dict[str, str]:
@@ -348,7 +335,7 @@ def plan_delivery(
     artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found), root=root)
     if not artifacts:
         raise Refused(f"the specs compile to nothing for {environment!r}: an empty delivery is never what was meant")
-    target = target_of(declared, _project_folder(paths), root=root)
+    target = target_of(declared, project_folder(paths), root=root)
     plan = build_plan(target.name, artifacts, target.read(artifacts))
     return (target.rehearse(plan) if rehearse else plan), target
 
@@ -363,12 +350,19 @@ def prove(
     cache: Path | None = None,
     mutants: bool = False,
 ) -> tuple[Proven, ...]:
-    """Generates unit tests for every rule and runs them on promtool, and on request on mutants of each rule.
+    """Generates unit tests for every rule and runs them on promtool, and on request on mutants of each rule. Rules that
+    templates of the project's own write are tested as they are written.
 
     `cache` is a folder that remembers what has passed. Raises Findings for invalid specs, CapgenError when
     promtool does not run.
     """
     from capgen.prove.environment import prove_environment
 
-    fleets = build(paths, settings=settings, environments=environments).compiled.fleets
-    return tuple(prove_environment(fleet, promtool, jobs=jobs, cache=cache, mutants=mutants) for fleet in fleets)
+    built = build(paths, settings=settings, environments=environments)
+    files = dict(built.artifacts) if load_templates(built.compiled.folder).own else {}
+    return tuple(
+        prove_environment(
+            fleet, promtool, jobs=jobs, cache=cache, mutants=mutants, written=files.get(fleet.environment)
+        )
+        for fleet in built.compiled.fleets
+    )

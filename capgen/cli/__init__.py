@@ -24,6 +24,7 @@ VERBS = {
     "explain": "Say where a line, a signal, a code or a field comes from.",
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
+    "simulate": "Replay an autoscaler over a history of demand.",
     "schema": "Print the JSON Schema of specs.",
     "catalog": "List exporters, their metrics and signals.",
     "completion": "Print the completion script of a shell.",

@@ -51,7 +51,8 @@ def command(
 ) -> int:
     """Compile specs (files or folders, `specs` if left out) into `generated/`.
 
-    Only files that differ are written. Files that no spec asks for any more are removed if capgen wrote them.
+    Only files that differ are written. Files that no spec asks for any more are removed if capgen wrote them. A spec
+    named by itself gives what it gives among all of them; files that speak of all services are left as they are.
     """
     from capgen import api, disk
 
@@ -60,8 +61,8 @@ def command(
     paths = spec_paths(specs)
     cache = None if no_cache else cache_folder("builds")
     files = api.generate(paths, out=out, settings=settings, environments=environments, jobs=jobs, cache=cache)
-    whole = all(path.is_dir() for path in paths) and not environments
-    changes = disk.compare(out, files.wanted, whole=whole, same=files.same)
+    whole = all(path.is_dir() for path in paths) and not environments and not files.partial
+    changes = disk.compare(out, files.wanted, below=("",) if whole else files.folders, same=files.same)
     if checking:
         show_findings((*files.found, *disk.findings(out, changes)), form)
         if show_diff:
@@ -75,7 +76,8 @@ def command(
         for change in changes:
             click.echo(f"{_SIGNS[change.state]} {(out / change.path).as_posix()}")
     same = len(files.wanted) - sum(change.after is not None for change in changes)
-    click.echo(f"{len(changes)} changed, {same} unchanged in {out.as_posix()}/", err=True)
+    left = "; files about all services are left as they are" if files.partial else ""
+    click.echo(f"{len(changes)} changed, {same} unchanged in {out.as_posix()}/{left}", err=True)
     return 0
 
 

@@ -15,7 +15,7 @@ from capgen.incremental.crew import compile_shares
 from capgen.incremental.parts import Part, Share, divide
 from capgen.render.artifacts import render_fleet
 from capgen.render.templates import Templates
-from capgen.spec.parse import parse_project
+from capgen.spec.parse import IMPLICIT, parse_project
 from capgen.yamlio import Source
 
 
@@ -26,6 +26,10 @@ class Files:
     wanted: Mapping[str, str]
     same: frozenset[str]
     found: tuple[Diagnostic, ...]
+    partial: bool
+    """Whether the project has other services, so that the files which speak of all of them are not among these."""
+    folders: frozenset[str]
+    """The folders of these services, in which nothing else of capgen's is wanted."""
 
 
 def build_files(
@@ -37,10 +41,11 @@ def build_files(
     environments: Sequence[str] = (),
     jobs: int = 1,
     cache: Path | None = None,
+    partial: bool = False,
 ) -> Files | None:
     """What `api.build` gives for specs in which everything is fine; None for others.
 
-    `out` is the folder where the files of earlier builds lie, `cache` the one of what they found (None for none).
+    `partial`: the project has services beside these. `out` is the folder where the files of earlier builds lie, `cache` the one of what they found (None for none).
     """
     shared, single = divide(sources)
     name = memory.key(shared, environments, catalog, templates) if cache else ""
@@ -48,11 +53,14 @@ def build_files(
     kept = _kept(known, single, out) if known else {}
     missing = [source for source in single if source.name not in kept]
     fresh = compile_shares(shared, missing, environments, catalog, templates, jobs)
-    if fresh is None or not _fits([*kept.values(), *fresh], shared, environments):
+    shares = [*kept.values(), *fresh] if fresh is not None else []
+    places = _places(shares, shared, environments, partial=partial)
+    if fresh is None or places is None:
         return None
-    files = _files([*kept.values(), *fresh], kept, catalog, templates)
-    if cache and files and (fresh or len(known) > len(single)):
-        memory.keep(cache, name, _memory(known, single, fresh))
+    files = _files(shares, kept, catalog, templates, places, partial=partial)
+    if cache and files and (fresh or (len(known) > len(single) and not partial)):
+        # What is known of the other services stays known.
+        memory.keep(cache, name, {**(known if partial else {}), **_memory(known, single, fresh)})
     return files
 
 
@@ -62,16 +70,29 @@ def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path) -> di
     return {file: share for file, share in found.items() if share}
 
 
-def _fits(shares: Sequence[Share], shared: Sequence[Source], environments: Sequence[str]) -> bool:
-    """Whether all names that the files use are there, each once."""
+def _places(
+    shares: Sequence[Share], shared: Sequence[Source], environments: Sequence[str], *, partial: bool
+) -> frozenset[str] | None:
+    """The names of the environments; None unless all names that the files use are there, each once."""
     project, found = parse_project(shared)
     names = {share.name for share in shares}
     overridden = {name for _, environment in project.environments for name in environment.overrides}
     declared = {document.name for document, _ in project.environments}
-    return not found and len(names) == len(shares) > 0 and overridden <= names and set(environments) <= declared
+    known = (partial or overridden <= names) and set(environments) <= declared
+    if found or len(names) != len(shares) or not shares or not known:
+        return None
+    return frozenset(environments or declared or {IMPLICIT.metadata.name})
 
 
-def _files(shares: Sequence[Share], kept: Collection[str], catalog: Catalog, templates: Templates) -> Files | None:
+def _files(
+    shares: Sequence[Share],
+    kept: Collection[str],
+    catalog: Catalog,
+    templates: Templates,
+    places: Collection[str],
+    *,
+    partial: bool,
+) -> Files | None:
     by_environment: dict[str, list[tuple[str, Part]]] = {}
     for share in sorted(shares, key=lambda share: share.name):
         for part in share.parts:
@@ -84,11 +105,13 @@ def _files(shares: Sequence[Share], kept: Collection[str], catalog: Catalog, tem
         if fleet is None or has_errors(problems):
             return None
         services = tuple(artifact for _, part in members for artifact in part.artifacts)
-        for artifact in (*services, *render_fleet(fleet, services, templates)):
+        fleetwide = () if partial else render_fleet(fleet, services, templates)
+        for artifact in (*services, *fleetwide):
             wanted[_path(environment, artifact)] = artifact.text
         same |= {_path(environment, artifact) for file, part in members if file in kept for artifact in part.artifacts}
         found += [*problems, *(note for _, part in members for note in part.found)]
-    return Files(wanted, frozenset(same), in_order(found))
+    folders = frozenset(f"{place}/{share.name}" for place in places for share in shares)
+    return Files(wanted, frozenset(same), in_order(found), partial, folders)
 
 
 def _path(environment: str, artifact: Artifact) -> str:

@@ -32,7 +32,7 @@ def state_table(reading: Sequence[Expected], extra: Labels) -> tuple[tuple[str, 
     """The series of ALERTS for pending and firing alerts."""
     rows = []
     for found in reading:
-        labels = {**dict(found.labels), **dict(extra), **dict(found.alert.labels)}
+        labels = dict(_labels(found, extra))
         labels |= {"alertname": found.alert.name, "alertstate": "firing" if found.firing else "pending"}
         rows.append((f"ALERTS{braces(tuple(sorted(labels.items())))}", 1.0))
     return tuple(sorted(rows))
@@ -45,8 +45,15 @@ def _firing(reading: Sequence[Expected], name: str, extra: Labels) -> tuple[tupl
             continue
         base = {**dict(found.labels), **dict(extra)}
         texts = tuple((key, expand(text, base, found.value)) for key, text in found.alert.annotations)
-        fired.append((tuple(sorted((base | dict(found.alert.labels)).items())), texts))
+        fired.append((_labels(found, extra), texts))
     return tuple(sorted(fired))
+
+
+def _labels(found: Expected, extra: Labels) -> Labels:
+    """An alert's labels: the series' own, and the rule's over them, which Prometheus expands as it does annotations."""
+    base = {**dict(found.labels), **dict(extra)}
+    own = {name: expand(text, base, found.value) if "{{" in text else text for name, text in found.alert.labels}
+    return tuple(sorted((base | own).items()))
 
 
 def check_states(

@@ -97,9 +97,11 @@ def _labels(labels: Labels) -> Iterator[tuple[str, Labels]]:
         yield f"the label {name} was changed", tuple((k, v + "x" if k == name else v) for k, v in labels)
 
 
-def run_mutants(groups: Sequence[Prepared], *, promtool: Path, jobs: int = 2) -> tuple[Mutation, ...]:
-    """Runs each group's tests against each of its mutants; killed is what some test noticed."""
+def run_mutants(groups: Sequence[Prepared], *, promtool: Path, jobs: int = 2, every: int = 1) -> tuple[Mutation, ...]:
+    """Runs each group's tests against each of its mutants; killed is what some test noticed. `every`: a sample of
+    them, every second or third one counted over all groups."""
     mutants: dict[str, Mutant] = {}
+    counted = 0
     with tempfile.TemporaryDirectory(prefix="capgen-mutants-") as name:
         folder = Path(name)
         for prepared in {p.tests_name: p for p in groups}.values():
@@ -107,6 +109,9 @@ def run_mutants(groups: Sequence[Prepared], *, promtool: Path, jobs: int = 2) ->
                 continue
             (folder / prepared.tests_name).write_text(prepared.tests, encoding="utf-8")
             for number, mutant in enumerate(mutate(prepared.suite.group)):
+                counted += 1
+                if counted % every:
+                    continue
                 place = f"{number}-{prepared.tests_name}"
                 (folder / place).mkdir()
                 (folder / place / prepared.rules_name).write_text(rule_file([mutant.group]), encoding="utf-8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,9 @@ from capgen.blueprint import Blueprint, Group
 from capgen.prove import promtool as tool
 from capgen.prove.cases import prove_group
 from capgen.prove.suite import Gap, Suite, render
+from capgen.prove.written import RuleKind, Written, as_written
 from capgen.render.rules import rule_file
+from capgen.yamlio import Node
 
 _PASSED = "passed\n"
 
@@ -59,22 +61,33 @@ class Prepared:
     rules: str
     tests_name: str
     tests: str
+    unknown: tuple[tuple[RuleKind, str], ...] = ()
+    """Rules that a template adds and no spec knows: `record` or `alert`, and the name."""
 
 
-def prepare(group: Group) -> Prepared:
-    """A group's rules and tests as text."""
-    suite = prove_group(group)
+def prepare(group: Group, written: Mapping[str, Node] | None = None) -> Prepared:
+    """A group's rules and tests as text. `written`: the groups of the files that are delivered, by name, where
+    templates of the project's own wrote them; None for what the packaged ones write."""
+    found = Written(group, rule_file([group]), ()) if written is None else as_written(group, written.get(group.name))
+    suite = prove_group(found.group)
     # Two environments have groups of the same name, and now and then the very same group.
-    digest = hashlib.sha256(repr(group).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(repr((group, found.rules)).encode()).hexdigest()[:12]
     stem = "".join(c if c.isalnum() else "-" for c in group.name) + "-" + digest
     rules_name, tests_name = f"{stem}.rules.yml", f"{stem}.test.yml"
-    return Prepared(suite, rules_name, rule_file([group]), tests_name, render(suite, rules_name))
+    return Prepared(suite, rules_name, found.rules, tests_name, render(suite, rules_name), found.unknown)
 
 
-def prove(blueprints: Sequence[Blueprint], *, promtool: Path, jobs: int = 2, cache_dir: Path | None = None) -> Proof:
-    """Tests every group of the blueprints. Raises CapgenError when promtool does not run."""
+def prove(
+    blueprints: Sequence[Blueprint],
+    *,
+    promtool: Path,
+    jobs: int = 2,
+    cache_dir: Path | None = None,
+    written: Mapping[str, Node] | None = None,
+) -> Proof:
+    """Tests every group of the blueprints, as `prepare` reads them. Raises CapgenError when promtool does not run."""
     version = tool.version(promtool)
-    groups = [prepare(group) for blueprint in blueprints for group in blueprint.groups]
+    groups = [prepare(group, written) for blueprint in blueprints for group in blueprint.groups]
     keys = {p.tests_name: _key(p, version) for p in groups}
     known = {p.tests_name for p in groups if cache_dir is not None and _passed(cache_dir / keys[p.tests_name])}
     todo = list({p.tests_name: p for p in groups if p.tests_name not in known and p.suite.cases}.values())
@@ -121,4 +134,6 @@ def _results(prepared: Prepared, complaint: str) -> list[Result]:
             results.append(Result(suite.group.name, rule, kind, "failed", complaint))
         else:
             results.append(Result(suite.group.name, rule, kind, "proven"))
+    for kind, name in prepared.unknown:
+        results.append(Result(suite.group.name, name, kind, "unproven", "a template adds it, and no spec knows it"))
     return results

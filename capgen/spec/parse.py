@@ -66,9 +66,10 @@ IMPLICIT = Environment.model_construct(
 """Where specs go when a project declares no environment: files, and manifests for whatever cluster."""
 
 
-def parse_project(sources: Iterable[Source]) -> tuple[Project, tuple[Diagnostic, ...]]:
+def parse_project(sources: Iterable[Source], *, partial: bool = False) -> tuple[Project, tuple[Diagnostic, ...]]:
     """Reads every file. Findings are about single files and about names that two of them share; what only
-    shows when layers are folded is found by `specs`."""
+    shows when layers are folded is found by `specs`. `partial`: there are services beside these, which an
+    environment may speak of."""
     found: list[Diagnostic] = []
     documents: list[Document] = []
     for source in sorted(sources, key=lambda s: s.name):
@@ -98,7 +99,7 @@ def parse_project(sources: Iterable[Source]) -> tuple[Project, tuple[Diagnostic,
     for document, environment in environments:
         overrides = document.node.at(("overrides",)) or document.node
         for name in environment.overrides:
-            if name not in names and capacities and not incomplete:
+            if name not in names and capacities and not incomplete and not partial:
                 span = overrides.key_span(name)
                 found.append(
                     _finding(

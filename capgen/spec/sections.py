@@ -234,6 +234,46 @@ TargetName = Annotated[
 ]
 
 
+Rate = r"(hour|day|week|month)$(?!\n)"
+TimeBound = Annotated[
+    str,
+    Field(
+        pattern=rf"^< ?[0-9]{{1,6}}(\.[0-9]{{1,3}})?[smhd]/{Rate}",
+        title="a bound on time",
+        description="Less than so much time in an hour, day, week or month.",
+        examples=["< 1h/week"],
+    ),
+]
+CountBound = Annotated[
+    str,
+    Field(
+        pattern=rf"^< ?[0-9]{{1,9}}(\.[0-9]{{1,3}})?/{Rate}",
+        title="a bound on a number",
+        description="Less than so many in an hour, day, week or month.",
+        examples=["< 40/day"],
+    ),
+]
+
+
+class SimulateSpec(Model):
+    """What a replay over history may not exceed, and how the workload starts."""
+
+    at_max: TimeBound | None = None
+    """How long there may be as many replicas as are allowed."""
+    above_target: TimeBound | None = None
+    """How long the ready pods may have to take more than the target."""
+    above_limit: TimeBound | None = None
+    """How long they may have to take more than a pod may use."""
+    changes: CountBound | None = None
+    """How often the number of replicas may change."""
+    flapping: CountBound | None = None
+    """How often a change may be turned back within ten minutes."""
+    pod_hours: CountBound | None = None
+    """How many pod-hours it may take."""
+    ready_after: Duration | None = None
+    """How long a pod takes from its start until it is ready; 30s if left out."""
+
+
 class HorizontalSpec(Model):
     """How the number of replicas is chosen."""
 
@@ -247,6 +287,8 @@ class HorizontalSpec(Model):
     """How fast it grows."""
     scale_down: ScalingSpec | None = None
     """How fast it shrinks."""
+    simulate: SimulateSpec | None = None
+    """What a replay over history may not exceed."""
 
 
 class ContainerPolicy(Model):

@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -36,6 +36,8 @@ class Component:
     ldflags: str = _STRIP
     tags: str = ""
     binaries: tuple[str, ...] = ()
+    folder: Path | None = field(default=None, repr=False)
+    """Where the module is, if not beside this script; a place is no part of the recipe."""
 
 
 COMPONENTS: dict[str, Component] = {
@@ -67,6 +69,9 @@ COMPONENTS: dict[str, Component] = {
         binaries=("kube-apiserver", "kube-controller-manager", "kubectl"),
     ),
     "crds": Component(()),
+    "pint": Component(("github.com/cloudflare/pint/cmd/pint",), binaries=("pint",)),
+    # Kubernetes' own HPA controller in virtual time, which the replay is held against: a test binary of the project's.
+    "oracle": Component((".",), binaries=("oracle",), folder=HERE.parent / "oracle"),
     "dashboard-linter": Component(("github.com/grafana/dashboard-linter",), binaries=("dashboard-linter",)),
 }
 
@@ -86,9 +91,13 @@ def cache_root() -> Path:
 def key(name: str) -> str:
     """A digest of the module files and of the recipe: equal keys give equal builds."""
     digest = hashlib.sha256(repr(COMPONENTS[name]).encode())
-    for file in sorted((HERE / name).iterdir()):
+    for file in sorted(_folder(name).iterdir()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _folder(name: str) -> Path:
+    return COMPONENTS[name].folder or HERE / name
 
 
 def ensure(name: str) -> Path:
@@ -107,9 +116,9 @@ def ensure(name: str) -> Path:
             return done
         with tempfile.TemporaryDirectory(dir=done.parent, prefix=f".{name}-") as scratch:
             module, out = Path(scratch, "module"), Path(scratch, "out")
-            shutil.copytree(HERE / name, module)
+            shutil.copytree(_folder(name), module)
             out.mkdir()
-            (_build_crds if name == "crds" else _build_binaries)(name, module, out)
+            {"crds": _build_crds, "oracle": _build_test}.get(name, _build_binaries)(name, module, out)
             out.rename(done)
     return done
 
@@ -122,6 +131,12 @@ def _build_binaries(name: str, module: Path, out: Path) -> None:
         ["build", "-trimpath", "-ldflags", component.ldflags, *tags, "-o", str(target), *component.packages],
         module,
     )
+
+
+def _build_test(name: str, module: Path, out: Path) -> None:
+    component = COMPONENTS[name]
+    target = str(out / component.binaries[0])
+    _go(["test", "-c", "-trimpath", "-ldflags", component.ldflags, "-o", target, *component.packages], module)
 
 
 def _build_crds(name: str, module: Path, out: Path) -> None:

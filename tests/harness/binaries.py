@@ -25,6 +25,7 @@ COMPONENT_OF: Mapping[str, str] = {
     "prometheus": "prometheus", "promtool": "prometheus",
     "alertmanager": "alertmanager", "amtool": "alertmanager",
     "node_exporter": "exporters",
+    "pint": "pint",
 }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class Project:
     def build(self) -> Files:
         """As `capgen build`: compiled, and written."""
         files = api.generate([self.specs], out=self.out, cache=self.cache)
-        disk.write(self.out, disk.compare(self.out, files.wanted, whole=True, same=files.same))
+        disk.write(self.out, disk.compare(self.out, files.wanted, below=("",), same=files.same))
         return files
 
     def edit(self, name: str, old: str, new: str) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from prove.groups import CPU, ERRORS, FREE, LATENCY, MEMORY, group, watch
 
+from capgen import api
 from capgen.promql import parse
 from capgen.prove.mutate import mutate, run_mutants
 from capgen.prove.run import prepare
 
+SPECS = Path(__file__).parents[2] / "specs"
 GROUPS = (*(group(s) for s in (CPU, MEMORY, ERRORS, LATENCY, FREE)), watch())
 
 
@@ -18,6 +20,16 @@ def test_mutants_are_noticed(promtool: Path) -> None:
     assert len(found) > 250
     survivors = [f"{m.mutant.group.name} {m.mutant.rule}: {m.mutant.what}" for m in found if not m.killed]
     assert len(survivors) <= 0.02 * len(found), "\n".join(survivors)
+
+
+def test_mutants_of_the_largest_example_are_noticed(promtool: Path) -> None:
+    """A sample over all of its groups; `capgen test specs/apm.yaml --mutants` runs them all in some minutes."""
+    fleets = api.build([SPECS / "apm.yaml"]).compiled.fleets
+    groups = [prepare(g) for fleet in fleets for service in fleet.services for g in service.groups]
+    found = run_mutants(groups, promtool=promtool, every=29)
+    assert len(found) > 90 and len({m.mutant.group.name for m in found}) > 40
+    survivors = [f"{m.mutant.group.name} {m.mutant.rule}: {m.mutant.what}" for m in found if not m.killed]
+    assert len(survivors) <= 0.05 * len(found), "\n".join(survivors)
 
 
 def test_mutants_are_different_and_valid() -> None:

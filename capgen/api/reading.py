@@ -1,0 +1,109 @@
+"""Which files a command means: those named, and around a part of a project what every spec of it stands on.
+
+Somebody who names `specs/apm.yaml` wants what `capgen build specs` makes of it, and not a service without its
+defaults in an environment that nobody declared. So a file or folder below a folder called `specs` is read with the
+Defaults and Environment documents of that folder; elsewhere, with those beside it and in `environments/` there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from capgen.errors import UsageError
+from capgen.yamlio import MAX_BYTES, Source, read
+
+SPECS = "specs"
+_SHARED = re.compile(r"\b(?:Defaults|Environment)\b")
+_KIND = re.compile(r"^[ {]*[\"']?kind[\"']?\s*:\s*[\"']?(Capacity|Defaults|Environment)\b", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The files of a command. `partial`: the project has services beside those, so nothing can be said of all."""
+
+    sources: tuple[Source, ...]
+    partial: bool
+
+
+def read_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
+    """The YAML files at the paths; a folder stands for all below it. Raises UsageError for what is not there."""
+    files: dict[str, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            files.update({found.as_posix(): found for found in _below(path)})
+        elif path.is_file():
+            files[path.as_posix()] = path
+        else:
+            raise UsageError(f"there is no file or folder {path}: name one, or run `capgen init` for a first spec")
+    if not files:
+        raise UsageError(f"no *.yaml below {', '.join(map(str, paths))}: run `capgen init` for a first spec")
+    return tuple(source_of(name, path) for name, path in sorted(files.items()))
+
+
+def read_project(paths: Sequence[Path]) -> Reading:
+    """As `read_sources`, with the Defaults and Environments around what is named."""
+    sources = {source.name: source for source in read_sources(paths)}
+    beside: dict[str, Source] = {}
+    partial = False
+    for path in (p for p in paths if specs_root(p) != p or not p.is_dir()):
+        for file in _around(path):
+            if (name := file.as_posix()) in sources or name in beside:
+                continue
+            source = source_of(name, file)
+            kind = _kind(source)
+            partial = partial or kind == "Capacity"
+            if kind in ("Defaults", "Environment"):
+                beside[name] = source
+    return Reading(tuple(source for _, source in sorted((sources | beside).items())), partial)
+
+
+def specs_root(path: Path) -> Path:
+    """The nearest folder called `specs` on the path as it is written; else the folder named, or the file's own."""
+    folder = path if path.is_dir() else path.parent
+    return next((one for one in (folder, *folder.parents) if one.name == SPECS), folder)
+
+
+def project_folder(paths: Sequence[Path]) -> Path:
+    """The folder that holds `specs/`, `catalog/` and `templates/`: beside the specs' folder."""
+    return Path(os.path.normpath(specs_root(paths[0]) / ".."))
+
+
+def source_of(name: str, path: Path) -> Source:
+    """A file's text, under the name that findings call it by."""
+    # One byte more than is accepted is enough to know that a file is too large.
+    with path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)
+    return Source(name, raw.decode("utf-8", errors="surrogateescape"), name)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith((".yaml", ".yml")) and (found := Path(inside, name)).is_file():
+                yield found
+
+
+def _around(path: Path) -> Iterable[Path]:
+    """The files that may concern what is at a path. Outside of `specs`, no tree of somebody's is searched."""
+    root = specs_root(path)
+    if root.name == SPECS:
+        return sorted(_below(root))
+    folders = [root, root / "environments"]
+    return sorted(p for folder in folders for p in folder.glob("*.y*ml") if p.suffix in (".yaml", ".yml"))
+
+
+def _kind(source: Source) -> str:
+    """The kind that a file declares: quickly for the many services, for sure where it may concern them all."""
+    if not _SHARED.search(source.text):
+        return "Capacity" if _KIND.search(source.text) else ""
+    node, _ = read(source)
+    kind = node.at(("kind",)) if node else None
+    if kind is not None:
+        return str(kind.value)
+    # Broken YAML: what it was meant to be decides whether it is in the way.
+    found = _KIND.search(source.text)
+    return found[1] if found else ""

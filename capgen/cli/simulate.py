@@ -1,0 +1,161 @@
+"""`capgen simulate`: what an autoscaler would have done with a history of demand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from capgen.cli.output import colored, set_option, show_findings, spec_paths, specs_argument, width
+from capgen.diagnostics import has_errors
+from capgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from capgen.api.simulate import Circumstances
+
+
+@click.command("simulate")
+@specs_argument
+@click.option("--hpa", type=click.Path(path_type=Path), metavar="FILE", help="A manifest instead of specs.")
+@click.option("--env", "environment", metavar="NAME", help="The environment of the specs.")
+@set_option
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("generated"),
+    show_default=True,
+    help="Where the autoscalers of today are, as built.",
+)
+@click.option(
+    "--demand",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="CSV: t in seconds, and what all pods together need: cpu in cores, memory in bytes, other metrics by name.",
+)
+@click.option("--request", "requests", multiple=True, metavar="cpu=500m,memory=512Mi", help="What a pod requests.")
+@click.option("--limit", "limits", multiple=True, metavar="cpu=1,memory=1Gi", help="What a pod may use.")
+@click.option(
+    "--initial", type=click.IntRange(0, 100_000), help="Pods at the start; the autoscaler's minimum if left out."
+)
+@click.option(
+    "--ready-after", default="30s", show_default=True, metavar="DURATION", help="From a pod's start to ready."
+)
+@click.option("--sync", default="15s", show_default=True, metavar="DURATION", help="The controller's period.")
+@click.option("--metric-window", default="30s", show_default=True, metavar="DURATION", help="What a CPU sample covers.")
+@click.option(
+    "--sample-after",
+    default="0s",
+    show_default=True,
+    metavar="DURATION",
+    help="From a pod's start to its first sample.",
+)
+@click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour.")
+@click.option(
+    "--bound",
+    "declared",
+    multiple=True,
+    metavar="NAME=BOUND",
+    help="What the replay of --hpa has to keep, like 'at_max=< 1h/week'.",
+)
+@click.option("--advise", is_flag=True, help="Search for the cheapest setting of --hpa that keeps the bounds.")
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+def command(
+    specs: Sequence[Path],
+    hpa: Path | None,
+    environment: str | None,
+    settings: Sequence[str],
+    against: Path,
+    demand: Path,
+    requests: Sequence[str],
+    limits: Sequence[str],
+    initial: int | None,
+    ready_after: str,
+    sync: str,
+    metric_window: str,
+    sample_after: str,
+    pod_hour: str | None,
+    declared: Sequence[str],
+    advise: bool,
+    form: str,
+) -> int:
+    """Replay autoscalers over a history of demand, by the controller's own algorithm, tick for tick.
+
+    Either the HPA of a manifest, or those of specs (`specs` if left out) beside the ones that were built before.
+    Exit code 3 when a bound that a spec declares is not kept.
+    """
+    from capgen.api import simulate as api
+    from capgen.report import simulation as report
+
+    around = api.Circumstances(
+        requests=api.amounts("--request", requests),
+        limits=api.amounts("--limit", limits),
+        initial=initial,
+        ready_after=ready_after,
+        sync=sync,
+        metric_window=metric_window,
+        sample_after=sample_after,
+        pod_hour=_price(pod_hour),
+    )
+    if (hpa is None) == (environment is None) or (hpa and (specs or settings)):
+        raise UsageError("name a manifest with --hpa FILE, or specs with --env NAME")
+    wanted = dict(_bound(text) for text in declared)
+    if hpa is None and (advise or wanted):
+        raise UsageError("--advise and --bound are about a manifest: name it with --hpa FILE")
+    if hpa is not None and advise:
+        return _advise(hpa, demand, around, wanted, form)
+    if hpa is not None:
+        done = api.simulate(hpa, demand, around, wanted)
+        found = done.diagnostics
+        text = report.as_json(done) if form == "json" else report.as_text(done, color=colored(), width=width())
+    else:
+        compared, found = api.simulate_specs(
+            spec_paths(specs), environment or "", demand, around, settings=settings, against=against
+        )
+        text = (
+            report.compared_json(compared, found)
+            if form == "json"
+            else report.compared_text(compared, color=colored(), width=width())
+        )
+    show_findings(found, "text", err=True)
+    click.echo(text, nl=False, color=True)
+    return 3 if has_errors(found) else 0
+
+
+def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[str, str], form: str) -> int:
+    from capgen.api import simulate as api
+    from capgen.report import advice as report
+
+    with click.progressbar(length=1, label="replaying", file=sys.stderr) as bar:
+
+        def on_replay(least: int) -> None:
+            bar.length = least
+            bar.update(1)
+
+        found, said = api.advise(hpa, demand, around, declared, on_replay=on_replay)
+    show_findings(said, "text", err=True)
+    text = report.as_json(found) if form == "json" else report.as_text(found, color=colored())
+    click.echo(text, nl=False, color=True)
+    return 0 if found.best else 3
+
+
+def _bound(text: str) -> tuple[str, str]:
+    name, _, bound = text.partition("=")
+    return name.strip(), bound.strip()
+
+
+def _price(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        price = Decimal(text)
+    except InvalidOperation:
+        price = Decimal(-1)
+    if not price.is_finite() or not 0 <= price < 10**9:
+        raise UsageError(f"--pod-hour {text!r} is no price; write a number like 0.042")
+    return price

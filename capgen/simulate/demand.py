@@ -1,0 +1,205 @@
+"""Demand over time, from CSV: a column of seconds and a column a metric, each row holding until the next.
+
+What is replayed is the demand of all pods together, not the use of one: replicas feed back into that. A file of ninety
+days at 15 seconds has half a million rows, so a well-formed one is read in one go, and only one with a mistake in it is
+looked at row by row, to say where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capgen.diagnostics import Diagnostic, Severity, Span, suggest
+
+SECOND = 10**9
+MOST = 2**63 // 10**5
+"""What is counted in thousandths and hundredths of them has to fit the controller's 64 bits."""
+MOST_TICKS = 20_000_000
+_LISTED = 20
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Rows as they were written: `times` in nanoseconds, rising; NaN where nothing was measured."""
+
+    times: NDArray[np.int64]
+    columns: Mapping[str, Values]
+
+    @property
+    def step(self) -> int:
+        """How long the last row holds, as long as the one before it did; 0 where there is only one."""
+        return int(self.times[-1] - self.times[-2]) if len(self.times) > 1 else 0
+
+    def ticks(self, sync: int) -> int:
+        """How many ticks there are up to the end of the last row; one at that very instant runs."""
+        return max(0, (int(self.times[-1]) + (self.step or sync)) // sync)
+
+    def at_ticks(self, sync: int) -> dict[str, Values]:
+        """What holds at each tick; NaN before the first row."""
+        instants = (np.arange(self.ticks(sync), dtype=np.int64) + 1) * sync
+        rows = np.searchsorted(self.times, instants, side="right") - 1
+        early = rows < 0
+        return {name: np.where(early, np.nan, values[rows]) for name, values in self.columns.items()}
+
+
+def read(name: str, text: str, *, sync: int) -> tuple[Demand | None, tuple[Diagnostic, ...]]:
+    """The demand of a CSV file, or what is wrong with it, each with its line and column."""
+    head, _, body = text.removeprefix("\ufeff").replace("\r\n", "\n").partition("\n")
+    columns = [cell.strip() for cell in head.split(",")]
+    if problem := _header_problem(name, head, columns):
+        return None, (problem,)
+    table = _table(body, len(columns))
+    if table is None:
+        table, found = _careful(name, body, columns)
+        if found:
+            return None, found
+    place = columns.index("t")
+    seconds = table[:, place]
+    if found := (*_times(name, body, place, seconds), *_amounts(name, body, columns, table)):
+        return None, found
+    demand = Demand(
+        np.rint(seconds * SECOND).astype(np.int64),
+        {column: table[:, n].copy() for n, column in enumerate(columns) if n != place},
+    )
+    if demand.ticks(sync) > MOST_TICKS or int(demand.times[0]) > MOST_TICKS * sync:
+        message = f"the rows reach {seconds[-1]:,.0f} seconds, which are more than {MOST_TICKS:,} ticks"
+        hint = "count t in seconds from the start of the history"
+        return None, (_at(name, len(seconds) + 1, _line(body, len(seconds) - 1), place, "CG924", message, hint),)
+    return demand, ()
+
+
+def _header_problem(name: str, head: str, columns: Sequence[str]) -> Diagnostic | None:
+    hint = "start with a header like `t,cpu,memory`: seconds, cores and bytes of all pods together"
+    if "t" not in columns:
+        message = "the header has no column t" if head.strip() else "there is no header"
+        hint = suggest("t", columns, what="columns") if "time" in columns or "timestamp" in columns else hint
+        return _at(name, 1, head, 0, "CG923", message, hint)
+    for place, column in enumerate(columns):
+        if not column:
+            return _at(name, 1, head, place, "CG923", f"column {place + 1} has no name", hint)
+        if column in columns[:place]:
+            return _at(name, 1, head, place, "CG923", f"the column {column!r} stands there twice", "remove one of them")
+    return _at(name, 1, head, 0, "CG923", "there is no column of demand", hint) if len(columns) < 2 else None
+
+
+def _table(body: str, width: int) -> Values | None:
+    """The numbers of a well-formed file; None for any other, also for one with empty cells."""
+    if not body.strip():
+        return None
+    try:
+        table = np.loadtxt(StringIO(body), delimiter=",", ndmin=2, comments=None)
+    except ValueError:
+        return None
+    return table if table.shape[1] == width and bool(np.isfinite(table).all()) else None
+
+
+_PLAIN = frozenset("0123456789+-.eE")
+
+
+def _careful(name: str, body: str, columns: Sequence[str]) -> tuple[Values, tuple[Diagnostic, ...]]:
+    rows: list[list[float]] = []
+    found: list[Diagnostic] = []
+    for number, line in enumerate(body.split("\n"), start=2):
+        if not line.strip():
+            continue
+        cells = line.split(",")
+        if len(cells) != len(columns):
+            message, hint = f"{len(cells)} cells, and the header has {len(columns)}", "leave a cell empty where nothing was measured"  # fmt: skip
+            found.append(_at(name, number, line, min(len(cells), len(columns)) - 1, "CG924", message, hint))
+            continue
+        row = []
+        for place, (cell, column) in enumerate(zip(cells, columns, strict=True)):
+            value = _number(cell.strip())
+            if value is None or (column == "t" and value != value):
+                message = f"{cell.strip()[:40]!r} in the column {column} is no number"
+                found.append(_at(name, number, line, place, "CG924", message, "write a plain number, like 12.5"))
+                value = 0.0
+            row.append(value)
+        rows.append(row)
+        if len(found) >= _LISTED:
+            break
+    if not rows and not found:
+        found.append(_at(name, 1, "", 0, "CG924", "there are no rows", "add one: seconds, and the demand from then on"))
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(columns)), tuple(found)
+
+
+def _number(cell: str) -> float | None:
+    if not cell:
+        return float("nan")
+    if not _PLAIN.issuperset(cell):
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+def _times(name: str, body: str, place: int, seconds: Values) -> tuple[Diagnostic, ...]:
+    backwards = np.flatnonzero(np.diff(seconds) <= 0)
+    if not len(backwards):
+        return ()
+    row = int(backwards[0]) + 1
+    message = f"t is {seconds[row]:g} after {seconds[row - 1]:g}: it has to rise from row to row"
+    return (
+        _at(name, _number_of(body, row), _line(body, row), place, "CG924", message, "sort the rows, one an instant"),
+    )
+
+
+def _amounts(name: str, body: str, columns: Sequence[str], table: Values) -> tuple[Diagnostic, ...]:
+    with np.errstate(invalid="ignore"):
+        wrong = (table < 0) | (table > MOST)
+    wrong[:, columns.index("t")] = False
+    found = []
+    for row, place in np.argwhere(wrong)[:_LISTED]:
+        value = table[row, place]
+        what = "below 0" if value < 0 else f"more than {MOST:.3g}"
+        line, number = _line(body, int(row)), _number_of(body, int(row))
+        message = f"{columns[place]} is {value:g}, {what}"
+        found.append(_at(name, number, line, int(place), "CG924", message, "leave the cell empty where nothing was measured"))  # fmt: skip
+    return tuple(found)
+
+
+def _rows(body: str) -> list[tuple[int, str]]:
+    return [(number, line) for number, line in enumerate(body.split("\n"), start=2) if line.strip()]
+
+
+def _line(body: str, row: int) -> str:
+    return _rows(body)[row][1]
+
+
+def _number_of(body: str, row: int) -> int:
+    return _rows(body)[row][0]
+
+
+def _at(name: str, number: int, line: str, place: int, code: str, message: str, hint: str) -> Diagnostic:
+    """A finding at a cell of a line."""
+    cells = line.split(",")
+    start = sum(len(cell) + 1 for cell in cells[:place]) + 1
+    width = max(len(cells[place]) if place < len(cells) else 0, 1)
+    return Diagnostic(code, message, Span(name, number, start, number, start + width), hint, excerpt=line)
+
+
+def unread(name: str, header: str, metrics: Collection[str], columns: Collection[str]) -> tuple[Diagnostic, ...]:
+    """What to say of metrics that no column is about: they fail at every tick, as they would in the cluster.
+
+    Where that leaves none, nothing can be replayed, which is an error.
+    """
+    absent = sorted(set(metrics) - set(columns))
+    severity = Severity.ERROR if len(absent) == len(set(metrics)) else Severity.WARNING
+    span = Span(name, 1, 1, 1, len(header) + 1)
+    return tuple(
+        Diagnostic(
+            "CG925", f"no column gives the metric {metric!r}: it fails at every tick", span,
+            suggest(metric, columns, what="columns"), severity, header,
+        )
+        for metric in absent
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""How fast an HPA with `behavior` may change replicas: its policies, and the changes that still count against them.
+
+Time is counted in ticks, since everything happens at one. An event counts until exactly one period later; its slot is
+used again once it is strictly older than the longest period of its own direction. The controller looks at both lists
+whichever way it goes, so a slot that is used again is missing for a longer period of the other direction: kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import ceil
+
+from capgen.simulate.autoscaler import Behavior, Rules
+
+Event = tuple[int, int]
+"""The tick and by how many."""
+_SECOND = 10**9
+_WRAPS = 2**31
+
+
+class _Direction:
+    """The policies of one direction, and what was changed in it."""
+
+    def __init__(self, rules: Rules, sign: int) -> None:
+        self.disabled = rules.select == "Disabled"
+        # Max is the greatest change: upwards the highest number, downwards the lowest.
+        self.choose: Callable[[Iterable[int]], int] = max if (rules.select == "Max") == (sign > 0) else min
+        self.policies = [
+            (policy.type == "Pods", sign * policy.value, 1 + sign * (policy.value / 100), policy.period * _SECOND)
+            for policy in rules.policies
+        ]
+        self.longest = max(policy.period for policy in rules.policies) * _SECOND
+        self.events: list[Event] = []
+
+
+class RateLimits:
+    """The scale events of one HPA, and what they leave room for."""
+
+    def __init__(self, behavior: Behavior, sync: int) -> None:
+        self.sync = sync
+        self.up, self.down = _Direction(behavior.up, 1), _Direction(behavior.down, -1)
+        self.periods = {policy[3] for direction in (self.up, self.down) for policy in direction.policies}
+
+    def record(self, tick: int, before: int, after: int) -> None:
+        """A change was made."""
+        direction = self.up if after > before else self.down
+        events, event = direction.events, (tick, abs(after - before))
+        oldest_kept = tick - direction.longest // self.sync
+        for slot in range(len(events) - 1, -1, -1):
+            if events[slot][0] < oldest_kept:
+                events[slot] = event
+                return
+        events.append(event)
+
+    def most(self, current: int, tick: int) -> int:
+        """The most replicas that the policies allow now; never less than there are."""
+        return current if self.up.disabled else max(self._limit(self.up, current, tick, ceil), current)
+
+    def fewest(self, current: int, tick: int) -> int:
+        """The fewest replicas that the policies allow now; never more than there are."""
+        return current if self.down.disabled else min(self._limit(self.down, current, tick, int), current)
+
+    def _limit(self, direction: _Direction, current: int, tick: int, whole: Callable[[float], int]) -> int:
+        proposed = []
+        for of_pods, by, factor, period in direction.policies:
+            start = self._at_start(current, tick, period)
+            limit = start + by if of_pods else whole(start * factor)
+            proposed.append(limit if -_WRAPS <= limit < _WRAPS else _wrapped(limit, exact=of_pods))
+        return direction.choose(proposed)
+
+    def until(self, tick: int) -> int | None:
+        """The first later tick at which an event stops counting, so that the limits change; None when none counts."""
+        ends = [
+            event[0] - (-period // self.sync)
+            for period in self.periods
+            for event in (*self.up.events, *self.down.events)
+        ]
+        return min((end for end in ends if end > tick), default=None)
+
+    def _at_start(self, current: int, tick: int, period: int) -> int:
+        """How many replicas there were when the period began."""
+        first = tick - (period - 1) // self.sync
+        for at, by in self.up.events:
+            if at >= first:
+                current -= by
+        for at, by in self.down.events:
+            if at >= first:
+                current += by
+        return current
+
+
+def _wrapped(value: int, *, exact: bool) -> int:
+    """What Go makes of it: a sum wraps around, a double that does not fit becomes the least number there is."""
+    return (value + _WRAPS) % (2 * _WRAPS) - _WRAPS if exact else -_WRAPS

@@ -1,0 +1,98 @@
+"""How many replicas one metric asks for: the controller's replica calculator, for pods that are counted, not listed.
+
+All pods of a group (counted, unready, without a sample) have the same request, so a count stands for them. The
+arithmetic is the controller's: integer percent, integer means, IEEE doubles in the order in which it computes, and no
+epsilon anywhere.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import NamedTuple
+
+MOST_REPLICAS = 2**31 - 1
+
+
+Band = tuple[float, float]
+"""The ratios at both ends of the tolerance: from here to there nothing happens."""
+
+
+class Tally(NamedTuple):
+    """The pods as one metric sees them. `usage` and `requests` are of the counted ones, in thousandths."""
+
+    counted: int
+    usage: int
+    requests: int
+    unready: int = 0
+    unready_requests: int = 0
+    missing: int = 0
+    missing_requests: int = 0
+    missing_fallback: int = 0
+    """What the missing ones are taken to use when fewer are asked for: their requests times the target or 100 %."""
+
+
+def band(tolerances: tuple[float, float]) -> Band:
+    """From how far below to how far above the target, as ratios; both ends belong to it."""
+    return 1.0 - tolerances[0], 1.0 + tolerances[1]
+
+
+def by_utilization(current: int, target: int, tally: Tally, still: Band) -> int | None:
+    """Replicas for usage as a share of requests, in percent; None when the metric fails."""
+    if tally.counted == 0 or tally.requests == 0:
+        return None
+    ratio = (tally.usage * 100 // tally.requests) / target
+    usage, requests, counted = tally.usage, tally.requests, tally.counted
+    if not _refilled(tally, ratio):
+        return current if still[0] <= ratio <= still[1] else ceil(ratio * counted)
+    if tally.missing and ratio != 1.0:
+        usage += tally.missing_fallback if ratio < 1.0 else 0
+        requests, counted = requests + tally.missing_requests, counted + tally.missing
+    if tally.unready and ratio > 1.0:
+        requests, counted = requests + tally.unready_requests, counted + tally.unready
+    return _careful(current, ratio, (usage * 100 // requests) / target, counted, still)
+
+
+def by_average(current: int, target: int, tally: Tally, still: Band) -> int | None:
+    """Replicas for an amount a pod, of a resource or of a pods metric; None when the metric fails."""
+    if tally.counted == 0:
+        return None
+    ratio = (tally.usage // tally.counted) / target
+    usage, counted = tally.usage, tally.counted
+    if not _refilled(tally, ratio):
+        return current if still[0] <= ratio <= still[1] else ceil(ratio * counted)
+    if tally.missing and ratio != 1.0:
+        usage += tally.missing * target if ratio < 1.0 else 0
+        counted += tally.missing
+    if tally.unready and ratio > 1.0:
+        counted += tally.unready
+    return _careful(current, ratio, (usage // counted) / target, counted, still)
+
+
+def _refilled(tally: Tally, ratio: float) -> bool:
+    return tally.missing > 0 or (tally.unready > 0 and ratio > 1.0)
+
+
+def _careful(current: int, ratio: float, refilled: float, counted: int, still: Band) -> int:
+    """What is not known for certain may keep replicas from changing, and never turns the direction."""
+    if still[0] <= refilled <= still[1] or (ratio < 1.0 < refilled) or (ratio > 1.0 > refilled):
+        return current
+    replicas = ceil(refilled * counted)
+    turned = (refilled < 1.0 and replicas > current) or (refilled > 1.0 and replicas < current)
+    return current if turned else replicas
+
+
+def by_value(current: int, target: int, value: int, ready: int, still: Band) -> int:
+    """Replicas for one number of all pods together (Object and External, Value), which the ready ones share."""
+    ratio = value / target
+    if current == 0:
+        return ceil(ratio)
+    if still[0] <= ratio <= still[1]:
+        return current
+    return min(ceil(ratio * ready), MOST_REPLICAS)
+
+
+def by_share(current: int, target: int, value: int, still: Band) -> int:
+    """Replicas for a share of one number for each pod (Object and External, AverageValue)."""
+    if current and still[0] <= value / (target * float(current)) <= still[1]:
+        return current
+    return min(ceil(value / target), MOST_REPLICAS)

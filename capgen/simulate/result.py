@@ -1,0 +1,129 @@
+"""What a replay means for people: time at the limits, changes, pod-hours, demand that did not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capgen.diagnostics import Diagnostic
+from capgen.simulate.autoscaler import Autoscaler, Metric
+from capgen.simulate.pods import SECOND, Model
+from capgen.simulate.replay import Replay
+from capgen.simulate.settled import sliding
+
+FLAPPING = 600
+"""A change that turns back the one before within so many seconds is flapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Seconds, unless the name says something else; shares of time are what the replay covers from its start."""
+
+    duration: float
+    least: int
+    mean: float
+    most: int
+    events: int
+    flapping: int
+    at_max: float
+    above_target: Mapping[str, float]
+    """By metric: how long the ready pods had to take more than the target each."""
+    above_limit: Mapping[str, float]
+    """By resource: how long they had to take more than a pod may use."""
+    pod_hours: float
+    money: Decimal | None
+
+    @property
+    def events_a_day(self) -> float:
+        """Changes of the number of replicas in a day."""
+        return self.events / self.duration * 86400 if self.duration else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A replay with what went into it, what it means, and what there is to say of its input."""
+
+    hpa: Autoscaler
+    model: Model
+    replay: Replay
+    summary: Summary
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One workload of a spec: what its autoscaler would have done, and what the one before it did."""
+
+    service: str
+    workload: str
+    after: Simulation
+    before: Simulation | None
+    """None where nothing else was built before."""
+
+
+def summarise(
+    hpa: Autoscaler,
+    model: Model,
+    demand: Mapping[str, NDArray[np.float64]],
+    replayed: Replay,
+    *,
+    limits: Mapping[str, int],
+    pod_hour: Decimal | None = None,
+) -> Summary:
+    """The replay in numbers. `limits` are what one pod may use, in thousandths."""
+    # What holds during the sync period before each tick: a change at a tick counts from then on.
+    during = np.concatenate([[model.initial], replayed.replicas[:-1]]) if len(replayed.replicas) else np.zeros(0, int)
+    seconds = model.sync / SECOND
+    ready = _ready(model, during)
+    pod_hours = float(during.sum()) * seconds / 3600
+    return Summary(
+        duration=len(during) * seconds,
+        least=int(during.min(initial=model.initial)),
+        mean=float(during.mean()) if len(during) else float(model.initial),
+        most=int(during.max(initial=0)),
+        events=len(replayed.events),
+        flapping=_flapping(replayed),
+        at_max=float((during >= hpa.maximum).sum()) * seconds,
+        above_target={
+            str(metric): float((demand[metric.name] > amount * _share(metric, ready)).sum()) * seconds
+            for metric in hpa.metrics
+            if metric.name in demand and (amount := _target(metric, model)) is not None
+        },
+        above_limit={
+            name: float((demand[name] > limit / 1000 * ready).sum()) * seconds
+            for name, limit in limits.items()
+            if name in demand
+        },
+        pod_hours=pod_hours,
+        money=None if pod_hour is None else (pod_hour * Decimal(repr(pod_hours))).quantize(Decimal("0.01")),
+    )
+
+
+def _ready(model: Model, during: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many pods are ready before each tick: the newest go first, so those that have been there long enough."""
+    start_up = max(model.ticks(model.ready_after) - 1, 0)
+    padded = np.concatenate([np.full(start_up, model.initial), during])
+    return sliding(padded, start_up, np.minimum)[start_up:]
+
+
+def _share(metric: Metric, ready: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.ones_like(ready) if metric.target_type == "Value" else ready
+
+
+def _target(metric: Metric, model: Model) -> float | None:
+    if metric.target_type != "Utilization":
+        return metric.target / 1000
+    request = model.requests.get(metric.name)
+    return None if request is None else request * metric.target / 100 / 1000
+
+
+def _flapping(replayed: Replay) -> int:
+    turned = 0
+    for earlier, later in zip(replayed.events, replayed.events[1:], strict=False):
+        rises = (earlier.after > earlier.before, later.after > later.before)
+        turned += rises[0] != rises[1] and (later.tick - earlier.tick) * replayed.sync <= FLAPPING * SECOND
+    return turned

@@ -1,0 +1,158 @@
+"""`capgen simulate` as people call it: what comes out, what is said of bad input, and what it costs nobody to see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import capgen.cli
+from capgen.simulate import demand
+
+HPA = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 2
+  maxReplicas: 6
+  metrics:
+    - type: Resource
+      resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}
+  behavior: {scaleDown: {stabilizationWindowSeconds: 30}}
+"""
+DEMAND = "t,cpu\n0,0.5\n30,2\n60,2\n90,0.1\n120,0.1\n"
+
+
+class Shell:
+    """Runs the command in a folder with the two files."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *words: str, hpa: str = HPA, demand: str = DEMAND) -> tuple[int, str, str]:
+        Path("hpa.yaml").write_text(hpa)
+        Path("demand.csv").write_text(demand)
+        common = ("simulate", "--hpa", "hpa.yaml", "--demand", "demand.csv")
+        with pytest.raises(SystemExit) as done:
+            capgen.cli.main([*common, *words])
+        out, err = self.capsys.readouterr()
+        return int(done.value.code or 0), out, err
+
+    def json(self, *words: str, **files: str) -> Any:
+        status, out, _ = self("--format", "json", "--request", "cpu=500m", *words, **files)
+        assert status == 0
+        return json.loads(out)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(capsys)
+
+
+def test_events_by_hand(shell: Shell) -> None:
+    told = shell.json("--initial", "2", "--ready-after", "20s")
+    # At 30 s two pods share two cores: 200 % of the request, so 8 are wanted and 6 are the most.
+    assert told["events"] == [
+        {"t": 30, "from": 2, "to": 6, "reason": "TooManyReplicas"},
+        {"t": 105, "from": 6, "to": 2, "reason": "TooFewReplicas"},
+    ]
+    # The last row holds as long as the one before it, up to 150 s, and the tick at that instant runs.
+    assert told["ticks"] == 10
+    assert told["schema_version"] == 1
+    assert told["summary"]["replicas"] == {"min": 2, "mean": pytest.approx((2 * 75 + 6 * 75) / 150), "max": 6}
+    assert told["summary"]["minutes_at_max"] == 1.25
+    assert told["summary"]["pod_hours"] == pytest.approx((2 * 75 + 6 * 75) / 3600, abs=1e-4)
+
+
+def test_the_replay_starts_with_the_minimum_and_counts_money(shell: Shell) -> None:
+    told = shell.json("--pod-hour", "36", "--limit", "cpu=700m")
+    assert told["model"]["initial"] == 2
+    assert told["summary"]["money"] == "6.00"
+    # Two cores on two ready pods from 30 s on, until the new ones are ready 30 s later.
+    assert told["summary"]["minutes_above_limit"] == {"cpu": 0.5}
+
+
+def test_text_names_what_a_replay_does_not_know(shell: Shell) -> None:
+    status, out, err = shell("--request", "cpu=500m")
+    assert (status, err) == (0, "")
+    assert "2 -> 6    TooManyReplicas" in out
+    assert "no rolling updates" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_every_mistake_of_both_files_at_once_with_its_place(shell: Shell) -> None:
+    hpa = (
+        HPA.replace("maxReplicas: 6", "maxReplicas: 1")
+        .replace(": 30}", ": 9000}")
+        .replace("Utilization,", "Utilisation,")
+    )
+    status, out, err = shell(hpa=hpa, demand="t,cpu\n0,1\n15,x\n10,-1\n")
+    assert (status, out) == (3, "")
+    for place in ("hpa.yaml:7:16: error CG922", "hpa.yaml:10:44: error CG922", "hpa.yaml:11:54: error CG922", "demand.csv:3:4: error CG924"):  # fmt: skip
+        assert place in err
+
+
+def test_a_metric_without_a_column_fails_as_it_would_in_the_cluster(shell: Shell) -> None:
+    queue = "    - {type: External, external: {metric: {name: queue}, target: {type: Value, value: 5}}}\n"
+    status, out, err = shell("--request", "cpu=500m", hpa=HPA.replace("  behavior", queue + "  behavior"))
+    assert status == 0
+    assert "warning CG925" in err
+    assert "6 -> 2" not in out, "a failing metric never lets it scale down"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--request", "cpu"), "write each resource once"),
+        (("--request", "cpu=lots"), "is no quantity"),
+        (("--request", "cpu=0"), "above 0"),
+        (("--sync", "0s"), "out of range"),
+        (("--ready-after", "20"), "has no unit"),
+        (("--pod-hour", "-1"), "is no price"),
+        (("--demand", "nowhere.csv"), "there is no file"),
+    ],
+)
+def test_bad_arguments_are_usage_errors(shell: Shell, words: tuple[str, ...], complaint: str) -> None:
+    status, out, err = shell(*words)
+    assert (status, out) == (2, "")
+    assert complaint in err
+
+
+BAD = {
+    "": "there is no header",
+    "cpu\n1\n": "no column t",
+    "t\n0\n": "no column of demand",
+    "t,cpu,cpu\n0,1,1\n": "stands there twice",
+    "t,\n0,1\n": "has no name",
+    "t,cpu\n": "there are no rows",
+    "t,cpu\n0,1,2\n": "3 cells",
+    "t,cpu\n0,nan\n": "is no number",
+    "t,cpu\n0,inf\n": "is no number",
+    "t,cpu\n0,1e400\n": "is no number",
+    "t,cpu\n,1\n": "is no number",
+    "t,cpu\n0,1\n0,1\n": "has to rise",
+    "t,cpu\n0,-1\n": "below 0",
+    "t,cpu\n0,1e300\n": "more than",
+    "t,cpu\n1790000000,1\n1790000015,1\n": "count t in seconds from the start",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_demand_that_cannot_be_read(text: str) -> None:
+    read, found = demand.read("demand.csv", text, sync=15 * 10**9)
+    assert read is None
+    assert any(BAD[text] in f"{finding.message}; {finding.hint}" for finding in found), found
+    assert all(finding.span and finding.span.file == "demand.csv" for finding in found)
+
+
+def test_empty_cells_windows_line_ends_and_a_first_row_after_the_first_tick() -> None:
+    read, found = demand.read("demand.csv", "\ufefft,cpu,queue\r\n20,1,\r\n\r\n40,,3\r\n", sync=15 * 10**9)
+    assert found == ()
+    assert read is not None
+    at = {name: [str(value) for value in values] for name, values in read.at_ticks(15 * 10**9).items()}
+    assert at == {"cpu": ["nan", "1.0", "nan", "nan"], "queue": ["nan", "nan", "3.0", "3.0"]}

@@ -1,0 +1,102 @@
+"""`capgen simulate SPEC`: the autoscaler that a spec makes beside the one built before, and the bounds it declares."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import capgen.cli
+from capgen.report.codes import page
+from capgen.simulate.bounds import bounds
+
+ENVIRONMENT = """\
+apiVersion: capgen/v1
+kind: Environment
+metadata: {name: production}
+kubernetes: {namespace: monitoring}
+deliver: {prometheus: operator}
+"""
+HEAD = "apiVersion: capgen/v1\nkind: Capacity\nmetadata: {name: shop}\n"
+BAD, GOOD = (text.split("\n", 1)[1].rsplit("```", 1)[0] for text in (page("CG927").bad, page("CG927").good))
+STEADY = "t,cpu\n0,4\n604800,4\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "production.yaml").write_text(ENVIRONMENT)
+    (tmp_path / "demand.csv").write_text(STEADY)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str, spec: str) -> tuple[int, str, str]:
+    Path("specs/shop.yaml").write_text(HEAD + spec)
+    with pytest.raises(SystemExit) as done:
+        capgen.cli.main([*words])
+    out, err = capsys.readouterr()
+    return int(done.value.code or 0), out, err
+
+
+SIMULATE = ("simulate", "--env", "production", "--demand", "demand.csv")
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str, spec: str) -> Any:
+    _, out, _ = run(capsys, *SIMULATE, "--format", "json", *words, spec=spec)
+    return json.loads(out)["workloads"][0]
+
+
+def test_a_bound_that_is_not_kept_is_a_finding_at_its_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, *SIMULATE, spec=BAD)
+    assert status == 3
+    assert re.findall(r"specs/shop\.yaml:(\d+):\d+: error (CG\d+)", err) == [("12", "CG927")]
+    assert "2 to 3" in out
+    assert run(capsys, *SIMULATE, spec=GOOD)[0::2] == (0, "")
+
+
+def test_what_was_built_before_stands_beside_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, spec=GOOD)["before"] is None
+    assert run(capsys, "build", spec=BAD)[0] == 0
+    both = told(capsys, spec=GOOD)
+    assert both["before"]["hpa"]["max"] == 3
+    assert both["before"]["summary"]["replicas"]["max"] == 3
+    assert both["after"]["summary"]["replicas"]["max"] == 12, "four cores at 70 % of half a core"
+    assert told(capsys, spec=BAD)["before"] is None, "the same autoscaler needs no comparison"
+
+
+def test_requests_and_start_up_are_the_specs_and_the_command_line_is_stronger(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow = GOOD.replace('"< 1h/week"', '"< 1h/week", ready_after: 2m')
+    assert told(capsys, spec=slow)["after"]["model"]["ready_after_seconds"] == 120
+    assert told(capsys, spec=slow)["after"]["model"]["requests"] == {"cpu": 0.5}
+    assert told(capsys, "--request", "cpu=1", spec=slow)["after"]["model"]["requests"] == {"cpu": 1}
+
+
+def test_a_signal_of_the_spec_is_a_column_by_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = "sources:\n  app: {exporter: http, existing: true}\n" + GOOD.replace("cpu: 70%", "app.throughput: 50")
+    (folder / "demand.csv").write_text("t,app.throughput\n0,400\n3600,400\n")
+    assert told(capsys, spec=spec)["after"]["summary"]["replicas"]["max"] == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--env", "production", "--hpa", "hpa.yaml"), "name a manifest with --hpa FILE, or specs with --env NAME"),
+        ((), "name a manifest with --hpa FILE, or specs with --env NAME"),
+        (("--env", "nowhere"), "there is no environment 'nowhere'"),
+    ],
+)
+def test_usage(folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], complaint: str) -> None:
+    status, out, err = run(capsys, "simulate", "--demand", "demand.csv", *words, spec=GOOD)
+    assert (status, out) == (2, "")
+    assert complaint in err
+
+
+def test_bounds_read_as_they_are_written() -> None:
+    read = {bound.name: (bound.most, bound.period) for bound in bounds({"at_max": "< 1.5h/week", "changes": "<40/day"})}
+    assert read == {"at_max": (5400, "week"), "changes": (40, "day")}
