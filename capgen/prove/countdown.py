@@ -10,9 +10,11 @@ import math
 from collections.abc import Sequence
 
 from capgen.blueprint import Group, Level, Signal
+from capgen.naming import HEADROOM
 from capgen.promql import parse
 from capgen.prove.expectations import alert_names, check_alerts, check_record, check_states
 from capgen.prove.inline import inlined
+from capgen.prove.headroom import ABOUT_ONE, headroom
 from capgen.prove.leaves import leaves
 from capgen.prove.oracle import follow, rules, trace
 from capgen.prove.pace import pace, reach
@@ -85,5 +87,12 @@ def _case(group: Group, signal: Signal, levels: Sequence[Level], universe: Unive
             raise NoWitness(f"{record.name} records a number")
         found = trace(plan, tape.recording(), tape.evaluations, reach(read), tape.changes, timed=True)
         samples += check_record(record, found, instants, time.step)
+    for record in group.records:
+        if record.name == HEADROOM:
+            samples += check_record(record, headroom(signal, value, None), instants, time.step, scale=ABOUT_ONE)
+            continue
+        if record.expr != signal.expr:
+            raise NoWitness(f"{record.name} records something else")
+        samples += check_record(record, value, instants, time.step)
     alerts = check_alerts(readings, instants, time.step, alert_names(group.alerts), extra)
     return Case(name, time.interval, time.step, tape.series(), alerts, tuple(samples))
