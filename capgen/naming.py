@@ -123,6 +123,7 @@ def _uid(text: str) -> str:
     return f"{text[: MAX_UID - 9]}-{sha256(text.encode()).hexdigest()[:8]}"
 
 
+@lru_cache(maxsize=4096)  # services have the same signals
 def panel(key: str, turn: int = 0) -> int:
     """The id of a panel by what it shows (a signal's id, or a name that no signal has): never its place."""
     return 1 + int.from_bytes(sha256(f"{key}\0{turn}".encode()).digest()[:4]) % (2**31 - 1)

@@ -148,7 +148,7 @@ def test_a_number_is_on_the_panel_where_the_spec_has_it() -> None:
         found = by_key(blueprint)
         assert found["host.cpu"].steps[1].value == value
         assert f"warning at or above {warning}" in found["host.cpu"].description
-        assert f"warning ≥ {warning}" in found["provenance"].content
+        assert f"warning from {warning}" in found["provenance"].content
         assert found["capacity/app.throughput"].steps[-1].value == 1234
 
 

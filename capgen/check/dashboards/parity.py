@@ -13,6 +13,7 @@ from capgen.diagnostics import Diagnostic
 from capgen.spec.parse import Spec
 
 CODE = "CG613"
+_COMPARED = re.compile(rf"(?:{'|'.join(sorted(promql.COMPARISONS, key=len, reverse=True))}) (-?[0-9.]+)")
 
 
 def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
@@ -44,4 +45,4 @@ def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
 
 
 def _compared(expr: str, number: str) -> bool:
-    return re.search(rf"(?:{'|'.join(sorted(promql.COMPARISONS))}) {re.escape(number)}(?![0-9.e])", expr) is not None
+    return any(found == number for found in _COMPARED.findall(expr))

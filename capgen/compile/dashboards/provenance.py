@@ -23,12 +23,12 @@ def provenance_panel(
     return Panel(
         key="provenance", id=id_, type="text", title="Where this comes from",
         description="The spec, who owns it, and where each signal gets worse.\n\nWhat to do: change the spec and run `capgen build`; what is changed here is overwritten.",
-        width=24, height=12, content="\n".join((" · ".join(part for part in about if part), *table)),
+        width=24, height=8, content="\n".join((" - ".join(part for part in about if part), *table)),
     )  # fmt: skip
 
 
 def _row(signal: Signal) -> str:
-    side = "≥" if signal.worse == "above" else "≤"
+    side = "from" if signal.worse == "above" else "down to"
     told = ", ".join(
         f"{level.name.replace('_', ' ')} {side} {units.human(level.threshold, signal.unit)}" for level in signal.levels
     )

@@ -61,7 +61,7 @@ def derive_dashboard(
     uid = naming.dashboard(environment, service)
     keys = (
         [signal.id for signal in alone]
-        + [f"{signal.id}/spread" for signal in alone]
+        + [f"{signal.id}/spread" for signal in alone if signal.section == "latency"]
         + [f"glance/{name}" for name in GLANCE]
     )
     keys += [key for hpa in hpas for key in hpa_keys(hpa)] + [key for vpa in vpas for key in vpa_keys(vpa)]
@@ -170,8 +170,9 @@ def _panel(
 
 
 def _runbook(signal: Signal, context: Context) -> str:
+    """A runbook of the signal's own; the service's stands at the top of the dashboard."""
     words = context.spec.model.signals.get(signal.id)
-    return (words.runbook if words else None) or context.spec.model.metadata.runbook or ""
+    return (words.runbook if words else None) or ""
 
 
 def _autoscaling(

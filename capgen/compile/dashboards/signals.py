@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 from capgen import markdown, naming, promql, units
@@ -108,7 +109,12 @@ def heatmap_panel(service: str, signal: Signal, bound: Bound, id_: int, *, title
         targets=(Target(f"sum by (le) (rate({metric}{{{scope}}}[$__rate_interval]))", "{{le}}", format="heatmap"),),
         unit="s",
         links=links(runbook),
-        data_links=(),
+        data_links=(
+            Link(
+                "By instance, in Explore",
+                explore(f"sum by (instance, le) (rate({metric}{{{bound.matchers(metric)}}}[5m]))"),
+            ),
+        ),
     )
 
 
@@ -124,6 +130,7 @@ def links(runbook: str) -> tuple[Link, ...]:
     return (Link("Runbook", address(runbook)),) if runbook.startswith(("http://", "https://")) else ()
 
 
+@lru_cache(maxsize=256)  # one runbook on every panel
 def address(url: str) -> str:
     """A URL in which Grafana finds no variable and a browser nothing but a URL."""
     return quote(url, safe=_SAFE)
@@ -131,12 +138,22 @@ def address(url: str) -> str:
 
 def explore(expr: str) -> str:
     """A link to Grafana's Explore with an expression, over the same time and data source."""
-    query = quote(json.dumps(expr, ensure_ascii=False), safe="")
+    query = _quoted(expr)
     source = "%22datasource%22:%22${datasource}%22"
     typed = "%22datasource%22:%7B%22type%22:%22prometheus%22,%22uid%22:%22${datasource}%22%7D"
     span = "%22range%22:%7B%22from%22:%22${__from}%22,%22to%22:%22${__to}%22%7D"
     pane = f"%7B{source},%22queries%22:%5B%7B%22refId%22:%22A%22,%22expr%22:{query},{typed}%7D%5D,{span}%7D"
     return f"/explore?schemaVersion=1&panes=%7B%22a%22:{pane}%7D"
+
+
+_QUOTED = {ord(char): quote(json.dumps(char)[1:-1], safe="") for char in map(chr, range(32, 127))}
+
+
+def _quoted(expr: str) -> str:
+    """A JSON string, for the query of a URL. Nearly all expressions are plain ASCII, and there are thousands."""
+    if expr.isascii() and expr.isprintable():
+        return f"%22{expr.translate(_QUOTED)}%22"
+    return quote(json.dumps(expr, ensure_ascii=False), safe="")
 
 
 def exempt(signal: Signal) -> tuple[tuple[str, str], ...]:

@@ -134,7 +134,9 @@ def _compact(value: object) -> str:
 
 
 def _harmless(text: str) -> str:
-    return _STRANGE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if _STRANGE.search(text) else text
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _STRANGE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _block(text: str, depth: int) -> Markup:
