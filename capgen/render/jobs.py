@@ -316,7 +316,7 @@ def _report_entries(fleet: Fleet) -> list[dict[str, Any]]:
         if entry.report:
             wanted.setdefault((entry.report, entry.schedule), []).append(entry.service)
     found = []
-    asked = " --prometheus" if fleet.delivery.jobs.prometheus else ""
+    asked = " --prometheus" if fleet.delivery.jobs.prometheus else r' --now "$(date +\%F)"'
     for (period, schedule), services in wanted.items():
         call = f"timeout -k 5 600 capgen report {period} --env {fleet.environment}{asked} --format html"
         # Cron takes a bare % for the end of the command.

@@ -144,7 +144,7 @@ def test_its_reports_are_made_and_kept(tmp_path: Path) -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("0 7 * * * ")]
     command = line.split(" ", 5)[5].replace("logger -t capgen-report-daily", "cat").replace("\\%", "%")
     assert "--env host --prometheus" in command
-    command = command.replace(" --prometheus", "")
+    command = command.replace(" --prometheus", ' --now "$(date +%F)"')
     variables = {
         "CAPGEN_PROJECT": str(folder), "CAPGEN_REPORTS": str(tmp_path / "reports"), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
     }  # fmt: skip
