@@ -26,7 +26,7 @@ from capgen.blueprint.jobs import (
     Scale,
     ScaleTarget,
     Watch,
-)  # fmt: skip
+)
 from capgen.blueprint.notifications import Receiver, Secret
 from capgen.render.templates import Templates
 from capgen.schedules import sentence
@@ -63,7 +63,7 @@ def crontab(fleet: Fleet, templates: Templates) -> list[Artifact]:
 
 
 def script(blueprint: Blueprint, job: Job, templates: Templates) -> str:
-    """The whole script of a job, without trailing blanks."""
+    """The whole script of a job."""
     match job.task:
         case Watch():
             name, view = "jobs/watch.sh.j2", _watch(job.task)
