@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,11 +132,13 @@ def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[st
     from capgen.api import simulate as api
     from capgen.report import advice as report
 
-    with click.progressbar(length=1, label="replaying", file=sys.stderr) as bar:
+    watched = sys.stderr.isatty()
+    with click.progressbar(length=1, label="replaying", file=sys.stderr) if watched else nullcontext() as bar:
 
         def on_replay(least: int) -> None:
-            bar.length = least
-            bar.update(1)
+            if bar is not None:
+                bar.length = least
+                bar.update(1)
 
         found, said = api.advise(hpa, demand, around, declared, on_replay=on_replay)
     show_findings(said, "text", err=True)
