@@ -1,7 +1,7 @@
 """A run that is killed between two writes is finished by the next one: over the whole example fleet.
 
 The fleet is brought from one state to another and back; when the server has seen a number of writes, the run is killed
-with SIGKILL, and one further run has to end in the same state as an undisturbed one. Twenty-five numbers, spread from
+with SIGKILL, and one further run has to end in the same state as an undisturbed one. A dozen numbers, spread from
 the first write to the last; with EVERY_WRITE=1 in the environment all of them, which takes minutes.
 """
 
@@ -44,7 +44,7 @@ def test_a_fleet_killed_at_every_write_is_finished_by_the_next_run(
     assert writes > 20
 
     turn, killed = ("new", "old"), 0
-    numbers = range(1, writes + 1) if os.environ.get("EVERY_WRITE") else range(1, writes + 1, max(1, writes // 25))
+    numbers = range(1, writes + 1) if os.environ.get("EVERY_WRITE") else range(1, writes + 1, max(1, writes // 12))
     for number in numbers:
         to, back = turn
         killed += undisturbed.killed_at(number, new if to == "new" else old)
