@@ -59,7 +59,7 @@ def unfold(
         piece = {name: values[start : start + ticks] for name, values in demand.items()}
         done = replay(hpa, replace(model, requests=requests, initial=initial), piece)
         pods = np.maximum(done.replicas, 1)
-        each = {name: piece[name] / pods for name in ("cpu", "memory") if name in piece}
+        each: dict[str, NDArray[np.float64]] = {n: piece[n] / pods for n in ("cpu", "memory") if n in piece}
         _sample(usage, peaks, each, start, model.sync)
         age += every
         advice = recommend(usage, least=least, most=most)
@@ -83,9 +83,7 @@ def unfold(
     return tuple(steps)
 
 
-def _sample(
-    usage: Usage, peaks: MemoryPeaks, each: Mapping[str, NDArray[np.float64]], start: int, sync: int
-) -> None:
+def _sample(usage: Usage, peaks: MemoryPeaks, each: Mapping[str, NDArray[np.float64]], start: int, sync: int) -> None:
     """What one pod used, once a minute, as the recommender takes it."""
     stride = max(MINUTE * SECOND // sync, 1)
     for name, values in each.items():
