@@ -6,12 +6,16 @@ file names its items, so a line is looked up by the names around it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from capgen import units
 from capgen.blueprint import Blueprint, Fleet, Group, Hpa, Signal, Vpa
 from capgen.blueprint.origin import Origin
+from capgen.schedules import runs, sentence
 from capgen.spec.parse import Spec
 from capgen.yamlio import Node, Path, Source, read
 
@@ -37,6 +41,8 @@ class Answer:
 
 def explain_line(source: Source, line: int, fleets: Sequence[Fleet]) -> Answer | None:
     """What stands in a line of a generated file and which words of a spec made it; None when nothing is known."""
+    if (answer := _explain_script(source, line, fleets)) is not None:
+        return answer
     root, _ = read(source)
     if root is None:
         return None
@@ -55,6 +61,33 @@ def explain_line(source: Source, line: int, fleets: Sequence[Fleet]) -> Answer |
                     else ()
                 )
                 return Answer(f"{source.name}:{line}", notes, facts + extra)
+    return None
+
+
+_SCRIPT = re.compile(r"([a-z0-9-]+)/jobs/([a-z0-9-]+)(?:\.sh|/[a-z-]+\.yaml)(?=$|\")")
+
+
+def _explain_script(source: Source, line: int, fleets: Sequence[Fleet]) -> Answer | None:
+    """A line of a job's script, of one of its objects, or of a crontab; None for anything else."""
+    text = source.line(line)
+    named = _SCRIPT.search(source.name) or _SCRIPT.search(text)
+    places = source.name.split("/")
+    for fleet in sorted(fleets, key=lambda fleet: fleet.environment not in places) if named else ():
+        service = next((s for s in fleet.services if named and s.name == named[1]), None)
+        job = next((job for job in service.jobs if named and job.name == named[2]), None) if service else None
+        if service is None or job is None:
+            continue
+        facts = [Fact(job.origin.path, f"job {job.name}", job.origin.layer or service.spec, str(job.origin.span or ""))]
+        words = set(re.split(r"[^a-z0-9_.]+", text))
+        facts += [
+            Fact(f"{signal.id} {level.name}", units.human(level.threshold, signal.unit), level.origin.layer, str(level.origin.span or ""))
+            for signal in service.signals
+            for level in signal.levels
+            if {signal.id, level.name} <= words
+        ]  # fmt: skip
+        return Answer(
+            f"{source.name}:{line}", (f"environment {fleet.environment}, service {service.name}",), tuple(facts)
+        )
     return None
 
 
@@ -92,8 +125,9 @@ def _item(service: Blueprint, names: dict[str, str]) -> tuple[str, Origin, Signa
     if "job" in names:
         scrape = next((s for s in service.scrapes if s.job == names["job"]), None)
         return (f"scrape job {scrape.job}", scrape.origin, None) if scrape else None
+    kind = names.get("kind", "")
     autoscalers: list[Hpa | Vpa] = (
-        [*service.hpas, *service.vpas] if names.get("kind", "").endswith("PodAutoscaler") else []
+        [*service.hpas, *service.vpas] if kind.endswith("PodAutoscaler") or kind == "ScaledObject" else []
     )
     for item in autoscalers:
         if item.name == names.get("object"):
@@ -174,6 +208,30 @@ def _signal_fact(spec: Spec, signal: Signal, name: str) -> Fact:
         else "default"
     )
     return Fact(name, _signal_value(spec, signal, name), layer, str(node.span) if node else "")
+
+
+def explain_job(spec: Spec, service: Blueprint, what: str, now: datetime) -> Answer | None:
+    """When a job runs, in words and as the next three times after `now`, and what the spec says of it; None for
+    what is no job of this service there."""
+    job = next((job for job in service.jobs if job.origin.path == what), None)
+    written = explain_field(spec, tuple(what.split(".")))
+    if job is None or written is None:
+        return None
+    delivery = service.delivery.jobs
+    if delivery.time_zone:
+        after, zone = now.astimezone(ZoneInfo(delivery.time_zone)), delivery.time_zone
+    elif delivery.form == "cronjob":
+        after, zone = now.astimezone(UTC), "UTC, unless the cluster's controller manager runs in another time zone"
+    else:
+        after, zone = now.replace(tzinfo=None), "the host's own time"
+    times = ", ".join(f"{at:%a %Y-%m-%d %H:%M}" for at in runs(job.schedule, after, 3))
+    runner = "a CronJob" if delivery.form == "cronjob" else "a line of the crontab"
+    notes = (
+        f"{sentence(job.schedule)} ({zone})",
+        f"next: {times}",
+        f"{runner}; stopped after {units.duration(job.timeout)}",
+    )
+    return Answer(written.title, notes, written.facts)
 
 
 def explain_field(spec: Spec, path: Path) -> Answer | None:

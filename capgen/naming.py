@@ -15,6 +15,9 @@ PREFIX = "capgen"
 MANAGER = "capgen"
 """The field manager of everything that is applied to an API server."""
 
+METRICS_ADAPTER = "capgen-metrics-adapter"
+"""The ConfigMap with the rules of an environment's metrics adapter."""
+
 SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND, LADDER = (
     "service", "source", "signal", "level", "severity", "team", "metric", "kind", "ladder",
 )  # fmt: skip
@@ -82,6 +85,16 @@ def hpa(workload: str) -> str:
 def vpa(workload: str) -> str:
     """The VerticalPodAutoscaler of a workload."""
     return f"{workload}-vpa"
+
+
+def job(service: str, job: str) -> str:
+    """A job's CronJob, and the objects it runs with: `capgen-apm-monitor-resources`."""
+    return f"{PREFIX}-{service}-{job}"
+
+
+def page(service: str) -> str:
+    """The page of a service, below its environment's folder: what a repository's web view shows of a folder."""
+    return f"{service}/README.md"
 
 
 def monitoring_object(service: str, source: str = "") -> str:

@@ -55,6 +55,9 @@ SPELLINGS: Mapping[str, tuple[str, str]] = {
     r"^< ?[0-9]{1,9}(\.[0-9]{1,3})?/(hour|day|week|month)$(?!\n)": ("a bound on a number", "write less than so many in an hour, day, week or month, like \"< 40/day\""),
     r"^[A-Z]{3}$(?!\n)": ("a currency", "write its three capital letters, like USD or EUR"),
     r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$(?!\n)": ("a team", "use letters, digits, spaces and `_ . -`, at most 63, starting with a letter or digit"),
+    r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)": ("an image", "write a repository and a tag, like alpine/k8s:1.36.0"),
+    r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)": ("a time zone", "name one like Europe/Berlin or UTC"),
+    r"^/[A-Za-z0-9._/-]{0,255}$(?!\n)": ("a folder", "write it from the root on, in letters, digits and `. _ / -`"),
     r"^https?://[!-~]{1,2000}$(?!\n)": ("a URL", "start it with http:// or https://, without spaces"),
     r"^[^\x00\n]{1,1023}$(?!\n)": ("a folder", "write a path on one line, like ./deploy"),
     r"^(@(hourly|daily|weekly|monthly|yearly)|[0-9A-Za-z*/,\-?#]+( [0-9A-Za-z*/,\-?#]+){4})$(?!\n)": ("a cron schedule", 'write five fields like "*/5 * * * *" (minute, hour, day, month, day of the week), or @daily'),
@@ -72,6 +75,9 @@ SPELLINGS: Mapping[str, tuple[str, str]] = {
     r"^[a-z0-9-]{1,63}$(?!\n)": ("a port's name", "write the name that the Service gives its port, like metrics"),
     r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,99}$(?!\n)": ("a scrape job's name", "use letters, digits and `_ . / -`, starting with a letter or digit"),
     r"^[A-Za-z0-9_.\[\]:-]{1,253}:[0-9]{1,5}$(?!\n)": ("a target", "write host:port, like localhost:9100"),
+    r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}$(?!\n)": ("a mail address", "write name@host, like on-call@example.com"),
+    r"^[A-Za-z0-9][A-Za-z0-9.-]{0,252}:[0-9]{1,5}$(?!\n)": ("a mail server", "write host:port, like mail.example.com:587"),
+    r"^[#@][^\s,;|<>{}]{1,80}$(?!\n)": ("a channel", 'write it in quotes, like "#storefront-alerts"'),
     r"^[A-Za-z0-9_:][A-Za-z0-9_.:/-]{0,252}$(?!\n)": ("a metric of a metrics adapter", "use letters, digits and `_ . : / -`"),
 }  # fmt: skip
 """What text has to look like, by its pattern: the noun and the advice."""

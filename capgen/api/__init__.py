@@ -7,34 +7,35 @@ in named calls, top to bottom, and returns what the command prints.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capgen import disk, naming, units
-from capgen.api.reading import project_folder, read_project, read_sources, source_of
+from capgen.api.reading import called_below, project_folder, read_project, read_sources, source_of
 from capgen.artifact import Artifact
 from capgen.blueprint import Fleet
 from capgen.catalog.load import Catalog
 from capgen.catalog.model import Exporter
 from capgen.check.dashboards import check_dashboards, check_sizes
+from capgen.check.environments import check_environments
 from capgen.check.scaling import check_scaling
+from capgen.compile.cost import over_budget
 from capgen.compile.fleet import assemble
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
 from capgen.errors import Findings, Refused, UsageError
 from capgen.spec.layers import steps
 from capgen.spec.parse import IMPLICIT, Project, Spec, parse_project, specs
-from capgen.yamlio import Source
+from capgen.spec.quotes import quoting
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.explain import Answer
     from capgen.incremental.build import Files
     from capgen.prove.environment import Proven
-    from capgen.reconcile.plan import Plan
-    from capgen.reconcile.target import Target
     from capgen.render.templates import Templates
 
 
@@ -91,11 +92,19 @@ def _is_packaged(folder: Path) -> bool:
 
 
 def compile_project(
-    paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
+    paths: Sequence[Path],
+    *,
+    settings: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    under: Path = Path(),
 ) -> Compiled:
-    """Reads, parses and compiles everything; mistakes are in the result's diagnostics, all of them."""
+    """Reads, parses and compiles everything; mistakes are in the result's diagnostics, all of them.
+
+    `under` is a folder that holds another state of the project: its files are called as they are called here.
+    """
+    paths = [under / path for path in paths]
     reading = read_project(paths)
-    sources = reading.sources
+    sources = tuple(called_below(under, source) for source in reading.sources)
     project, found = parse_project(sources, partial=reading.partial)
     _know_environments(project, environments)
     layered, problems = specs(project, settings, environments)
@@ -113,13 +122,22 @@ def compile_project(
                 blueprint, problems = compile_spec(spec, catalog)
                 found = (*found, *problems)
                 blueprints += [blueprint] if blueprint else []
-            fleet, problems = assemble(blueprints, catalog.ladders)
+            fleet, problems = assemble(blueprints, catalog.ladders, whole=not reading.partial)
             found = (*found, *problems)
             fleets += [fleet] if fleet else []
+        found = (*found, *_over_budget(project, fleets))
     except Findings as broken:
         found = (*found, *broken.diagnostics)
-    found = in_order(_quoting(found, sources))
+    found = in_order(quoting(found, sources))
     return Compiled(project, layered, tuple(fleets), catalog, root, found, reading.partial)
+
+
+def _over_budget(project: Project, fleets: Sequence[Fleet]) -> Iterator[Diagnostic]:
+    by_name = {fleet.environment: fleet for fleet in fleets}
+    for document, environment in project.environments:
+        if environment.budget is not None and (fleet := by_name.get(document.name)) is not None:
+            spent = {service.name: service.cost for service in fleet.services if service.cost}
+            yield from over_budget(document.node, environment.budget, spent)
 
 
 def exporter(catalog: Catalog, name: str) -> Exporter:
@@ -162,9 +180,16 @@ def check_rule_files(
 
 
 def explain(
-    thing: str, paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()
+    thing: str,
+    paths: Sequence[Path],
+    *,
+    settings: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    at: datetime | None = None,
 ) -> tuple[Answer, ...]:
-    """Where a generated line, a signal or a field comes from. Raises UsageError when nothing is known of it."""
+    """Where a generated line, a signal or a field comes from; of a job, when it runs after `at` (now if left out).
+
+    Raises UsageError when nothing is known of it."""
     from capgen.explain import explain_line
 
     compiled = compile_project(paths, settings=settings, environments=environments)
@@ -180,7 +205,8 @@ def explain(
         return (answer,)
     capacity, _, what = thing.rpartition(":")
     chosen = [spec for spec in compiled.specs if capacity in ("", spec.name)]
-    answers = [answer for spec in chosen if (answer := _explained(what, spec, compiled)) is not None]
+    now = at or datetime.now().astimezone()
+    answers = [answer for spec in chosen if (answer := _explained(what, spec, compiled, now)) is not None]
     if not answers:
         known = {signal.id for fleet in compiled.fleets for service in fleet.services for signal in service.signals}
         raise UsageError(
@@ -189,15 +215,15 @@ def explain(
     return tuple(answers)
 
 
-def _explained(what: str, spec: Spec, compiled: Compiled) -> Answer | None:
-    from capgen.explain import explain_field, explain_signal
+def _explained(what: str, spec: Spec, compiled: Compiled, now: datetime) -> Answer | None:
+    from capgen.explain import explain_field, explain_job, explain_signal
 
     fleet = next(f for f in compiled.fleets if f.environment == spec.environment.metadata.name)
     service = next(s for s in fleet.services if s.name == spec.name)
     signal = next((s for s in service.signals if s.id == what), None)
     if signal is not None:
         return explain_signal(spec, signal)
-    return explain_field(spec, steps(what))
+    return explain_job(spec, service, what, now) or explain_field(spec, steps(what))
 
 
 def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Path:
@@ -216,14 +242,6 @@ def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Pat
     return path
 
 
-def _quoting(found: Iterable[Diagnostic], sources: Iterable[Source]) -> Iterator[Diagnostic]:
-    """The findings, each with its line: those about several files at once know their places only."""
-    by_name = {source.name: source for source in sources}
-    for finding in found:
-        source = by_name.get(finding.span.file) if finding.span and not finding.excerpt else None
-        yield replace(finding, excerpt=source.line(finding.span.line)) if source and finding.span else finding
-
-
 def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
     """What the checks say of specs that compiled."""
     blueprints = {(fleet.environment, service.name): service for fleet in compiled.fleets for service in fleet.services}
@@ -232,6 +250,7 @@ def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
         blueprint = blueprints.get((spec.environment.metadata.name, spec.name))
         if blueprint is not None:
             found += [*check_scaling(spec, blueprint), *check_dashboards(spec, blueprint)]
+    found += check_environments(compiled.project, [fleet.environment for fleet in compiled.fleets])
     return in_order(found)
 
 
@@ -244,9 +263,15 @@ def _know_environments(project: Project, wanted: Sequence[str]) -> None:
             )
 
 
-def build(paths: Sequence[Path], *, settings: Sequence[str] = (), environments: Sequence[str] = ()) -> Built:
+def build(
+    paths: Sequence[Path],
+    *,
+    settings: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    under: Path = Path(),
+) -> Built:
     """Compiles and renders. Raises Findings when any spec has an error: then nothing is rendered."""
-    compiled = compile_project(paths, settings=settings, environments=environments)
+    compiled = compile_project(paths, settings=settings, environments=environments, under=under)
     found = in_order((*compiled.diagnostics, *check_compiled(compiled)))
     if has_errors(found):
         raise Findings(found)
@@ -313,31 +338,6 @@ def generated_files(built: Built) -> dict[str, str]:
         for environment, artifacts in built.artifacts
         for artifact in artifacts
     }
-
-
-def plan_delivery(
-    paths: Sequence[Path],
-    environment: str,
-    *,
-    settings: Sequence[str] = (),
-    root: Path | None = None,
-    rehearse: bool = False,
-) -> tuple[Plan, Target]:
-    """What applying would change in an environment's target, and that target. Reads only.
-
-    Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
-    """
-    from capgen.delivery import deliverable, target_of
-    from capgen.reconcile.build import build_plan
-
-    built = build(paths, settings=settings, environments=[environment])
-    declared = next(model for document, model in built.compiled.project.environments if document.name == environment)
-    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found), root=root)
-    if not artifacts:
-        raise Refused(f"the specs compile to nothing for {environment!r}: an empty delivery is never what was meant")
-    target = target_of(declared, project_folder(paths), root=root)
-    plan = build_plan(target.name, artifacts, target.read(artifacts))
-    return (target.rehearse(plan) if rehearse else plan), target
 
 
 def prove(

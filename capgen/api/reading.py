@@ -80,6 +80,14 @@ def source_of(name: str, path: Path) -> Source:
     return Source(name, raw.decode("utf-8", errors="surrogateescape"), name)
 
 
+def called_below(folder: Path, source: Source) -> Source:
+    """A file of another state of the project, called as if that folder were the present one."""
+    if folder == Path():
+        return source
+    name = Path(source.name).relative_to(folder).as_posix()
+    return Source(name, source.text, name)
+
+
 def _below(folder: Path) -> Iterator[Path]:
     for inside, _, names in os.walk(folder):
         for name in names:

@@ -242,6 +242,7 @@ def _broken_bounds(spec: Spec, hpa: Hpa, done: Simulation) -> Iterator[Diagnosti
 
 def _replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circumstances) -> Simulation:
     from capgen.simulate import demand as series
+    from capgen.simulate.censored import censored
     from capgen.simulate.pods import Model
     from capgen.simulate.replay import replay
     from capgen.simulate.result import Simulation, summarise
@@ -256,6 +257,7 @@ def _replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circu
     initial = max(autoscaler.minimum, 1) if around.initial is None else around.initial
     model = Model(initial=initial, requests=around.requests, **around.nanoseconds())
     at_ticks = known.at_ticks(model.sync)
+    found = (*found, *censored(autoscaler, model, at_ticks, around.limits))
     replayed = replay(autoscaler, model, at_ticks)
     summary = summarise(autoscaler, model, at_ticks, replayed, limits=around.limits, pod_hour=around.pod_hour)
     return Simulation(autoscaler, model, replayed, summary, in_order(found))

@@ -11,8 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from capgen.blueprint.cost import Cost
 from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
+from capgen.blueprint.jobs import NO_JOBS, CronEntry, Job, JobDelivery
+from capgen.blueprint.notifications import NO_NOTIFY, NotifyDelivery, Receiver, Routing
 from capgen.blueprint.origin import Labels, Origin, Severity
+from capgen.blueprint.planning import Planning
+from capgen.blueprint.serving import KedaTriggers, ServedMetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +142,6 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Inhibition:
-    """While an alert with all of `source` fires, alerts with all of `target` are not told, where `equal`
-    labels agree. Alertmanager takes two missing labels as equal, so every matcher names its label."""
-
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    equal: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ScalingPolicy:
     """At most `value` pods (or percent of them) may be added or removed within `period` seconds."""
 
@@ -202,6 +197,8 @@ class Hpa:
     scale_up: ScalingRules | None
     scale_down: ScalingRules | None
     origin: Origin
+    keda: KedaTriggers | None = None
+    """Where KEDA makes it: then a ScaledObject of its name is written instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +239,16 @@ class Delivery:
     """Labels that the Prometheus operator's selectors want on monitoring objects."""
     scrape_interval: float
     evaluation_interval: float
+    jobs: JobDelivery = NO_JOBS
     grafana: Grafana = NO_GRAFANA
     """How dashboards are delivered, and where Grafana is."""
+    notify: NotifyDelivery = NO_NOTIFY
+    pages: str = ""
+    """Where the environment's pages can be read; "" where nobody says."""
+    somewhere: bool = False
+    """Whether the environment says where it is delivered to."""
+    metrics: Literal["adapter", "keda", "none"] = "adapter"
+    """What serves signals to autoscalers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +271,17 @@ class Blueprint:
     vpas: tuple[Vpa, ...]
     scripted: tuple[tuple[Workload, Origin], ...]
     """Workloads that a generated script scales, for the ownership checks."""
+    declared: Origin
+    """Where it says whose it is."""
+    jobs: tuple[Job, ...] = ()
+    receivers: tuple[Receiver, ...] = ()
+    """Who is told of its alerts, by name."""
+    planning: Planning | None = None
+    """What is planned with; None where the spec says nothing about it."""
     dashboards: tuple[Dashboard, ...] = ()
     """The service's dashboard; () where the environment takes none."""
+    cost: Cost | None = None
+    """What its rules cost, estimated; None where no budget asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +291,10 @@ class Fleet:
     environment: str
     delivery: Delivery
     services: tuple[Blueprint, ...]
-    inhibitions: tuple[Inhibition, ...]
+    routing: Routing
+    crontab: tuple[CronEntry, ...] = ()
+    """What cron runs there, by service and job; empty where the cluster runs the jobs."""
     dashboards: tuple[Dashboard, ...] = ()
     """Those about all services together."""
+    served: tuple[ServedMetric, ...] = ()
+    """What the metrics adapter has to serve, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -22,10 +23,18 @@ from capgen.cli.output import env_option, set_option, width
 )
 @env_option
 @set_option
+@click.option("--at", type=click.DateTime(), help="Show the runs of a job after this time; now if left out.")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
-def command(thing: str, specs: Sequence[Path], environments: Sequence[str], settings: Sequence[str], form: str) -> int:
+def command(
+    thing: str,
+    specs: Sequence[Path],
+    environments: Sequence[str],
+    settings: Sequence[str],
+    at: datetime | None,
+    form: str,
+) -> int:
     """Explain THING: a code (CG309), a generated line (generated/host/apm/rules.yml:42), a signal (host.cpu),
-    or a field of the spec (workloads.apm-service.horizontal).
+    a job (jobs.monitor-resources) with its next runs, or a field of the spec (workloads.apm-service.horizontal).
 
     Put a capacity's name before a signal or field, with a colon, to ask about that one alone (apm:host.cpu).
     """
@@ -37,6 +46,6 @@ def command(thing: str, specs: Sequence[Path], environments: Sequence[str], sett
 
         click.echo(page(thing).text, nl=False)
         return 0
-    answers = api.explain(thing, list(specs) or [Path("specs")], settings=settings, environments=environments)
+    answers = api.explain(thing, list(specs) or [Path("specs")], settings=settings, environments=environments, at=at)
     click.echo(as_text(answers, width=width()) if form == "text" else as_json(answers), nl=False)
     return 0

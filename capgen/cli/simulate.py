@@ -100,7 +100,7 @@ def command(
         sync=sync,
         metric_window=metric_window,
         sample_after=sample_after,
-        pod_hour=_price(pod_hour),
+        pod_hour=price(pod_hour),
     )
     if (hpa is None) == (environment is None) or (hpa and (specs or settings)):
         raise UsageError("name a manifest with --hpa FILE, or specs with --env NAME")
@@ -149,7 +149,8 @@ def _bound(text: str) -> tuple[str, str]:
     return name.strip(), bound.strip()
 
 
-def _price(text: str | None) -> Decimal | None:
+def price(text: str | None) -> Decimal | None:
+    """What a pod costs an hour. Raises UsageError for what is no price."""
     if text is None:
         return None
     try:

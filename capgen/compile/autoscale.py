@@ -9,13 +9,14 @@ from capgen import naming, units
 from capgen.blueprint import ContainerBounds, Hpa, HpaMetric, ScalingPolicy, ScalingRules, Signal, Vpa, Workload
 from capgen.blueprint.origin import Labels, Origin
 from capgen.compile.context import Context
+from capgen.compile.serving import serve
 from capgen.compile.sources import Bound
 from capgen.diagnostics import suggest
 from capgen.spec.sections import HorizontalSpec, Resources, ScalingSpec, TargetSpec, VerticalSpec, WorkloadSpec
 from capgen.units import BadQuantity
 from capgen.yamlio import Path
 
-_API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "ReplicaSet": "apps/v1", "DaemonSet": "apps/v1"}
+API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "ReplicaSet": "apps/v1", "DaemonSet": "apps/v1"}
 _MODES: Mapping[str, Literal["Off", "Initial", "Recreate", "InPlaceOrRecreate"]] = {
     "recommend": "Off",
     "initial": "Initial",
@@ -39,13 +40,13 @@ def size_autoscalers(
     """HPAs, VPAs and the workloads left to scripts, each by the workload's name."""
     hpas, vpas, scripted = [], [], []
     for name, spec in sorted(context.spec.model.workloads.items()):
-        api_version = spec.api_version or _API_VERSIONS.get(spec.kind)
+        api_version = spec.api_version or API_VERSIONS.get(spec.kind)
         if api_version is None:
             context.error(
                 "CG323",
                 f"nobody knows the API of the kind {spec.kind!r}",
                 ("workloads", name, "kind"),
-                f"give `apiVersion:`, or choose one of {', '.join(sorted(_API_VERSIONS))}",
+                f"give `apiVersion:`, or choose one of {', '.join(sorted(API_VERSIONS))}",
             )
             continue
         workload = Workload(spec.name or name, spec.kind, api_version, spec.namespace)
@@ -59,7 +60,8 @@ def size_autoscalers(
                 at_key=True,
             )
         if spec.horizontal is not None and spec.horizontal.by == "hpa":
-            hpas.append(_hpa(context, name, workload, spec.horizontal, signals))
+            hpa = _hpa(context, name, workload, spec.horizontal, signals)
+            hpas.append(serve(context, ("workloads", name, "horizontal"), hpa, signals))
         elif spec.horizontal is not None:
             _check_script_targets(context, name, spec.horizontal, signals)
             scripted.append((workload, context.origin(("workloads", name, "horizontal"))))
@@ -129,7 +131,10 @@ def _metric(
 def _signal_metric(
     context: Context, signal: Signal, bound: Bound, kind: Literal["AverageValue", "Value"], amount: float
 ) -> HpaMetric:
-    name = naming.external_metric(bound.entry.exporter.exporter, signal.id.partition(".")[2])
+    exporter, measured = bound.entry.exporter.exporter, signal.id.partition(".")[2]
+    if signal.record.startswith(f"{naming.PREFIX}:own_"):  # of the spec's own: like its record
+        exporter, measured = "own", f"{signal.id}_{signal.unit}"
+    name = naming.external_metric(exporter, measured)
     selector = ((naming.SERVICE, context.spec.name), (naming.SOURCE, signal.source))
     return HpaMetric("External", name, kind, _kube_number(amount), selector=selector, signal=signal.id)
 
@@ -238,6 +243,12 @@ def _rules(context: Context, path: Path, spec: ScalingSpec | None) -> ScalingRul
 def _check_script_targets(context: Context, name: str, spec: HorizontalSpec, signals: Signals) -> None:
     for key, target in sorted(spec.targets.items()):
         at = ("workloads", name, "horizontal", "targets", key)
+        if isinstance(target, TargetSpec) and key not in signals:
+            context.error(
+                "CG330", f"a script cannot read the target {key!r}", at,
+                "it reads cpu, memory and this spec's signals: use one of these, or `by: hpa`", at_key=True,
+            )  # fmt: skip
+            continue
         if key.partition("/")[0] in _RESOURCES:
             continue
         if key not in signals:

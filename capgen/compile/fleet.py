@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TypeAlias
 
 from capgen import naming
-from capgen.blueprint import Blueprint, Delivery, Fleet, Inhibition
+from capgen.blueprint import Blueprint, Delivery, Fleet
+from capgen.blueprint.cost import Cost
+from capgen.blueprint.jobs import CronEntry, Report
+from capgen.blueprint.notifications import Inhibition, Matcher, Receiver, Routing
 from capgen.blueprint.origin import Labels, Origin
+from capgen.blueprint.serving import ServedMetric
 from capgen.catalog.model import Ladder
 from capgen.compile.dashboards.fleet import fleet_dashboards, kind_of
+from capgen.compile.routes import GROUP_BY, routing_tree, unreached
+from capgen.compile.serving import served
 from capgen.diagnostics import Diagnostic, Span, in_order
 
 Place: TypeAlias = "tuple[str, int, int, int, int] | tuple[()]"
@@ -48,10 +55,19 @@ class Facts:
     alerting: tuple[tuple[str, ...], ...]
     """The sets of labels by which the series of alerting signals are told apart."""
     ladders: tuple[str, ...]
+    team: str
+    receivers: tuple[Receiver, ...]
+    declared: Place
+    """Where the service says whose it is."""
     shown: Labels = ()
     """What the fleet's dashboards show of it: a kind of signal (`cpu`), and the record that has it."""
     scaled: bool = False
     """Whether an HPA of the cluster scales it."""
+    crontab: tuple[CronEntry, ...] = ()
+    cost: Cost | None = None
+    """What its rules cost; None where no budget asks."""
+    served: tuple[tuple[str, str], ...] = ()
+    """Metrics that the adapter serves to its autoscalers: their names, and the records behind them."""
 
 
 def facts(blueprint: Blueprint) -> Facts:
@@ -64,34 +80,67 @@ def facts(blueprint: Blueprint) -> Facts:
         claims=tuple((what, key, _place(origin.span)) for what, key, origin in _claims(blueprint)),
         alerting=tuple(sorted({s.labels for s in signals if any(level.severity for level in s.levels)})),
         ladders=tuple(sorted({s.ladder for s in signals})),
+        team=blueprint.owner,
+        receivers=blueprint.receivers,
+        declared=_place(blueprint.declared.span),
         shown=tuple(sorted({(kind, s.record) for s in signals if (kind := kind_of(s))})),
         scaled=bool(blueprint.hpas) and blueprint.delivery.kubernetes,
+        crontab=_crontab(blueprint),
+        cost=blueprint.cost,
+        served=tuple(sorted({(metric.name, metric.record) for metric in served(blueprint)})),
     )
 
 
+def _crontab(blueprint: Blueprint) -> tuple[CronEntry, ...]:
+    if blueprint.delivery.jobs.form != "crontab":
+        return ()
+    return tuple(
+        CronEntry(
+            blueprint.name, job.name, job.schedule, ceil(job.timeout),
+            job.task.period if isinstance(job.task, Report) else "",
+        )
+        for job in blueprint.jobs
+    )  # fmt: skip
+
+
 def assemble(
-    blueprints: Sequence[Blueprint], ladders: Mapping[str, Ladder]
+    blueprints: Sequence[Blueprint], ladders: Mapping[str, Ladder], *, whole: bool = True
 ) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
-    """The fleet of one environment; findings name both places where two services claim the same thing."""
+    """The fleet of one environment; findings name both places where two services claim the same thing.
+
+    `whole`: whether these are all of its services.
+    """
     services = tuple(sorted(blueprints, key=lambda b: b.name))
-    return join([facts(service) for service in services], ladders, services)
+    return join([facts(service) for service in services], ladders, services, whole=whole)
 
 
 def join(
-    known: Sequence[Facts], ladders: Mapping[str, Ladder], services: tuple[Blueprint, ...] = ()
+    known: Sequence[Facts],
+    ladders: Mapping[str, Ladder],
+    services: tuple[Blueprint, ...] = (),
+    *,
+    whole: bool = True,
 ) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
     """As `assemble`, from the facts of all services in the order of their names; `services` are those at hand."""
     if not known:
         return None, ()
+    environment, delivery = known[0].environment, known[0].delivery
+    root, receivers = routing_tree(known)
+    routing = Routing(root, receivers, GROUP_BY, _inhibitions(known, ladders))
     dashboards = fleet_dashboards(
-        known[0].environment,
-        known[0].delivery.grafana,
+        environment,
+        delivery.grafana,
         [one.service for one in known],
         {pair for one in known for pair in one.shown},
         scaled=any(one.scaled for one in known),
     )
-    fleet = Fleet(known[0].environment, known[0].delivery, services, _inhibitions(known, ladders), dashboards)
-    return fleet, in_order(_collisions(known))
+    crontab = tuple(entry for one in known for entry in one.crontab)
+    found = [*_collisions(known)]
+    # What is delivered nowhere tells nobody yet, and of some services nobody knows who else is in their teams.
+    if delivery.notify.form != "none" and delivery.somewhere and whole:
+        found += unreached(known, environment)
+    metrics = tuple(ServedMetric(*pair) for pair in sorted({pair for one in known for pair in one.served}))
+    return Fleet(environment, delivery, services, routing, crontab, dashboards, metrics), in_order(found)
 
 
 def _claims(service: Blueprint) -> Iterator[tuple[str, str, Origin]]:
@@ -135,31 +184,34 @@ def _collisions(known: Sequence[Facts]) -> Iterator[Diagnostic]:
 def _inhibitions(known: Sequence[Facts], ladders: Mapping[str, Ladder]) -> tuple[Inhibition, ...]:
     """A worse level silences the milder ones of the same signal and series; a dead source its absent metrics.
 
-    Alertmanager takes labels that both sides lack as equal, so a rule is made for each set of labels that
-    signals have, matching just the alerts with that set: its labels present, all others absent.
+    Alertmanager takes labels that both sides lack as equal. Service and signal, which every matcher wants to be there,
+    say which labels tell a signal's series apart; so whatever else both sides lack is not theirs, and one rule compares
+    the labels of all signals.
     """
-    sets = sorted({labels for one in known for labels in one.alerting})
-    universe = sorted({label for labels in sets for label in labels})
-    used = {ladder for one in known for ladder in one.ladders}
+    universe = sorted({label for one in known for labels in one.alerting for label in labels})
+    here = (_there(naming.SERVICE), _there(naming.SIGNAL))
     rules: list[Inhibition] = []
-    for labels in sets:
-        present = tuple(f'{label}=~".+"' if label in labels else f'{label}=""' for label in universe)
-        for ladder in sorted(used):
-            names = [name for name, severity in ladders[ladder].levels.items()][1:]
-            for rank in range(len(names) - 1, 0, -1):
-                milder = "|".join(sorted(names[:rank]))
-                rules.append(
-                    Inhibition(
-                        source=(f'{naming.KIND}="level"', f'{naming.LEVEL}="{names[rank]}"', *present),
-                        target=(f'{naming.KIND}="level"', f'{naming.LEVEL}=~"{milder}"', *present),
-                        equal=(naming.SERVICE, naming.SIGNAL, *labels),
-                    )
+    for ladder in sorted({ladder for one in known for ladder in one.ladders}):
+        names = [name for name, severity in ladders[ladder].levels.items()][1:]
+        for rank in range(len(names) - 1, 0, -1):
+            milder = "|".join(sorted(names[:rank]))
+            rules.append(
+                Inhibition(
+                    source=((naming.KIND, "=", "level"), (naming.LEVEL, "=", names[rank]), *here),
+                    target=((naming.KIND, "=", "level"), (naming.LEVEL, "=~", milder), *here),
+                    equal=(naming.SERVICE, naming.SIGNAL, *universe),
                 )
+            )
+    named = (_there(naming.SERVICE), _there(naming.SOURCE))
     rules.append(
         Inhibition(
-            source=(f'{naming.KIND}="down"', f'{naming.SERVICE}=~".+"', f'{naming.SOURCE}=~".+"'),
-            target=(f'{naming.KIND}="absent"', f'{naming.SERVICE}=~".+"', f'{naming.SOURCE}=~".+"'),
+            source=((naming.KIND, "=", "down"), *named),
+            target=((naming.KIND, "=", "absent"), *named),
             equal=(naming.SERVICE, naming.SOURCE),
         )
     )
     return tuple(dict.fromkeys(rules))
+
+
+def _there(label: str) -> Matcher:
+    return (label, "=~", ".+")

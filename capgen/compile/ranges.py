@@ -36,7 +36,7 @@ def check_ranges(context: Context) -> None:
         if report is not None:
             schedules["reports", period, "schedule"] = report.schedule
     for path, schedule in schedules.items():
-        for wrong in _impossible(schedule):
+        for wrong in impossible(schedule):
             context.error(
                 "CG205", f"schedule: {wrong}", path, "the fields are minute, hour, day, month, day of the week"
             )
@@ -112,8 +112,8 @@ def _check_spans(context: Context, planning: PlanningSpec) -> None:
                 )  # fmt: skip
 
 
-def _impossible(schedule: str) -> Iterator[str]:
-    """The parts of a schedule that neither cron nor Kubernetes takes."""
+def impossible(schedule: str) -> Iterator[str]:
+    """What is wrong with the parts of a schedule that neither cron nor Kubernetes takes."""
     if schedule.startswith("@"):
         return
     for (name, least, most, words), field in zip(_FIELDS, schedule.split(" "), strict=True):

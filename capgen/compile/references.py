@@ -9,7 +9,6 @@ from capgen.blueprint import Signal
 from capgen.compile.context import Context
 from capgen.compile.sources import Bound
 from capgen.diagnostics import suggest
-from capgen.spec.operations import SecretRef
 from capgen.yamlio import Path
 
 
@@ -17,8 +16,6 @@ def check_references(context: Context, signals: Mapping[str, tuple[Signal, Bound
     """Notes names that nothing has, and jobs that say too much or too little."""
     _check_jobs(context, signals)
     _check_planning(context, signals)
-    for name, receiver in sorted(context.spec.model.notify.items()):
-        _check_secret(context, ("notify", name, "webhook"), receiver.webhook)
 
 
 def _check_jobs(context: Context, signals: Mapping[str, tuple[Signal, Bound]]) -> None:
@@ -98,15 +95,3 @@ def _check_signal(
             "CG306", f"this spec has no signal {name!r}", path, suggest(name, signals, what="signals"), at_key=at_key
         )
     return False
-
-
-def _check_secret(context: Context, path: Path, secret: SecretRef) -> None:
-    given = [kind for kind in ("env", "file", "secret") if getattr(secret, kind) is not None]
-    if len(given) != 1:
-        context.error(
-            "CG328",
-            "a secret is found in exactly one place",
-            path,
-            "write one of `env: NAME`, `file: /path`, `secret: {name, key}`",
-            at_key=True,
-        )

@@ -9,11 +9,17 @@ from capgen.blueprint.dashboards import Grafana
 from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
+from capgen.compile.cost import check_budget, costs, total
 from capgen.compile.dashboards.alerts import link_alerts
 from capgen.compile.dashboards.service import derive_dashboard
+from capgen.compile.jobs import job_delivery, schedule_jobs
+from capgen.compile.pages import link_pages
+from capgen.compile.planning import plan_ahead
 from capgen.compile.ranges import check_ranges
+from capgen.compile.receivers import bind_receivers, notify_delivery
 from capgen.compile.references import check_references
 from capgen.compile.rules import derive_groups
+from capgen.compile.schedules import check_schedules
 from capgen.compile.signals import resolve_signals
 from capgen.compile.sources import DEFAULT_INTERVAL, bind_sources, prometheus_setting
 from capgen.diagnostics import Diagnostic, has_errors, in_order
@@ -34,14 +40,26 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     # What is recorded, and who is told.
     delivery = _delivery(context)
     groups = derive_groups(context, signals, list(sources.values()), delivery.evaluation_interval)
+    # What that costs, where anybody wants to know.
+    spent = None
+    if (spec.model.budget or spec.environment.budget) and not has_errors(context.found):
+        found_costs = costs(context, groups, sources)
+        check_budget(context, found_costs)
+        spent = total(one.cost for one in found_costs)
     # How it scales.
     by_id = {signal.id: (signal, bound) for signal, bound in signals}
     hpas, vpas, scripted = size_autoscalers(context, by_id)
+    # What runs by the clock, who is told, and what is shown.
+    jobs = schedule_jobs(context, by_id, groups, hpas, vpas)
+    receivers = bind_receivers(context, groups)
+    # What is to come.
+    planning = plan_ahead(context, by_id)
     dashboard = derive_dashboard(context, signals, list(sources.values()), hpas, vpas, delivery)
-    groups = link_alerts(groups, dashboard, delivery.grafana.url)
+    groups = link_pages(link_alerts(groups, dashboard, delivery.grafana.url), context.spec.name, delivery.pages)
     # Whatever else the spec says about these.
     check_references(context, by_id)
     check_ranges(context)
+    check_schedules(context)
     found = in_order(context.found)
     if has_errors(found):
         return None, found
@@ -61,6 +79,11 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         hpas=hpas,
         vpas=vpas,
         scripted=scripted,
+        jobs=jobs,
+        receivers=receivers,
+        declared=context.origin(("metadata", "owner" if metadata.owner else "name")),
+        planning=planning,
+        cost=spent,
         dashboards=(dashboard,) if dashboard else (),
     )
     return blueprint, found
@@ -96,6 +119,11 @@ def _delivery(context: Context) -> Delivery:
         monitoring_labels=tuple(sorted(environment.prometheus.labels.items())) if environment.prometheus else (),
         scrape_interval=prometheus_setting(context, "scrape_interval") or DEFAULT_INTERVAL,
         evaluation_interval=prometheus_setting(context, "evaluation_interval") or DEFAULT_INTERVAL,
+        jobs=job_delivery(context),
+        notify=notify_delivery(context),
+        pages=environment.pages.url.rstrip("/") if environment.pages else "",
+        somewhere=kubernetes is not None or environment.directory is not None,
+        metrics=environment.deliver.metrics,
         grafana=_grafana(context),
     )
 

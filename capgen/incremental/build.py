@@ -8,6 +8,8 @@ from pathlib import Path
 
 from capgen.artifact import Artifact
 from capgen.catalog.load import Catalog
+from capgen.check.environments import check_environments
+from capgen.compile.cost import over_budget
 from capgen.compile.fleet import join
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.incremental import memory
@@ -15,7 +17,9 @@ from capgen.incremental.crew import compile_shares
 from capgen.incremental.parts import Part, Share, divide
 from capgen.render.artifacts import render_fleet
 from capgen.render.templates import Templates
-from capgen.spec.parse import IMPLICIT, parse_project
+from capgen.spec.documents import Environment
+from capgen.spec.parse import IMPLICIT, Document, Project, parse_project
+from capgen.spec.quotes import quoting
 from capgen.yamlio import Source
 
 
@@ -53,11 +57,14 @@ def build_files(
     kept = _kept(known, single, out) if known else {}
     missing = [source for source in single if source.name not in kept]
     fresh = compile_shares(shared, missing, environments, catalog, templates, jobs)
-    shares = [*kept.values(), *fresh] if fresh is not None else []
-    places = _places(shares, shared, environments, partial=partial)
-    if fresh is None or places is None:
+    if fresh is None:
         return None
-    files = _files(shares, kept, catalog, templates, places, partial=partial)
+    shares = [*kept.values(), *fresh]
+    project, mistakes = parse_project(shared)
+    places = _places(shares, project, environments, partial=partial)
+    if mistakes or places is None:
+        return None
+    files = _files(shares, kept, project, single, catalog, templates, places, partial=partial)
     if cache and files and (fresh or (len(known) > len(single) and not partial)):
         # What is known of the other services stays known.
         memory.keep(cache, name, {**(known if partial else {}), **_memory(known, single, fresh)})
@@ -71,22 +78,31 @@ def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path) -> di
 
 
 def _places(
-    shares: Sequence[Share], shared: Sequence[Source], environments: Sequence[str], *, partial: bool
+    shares: Sequence[Share], project: Project, environments: Sequence[str], *, partial: bool
 ) -> frozenset[str] | None:
     """The names of the environments; None unless all names that the files use are there, each once."""
-    project, found = parse_project(shared)
     names = {share.name for share in shares}
     overridden = {name for _, environment in project.environments for name in environment.overrides}
     declared = {document.name for document, _ in project.environments}
     known = (partial or overridden <= names) and set(environments) <= declared
-    if found or len(names) != len(shares) or not shares or not known:
+    if any(_over_budget(document, environment, shares) for document, environment in project.environments):
+        return None
+    if len(names) != len(shares) or not shares or not known:
         return None
     return frozenset(environments or declared or {IMPLICIT.metadata.name})
+
+
+def _over_budget(document: Document, environment: Environment, shares: Sequence[Share]) -> bool:
+    facts = [part.facts for share in shares for part in share.parts if part.facts.environment == document.name]
+    spent = {one.service: one.cost for one in facts if one.cost}
+    return environment.budget is not None and any(over_budget(document.node, environment.budget, spent))
 
 
 def _files(
     shares: Sequence[Share],
     kept: Collection[str],
+    project: Project,
+    single: Sequence[Source],
     catalog: Catalog,
     templates: Templates,
     places: Collection[str],
@@ -101,7 +117,7 @@ def _files(
     same: set[str] = set()
     found: list[Diagnostic] = []
     for environment, members in sorted(by_environment.items()):
-        fleet, problems = join([part.facts for _, part in members], catalog.ladders)
+        fleet, problems = join([part.facts for _, part in members], catalog.ladders, whole=not partial)
         if fleet is None or has_errors(problems):
             return None
         services = tuple(artifact for _, part in members for artifact in part.artifacts)
@@ -109,9 +125,12 @@ def _files(
         for artifact in (*services, *fleetwide):
             wanted[_path(environment, artifact)] = artifact.text
         same |= {_path(environment, artifact) for file, part in members if file in kept for artifact in part.artifacts}
-        found += [*problems, *(note for _, part in members for note in part.found)]
+        found += [*quoting(problems, single), *(note for _, part in members for note in part.found)]
+    notes = check_environments(project, by_environment)
+    if has_errors(notes):
+        return None
     folders = frozenset(f"{place}/{share.name}" for place in places for share in shares)
-    return Files(wanted, frozenset(same), in_order(found), partial, folders)
+    return Files(wanted, frozenset(same), in_order((*found, *notes)), partial, folders)
 
 
 def _path(environment: str, artifact: Artifact) -> str:

@@ -14,13 +14,17 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from capgen import __version__
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery
+from capgen.blueprint.cost import Cost
 from capgen.blueprint.dashboards import Grafana
+from capgen.blueprint.jobs import CronEntry, JobDelivery
+from capgen.blueprint.notifications import NotifyDelivery, Receiver, Secret, Smtp
 from capgen.blueprint.origin import Labels
 from capgen.catalog.load import Catalog
 from capgen.compile.fleet import Facts
@@ -31,8 +35,6 @@ from capgen.yamlio import Source
 
 KEPT = 8
 """Memories kept side by side: a few branches and projects."""
-
-_DELIVERY = tuple(name for name in Delivery.__slots__ if name != "grafana")
 
 Memory: TypeAlias = "Mapping[str, bytes]"
 """Entries as JSON, by `entry`: each is read when it is asked for, and written again as it was."""
@@ -100,13 +102,18 @@ def _told(part: Part) -> dict[str, Any]:
     known = part.facts
     return {
         "environment": known.environment,
-        "delivery": [getattr(known.delivery, name) for name in _DELIVERY],
-        "grafana": [getattr(known.delivery.grafana, name) for name in Grafana.__slots__],
+        "delivery": astuple(known.delivery),
         "claims": known.claims,
         "alerting": known.alerting,
         "ladders": known.ladders,
+        "cost": [getattr(known.cost, name) for name in Cost.__slots__] if known.cost else None,
+        "served": known.served,
+        "team": known.team,
+        "receivers": [astuple(receiver) for receiver in known.receivers],
+        "declared": known.declared,
         "shown": known.shown,
         "scaled": known.scaled,
+        "crontab": [astuple(entry) for entry in known.crontab],
         "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
         "found": [[d.code, d.message, _flat(d.span), d.hint, str(d.severity), d.excerpt] for d in part.found],
     }
@@ -132,25 +139,51 @@ def restore(entry: bytes, out: Path) -> Share | None:
 
 
 def _facts(service: str, told: Mapping[str, Any]) -> Facts:
-    fields: dict[str, Any] = dict(zip(_DELIVERY, told["delivery"], strict=True))
+    fields: dict[str, Any] = dict(zip(Delivery.__slots__, told["delivery"], strict=True))
     fields["monitoring_labels"] = _pairs(fields["monitoring_labels"])
-    grafana: dict[str, Any] = dict(zip(Grafana.__slots__, told["grafana"], strict=True))
-    fields["grafana"] = Grafana(
-        **{**grafana, "labels": _pairs(grafana["labels"]), "instances": _pairs(grafana["instances"])}
-    )
+    fields["notify"] = _notify(fields["notify"])
+    fields["grafana"] = _grafana(fields["grafana"])
+    fields["jobs"] = JobDelivery(*fields["jobs"])
     claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
-    alerting = tuple(map(tuple, told["alerting"]))
-    shown = _pairs(told["shown"])
     return Facts(
-        service,
-        told["environment"],
-        Delivery(**fields),
-        claims,
-        alerting,
-        tuple(told["ladders"]),
-        shown,
-        told["scaled"],
+        service=service,
+        environment=told["environment"],
+        delivery=Delivery(**fields),
+        claims=claims,
+        alerting=tuple(map(tuple, told["alerting"])),
+        ladders=tuple(told["ladders"]),
+        team=told["team"],
+        receivers=tuple(map(_receiver, told["receivers"])),
+        declared=tuple(told["declared"]),
+        shown=_pairs(told["shown"]),
+        scaled=told["scaled"],
+        crontab=tuple(CronEntry(*entry) for entry in told["crontab"]),
+        cost=Cost(*told["cost"]) if told["cost"] else None,
+        served=_pairs(told["served"]),
     )
+
+
+def _grafana(told: Sequence[Any]) -> Grafana:
+    fields: dict[str, Any] = dict(zip(Grafana.__slots__, told, strict=True))
+    return Grafana(**{**fields, "labels": _pairs(fields["labels"]), "instances": _pairs(fields["instances"])})
+
+
+def _notify(told: Sequence[Any]) -> NotifyDelivery:
+    form, url, folder, secret, labels, smtp = told
+    return NotifyDelivery(form, url, folder, secret, _pairs(labels), _smtp(*smtp) if smtp else None)
+
+
+def _smtp(host: str, sender: str, user: str, password: Sequence[Any] | None) -> Smtp:
+    return Smtp(host, sender, user, _secret(password))
+
+
+def _receiver(told: Sequence[Any]) -> Receiver:
+    name, kind, severities, secret, token, channel, to = told
+    return Receiver(name, kind, tuple(severities), _secret(secret), _secret(token), channel, tuple(to))
+
+
+def _secret(told: Sequence[Any] | None) -> Secret | None:
+    return Secret(*told) if told else None
 
 
 def _pairs(told: list[list[str]]) -> Labels:

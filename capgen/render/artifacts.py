@@ -10,9 +10,14 @@ from capgen import naming
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, Fleet
 from capgen.render.autoscalers import autoscaler_objects
+from capgen.render.cronjobs import job_objects
 from capgen.render.dashboards.deliver import dashboard_artifacts, fleet_dashboards
+from capgen.render.jobs import crontab, job_scripts
+from capgen.render.notifications import alertmanager_target, notification_files
+from capgen.render.pages import service_page
 from capgen.render.rules import PACKAGED, group_lines, rules_of
 from capgen.render.scrapes import scrape_file, scrape_objects
+from capgen.render.serving import adapter_rules
 from capgen.render.templates import Templates
 from capgen.units import duration
 
@@ -25,6 +30,10 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
     artifacts = [*_prometheus(blueprint, templates)]
     if blueprint.delivery.kubernetes:
         artifacts += autoscaler_objects(blueprint, templates)
+    if blueprint.delivery.jobs.form == "cronjob":
+        artifacts += job_objects(blueprint, templates)
+    else:
+        artifacts += job_scripts(blueprint, templates)
     for dashboard in blueprint.dashboards:
         artifacts += dashboard_artifacts(
             dashboard,
@@ -34,12 +43,14 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
             name="dashboard",
             templates=templates,
         )
+    artifacts.append(service_page(blueprint, artifacts, templates))
     return tuple(sorted(artifacts, key=lambda a: a.path))
 
 
 def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
-    """The files that belong to no single service: Prometheus' own configuration, the kustomization."""
-    artifacts = []
+    """The files that belong to no single service: the configurations of Prometheus and Alertmanager, the crontab, the
+    kustomization."""
+    artifacts = [*notification_files(fleet, templates), *crontab(fleet, templates)]
     if fleet.delivery.prometheus == "files":
         text = templates.render(
             "prometheus/prometheus.yml.j2",
@@ -48,10 +59,12 @@ def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templa
             evaluation_interval=duration(fleet.delivery.evaluation_interval),
             rule_files=[a.path for a in services if a.kind == "rules"],
             scrape_files=[a.path for a in services if a.kind == "scrape"],
+            alertmanager=alertmanager_target(fleet.delivery.notify.url),
         )
         artifacts.append(Artifact("prometheus.yml", text, "prometheus", "", kubernetes=False))
+    artifacts += adapter_rules(fleet, templates)
     artifacts += fleet_dashboards(fleet, templates)
-    manifests = [a.path for a in (*services, *artifacts) if a.kubernetes]
+    manifests = sorted(a.path for a in (*services, *artifacts) if a.kubernetes)
     if manifests:
         text = templates.render("kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests)
         artifacts.append(Artifact("kustomization.yaml", text, "kustomization", "", kubernetes=False))

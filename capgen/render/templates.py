@@ -1,13 +1,16 @@
 """The Jinja environments: every value that a template prints is escaped for the file it lands in.
 
 In a YAML template `{{ value }}` is one YAML value on one line, whatever it holds, so no spec can add a key, a
-document or a template directive. The packaged templates are ours and run plainly; a project's own may come
+document or a template directive. In a shell template (`*.sh.j2`) it is one
+quoted word on one line, in a Markdown template (`*.md.j2`) one line of plain text. The packaged templates are ours and run plainly; a project's own may come
 from a stranger's pull request and run in Jinja's sandbox. Templates loop and print; they never compute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -29,7 +32,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from capgen import yamlio
+from capgen import markdown, yamlio
 from capgen.diagnostics import Diagnostic, Span
 from capgen.errors import Findings
 from capgen.render.origin import template_line
@@ -84,6 +87,58 @@ def _yaml(value: Any) -> str:
     return yamlio.scalar(value)
 
 
+# A word of a script may stand in a comment or a log line, so what would end a line becomes a space.
+_LINE_ENDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
+
+
+_ACTIVE = re.compile(r'[\\"$`]')
+
+
+def _shell(value: Any) -> str:
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, Undefined):
+        str(value)
+    if not isinstance(value, str) and type(value) is not int:
+        raise TypeError(f"{value!r} is no word: a shell template prints texts and whole numbers")
+    text = _LINE_ENDS.sub(" ", str(value))
+    if "$" in text or "`" in text:
+        # The same as in single quotes, and shellcheck sees that nothing was meant to be run.
+        return '"' + _ACTIVE.sub(r"\\\g<0>", text) + '"'
+    return shlex.quote(text)
+
+
+# What a web view makes a link of although nobody wrote one: an address, a host, a mail address or a mention.
+_AUTOLINK = re.compile(r":(?=//)|(?i:w)(?=(?i:ww\\?\.))|@")
+
+
+@lru_cache(maxsize=4096)
+def prose(text: str) -> str:
+    """One line of text in Markdown: it reads as it is and means nothing, and nothing in it becomes a link."""
+    safe = markdown.inline(text)
+    if safe.endswith("#") and safe != "\\#":  # at the end of a heading it would be taken for the heading's own
+        safe = f"{safe[:-1]}\\#"
+    return _AUTOLINK.sub(lambda found: "\\:" if found[0] == ":" else found[0] + markdown.WORD_JOINER, safe)
+
+
+def _markdown(value: Any) -> str:
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, Undefined):
+        str(value)
+    if not isinstance(value, str) and type(value) is not int:
+        raise TypeError(f"{value!r} is no text: a Markdown template prints texts and whole numbers")
+    return prose(str(value))
+
+
+_FORMATS: Mapping[str, Callable[[Any], str]] = {".sh.j2": _shell, ".md.j2": _markdown}
+"""Escaping by the end of a template's name; all others are YAML."""
+
+
+def _escaping(name: str) -> Callable[[Any], str]:
+    return next((escape for end, escape in _FORMATS.items() if name.endswith(end)), _yaml)
+
+
 class _Printing(CodeGenerator):
     """Prints what `finalize` gives as it stands: it has escaped every value, and Jinja's own escaping (HTML's) would
     only go over each of them once more."""
@@ -114,11 +169,11 @@ class _Loader(BaseLoader):
         return path.read_text(encoding="utf-8"), str(path), lambda: True
 
 
-def _options(loader: _Loader) -> dict[str, Any]:
+def _options(loader: _Loader, escape: Callable[[Any], str]) -> dict[str, Any]:
     return {
         "loader": loader,
         "autoescape": True,
-        "finalize": _yaml,
+        "finalize": escape,
         "undefined": StrictUndefined,
         "trim_blocks": True,
         "lstrip_blocks": True,
@@ -126,9 +181,9 @@ def _options(loader: _Loader) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=1)
-def _packaged() -> Environment:
-    environment = Environment(**_options(_Loader({})))  # noqa: S701 (autoescape is set in the options)
+@lru_cache(maxsize=8)
+def _packaged(escape: Callable[[Any], str]) -> Environment:
+    environment = Environment(**_options(_Loader({}), escape))  # noqa: S701 (autoescape is set in the options)
     environment.code_generator_class = _Printing
     return environment
 
@@ -138,17 +193,17 @@ class Templates:
 
     def __init__(self, own: Mapping[str, Template] | None = None) -> None:
         self.own = dict(own or {})
-        self._sandbox: Environment | None = None
+        self._sandboxes: dict[Callable[[Any], str], Environment] = {}
 
     def render(self, name: str, /, **values: Any) -> str:
         """The text of a template. With templates of the project's own, raises Findings that name file and line
         when one fails (CG701) or writes what is no YAML (CG702)."""
         if not self.own:
-            return _packaged().get_template(name).render(values)
+            return _packaged(_escaping(name)).get_template(name).render(values)
         try:
             for template in self.own.values():
                 self._refuse_concatenation(template)
-            text = self._sandboxed().get_template(name).render(values)
+            text = self._sandboxed(name).get_template(name).render(values)
         except TemplateSyntaxError as error:
             raise self._broken(name, error, error.lineno) from error
         except (
@@ -164,30 +219,34 @@ class Templates:
         self._verify(name, text, values)
         return text
 
-    def _sandboxed(self) -> Environment:
-        if self._sandbox is None:
-            self._sandbox = ImmutableSandboxedEnvironment(**_options(_Loader(self.own)))
-            self._sandbox.code_generator_class = _Printing
-            for name in _UNSAFE_FILTERS:
-                self._sandbox.filters.pop(name, None)
-        return self._sandbox
+    def _sandboxed(self, name: str) -> Environment:
+        escape = _escaping(name)
+        if escape not in self._sandboxes:
+            sandbox = ImmutableSandboxedEnvironment(**_options(_Loader(self.own), escape))
+            sandbox.code_generator_class = _Printing
+            for unsafe in _UNSAFE_FILTERS:
+                sandbox.filters.pop(unsafe, None)
+            self._sandboxes[escape] = sandbox
+        return self._sandboxes[escape]
 
     def _refuse_concatenation(self, template: Template) -> None:
         """`~` would glue text that is escaped to text that is not."""
-        tree = self._sandboxed().parse(template.text, template.name, template.file)
+        tree = self._sandboxed(template.name).parse(template.text, template.name, template.file)
         for node in tree.find_all(nodes.Concat):
             raise TemplateSyntaxError(
                 "`~` is not allowed: print the values one after the other", node.lineno, template.name, template.file
             )
 
     def _verify(self, name: str, text: str, values: Mapping[str, Any]) -> None:
-        """The packaged templates are proved by tests; what a project's template writes is read back."""
+        """The packaged templates are proved by tests; what a project's template writes as YAML is read back."""
+        if _escaping(name) is not _yaml:
+            return
         _, found = yamlio.read(yamlio.Source(name, text))
         if not found:
             return
         wrong = found[0]
         line = wrong.span.line if wrong.span else 1
-        printed = template_line(self._sandboxed(), {t.name: t.file for t in self.own.values()}, name, values, line)
+        printed = template_line(self._sandboxed(name), {t.name: t.file for t in self.own.values()}, name, values, line)
         template = self.own[printed[0]] if printed else next(iter(self.own.values()))
         at = printed[1] if printed else 1
         message = f"what this template writes is broken: {wrong.message} (line {line} of the output: {wrong.excerpt.strip()!r})"

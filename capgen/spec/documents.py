@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from capgen.fields import Duration, KubeLabelKey, KubeLabelValue, LabelName, LabelValue, Model, Name, Text, Word
-from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, Url, WebhookSpec
-from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
+from capgen.spec.notifications import AlertmanagerSpec, PagesSpec, ReceiverSpec
+from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, SecretRef, Url
+from capgen.spec.sections import BudgetSpec, SignalName, SignalSpec, SourceSpec, WorkloadSpec
 
 ApiVersion = Literal["capgen/v1"]
 
@@ -72,12 +73,14 @@ class Capacity(Model):
     """What runs in the cluster and who scales it, by name."""
     jobs: dict[Name, JobSpec] = Field(default_factory=dict)
     """Scheduled scripts, by name."""
-    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    notify: dict[Word, ReceiverSpec] = Field(default_factory=dict)
     """Receivers of notifications, by name."""
     planning: PlanningSpec | None = None
     """What forecast, plans and budget are made from."""
     reports: ReportsSpec | None = None
     """When which report is made."""
+    budget: BudgetSpec | None = None
+    """What its rules may cost Prometheus."""
 
 
 class Defaults(Model):
@@ -91,16 +94,33 @@ class Defaults(Model):
     """Sources that every Capacity has."""
     signals: dict[SignalName, SignalSpec | None] = Field(default_factory=dict)
     """What every Capacity says of a signal."""
-    notify: dict[Word, WebhookSpec] = Field(default_factory=dict)
+    notify: dict[Word, ReceiverSpec] = Field(default_factory=dict)
     """Receivers that every Capacity has."""
     reports: ReportsSpec | None = None
     """When which report is made."""
+    budget: BudgetSpec | None = None
+    """What the rules of each Capacity may cost Prometheus."""
 
 
 class EnvironmentMetadata(Model):
     """The environment's name: a folder under `generated/`."""
 
     name: Annotated[Name, Field(examples=["production"])]
+
+
+class OwnershipSpec(Model):
+    """What is done about a field that somebody else holds with another value; without one it is a conflict."""
+
+    kind: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$(?!\n)", examples=["HorizontalPodAutoscaler"])]
+    """The kind of the object."""
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$(?!\n)")] | None = None
+    """The object's name; every object of the kind if left out."""
+    field: Annotated[
+        str, Field(pattern=r"^(\.[A-Za-z0-9_-]{1,128}|\[[^\]\n]{1,200}\])+$(?!\n)", examples=[".spec.maxReplicas"])
+    ]
+    """The field, as `capgen diff` shows it."""
+    policy: Literal["yield", "take"]
+    """Leave it to whoever holds it, or take it from them."""
 
 
 class KubernetesSpec(Model):
@@ -114,6 +134,8 @@ class KubernetesSpec(Model):
     """The API server's URL, as a guard against the wrong cluster."""
     uid: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$(?!\n)")] | None = None
     """The UID of the namespace kube-system, as a guard against the wrong cluster."""
+    ownership: list[OwnershipSpec] = Field(default_factory=list)
+    """What is done about fields that others hold, reviewed like everything else."""
 
 
 class DirectorySpec(Model):
@@ -134,6 +156,39 @@ class DeliverSpec(Model):
     """A crontab with scripts, or CronJobs."""
     alertmanager: Literal["files", "operator", "none"] = "files"
     """Files, or the operator's objects."""
+    metrics: Literal["adapter", "keda", "none"] = "adapter"
+    """What serves signals to autoscalers: rules for prometheus-adapter, KEDA's ScaledObjects, or nothing."""
+
+
+class RunSpec(Model):
+    """Where and how an environment runs the jobs."""
+
+    image: Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")] = "alpine/k8s:1.36.0"
+    """The image of CronJobs: any that has sh, awk, curl and kubectl."""
+    secret: Name = "capgen-notify"  # noqa: S105 (its name)
+    """The Secret, in the CronJobs' namespace, that holds what receivers look for in the environment (`env:`)."""
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", examples=["Europe/Berlin"])] | None = None
+    """The time zone that schedules are meant in: CronJobs run in it, a host is expected to."""
+    folder: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]{0,255}$(?!\n)")] = "/opt/capgen"
+    """Where the environment's files lie on the host whose crontab runs the scripts."""
+
+
+class BasicAuth(Model):
+    """A user and a password."""
+
+    username: Annotated[str, Field(pattern=r"^[!-9;-~]{1,256}$(?!\n)")]
+    """The user."""
+    password: SecretRef
+    """Where the password is found."""
+
+
+class PrometheusAuth(Model):
+    """Who asks the Prometheus: one of both."""
+
+    bearer: SecretRef | None = None
+    """Where a bearer token is found."""
+    basic: BasicAuth | None = None
+    """A user and a password."""
 
 
 class GrafanaSpec(Model):
@@ -162,6 +217,8 @@ class PrometheusEndpoint(PrometheusSpec):
 
     url: Url | None = None
     """Its address, for queries."""
+    auth: PrometheusAuth | None = None
+    """Who asks it."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
     labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)
@@ -180,10 +237,18 @@ class Environment(Model):
     """The folder, where it is one."""
     deliver: DeliverSpec = Field(default_factory=DeliverSpec)
     """In which form each artifact is delivered."""
+    jobs: RunSpec = Field(default_factory=RunSpec)
+    """Where and how it runs the jobs."""
     prometheus: PrometheusEndpoint | None = None
     """The environment's Prometheus."""
+    budget: BudgetSpec | None = None
+    """What the rules of all services together may cost its Prometheus."""
     grafana: GrafanaSpec = Field(default_factory=GrafanaSpec)
     """The environment's Grafana."""
+    alertmanager: AlertmanagerSpec | None = None
+    """The environment's Alertmanager."""
+    pages: PagesSpec | None = None
+    """Where people read the generated pages: alerts link to them."""
     overrides: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """By Capacity: a piece of one, laid over it in this environment alone."""
 

@@ -1,4 +1,4 @@
-"""The parts of a Capacity that run by the clock or look ahead: jobs, notifications, planning, reports."""
+"""The parts of a Capacity that run by the clock or look ahead: jobs, planning, reports; and where secrets are found."""
 
 from __future__ import annotations
 
@@ -44,15 +44,6 @@ class SecretKey(Model):
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}$(?!\n)")]
 
 
-class WebhookSpec(Model):
-    """A receiver that takes JSON by HTTP POST."""
-
-    webhook: SecretRef
-    """Where the URL is found."""
-    severities: list[Literal["info", "warning", "critical", "emergency"]] = Field(default_factory=list)
-    """Which severities it gets; all if left out."""
-
-
 class ProbeSpec(Model):
     """An HTTP service that is asked from outside."""
 
@@ -79,6 +70,8 @@ class JobSpec(Model):
     """The workload that it scales."""
     resize: Name | None = None
     """The workload whose requests it recommends."""
+    apply: bool = False
+    """Whether a `resize` job writes what it recommends."""
     timeout: Duration | None = None
     """How long it may run."""
 
@@ -152,6 +145,8 @@ class StorageVolume(Model):
     """How much fits."""
     signal: SignalName | None = None
     """The signal that measures it."""
+    step: Bytes | None = None
+    """In which steps the volume is made larger."""
 
 
 class AddInstances(Model):
@@ -221,6 +216,10 @@ class CostPlan(Model):
     budget: Budget | None = None
     options: dict[Word, CostOption] = Field(default_factory=dict)
     """Ways to save, by name."""
+    source: Text | None = None
+    """Where the prices are from: a price list, a contract, a bill."""
+    as_of: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", examples=["2026-11-01"])] | None = None
+    """The day the prices were true."""
 
 
 class RoadmapItem(Model):

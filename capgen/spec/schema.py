@@ -138,10 +138,11 @@ def _fields(node: ast.ClassDef) -> dict[str, str]:
 
 def _models() -> list[type[BaseModel]]:
     import capgen.spec.documents
+    import capgen.spec.notifications
     import capgen.spec.operations
     import capgen.spec.sections
 
-    modules = (capgen.spec.documents, capgen.spec.operations, capgen.spec.sections)
+    modules = (capgen.spec.documents, capgen.spec.notifications, capgen.spec.operations, capgen.spec.sections)
     return [
         item
         for module in modules

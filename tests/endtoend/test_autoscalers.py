@@ -16,7 +16,9 @@ from harness.controlplane import ControlPlane
 
 SPECS = Path(__file__).parents[2] / "specs"
 NAMESPACES = ("apm", "monitoring", "payments", "shop")
-KINDS = ("HorizontalPodAutoscaler", "VerticalPodAutoscaler", "PrometheusRule", "ScrapeConfig", "ServiceMonitor")
+KINDS = (
+    "AlertmanagerConfig", "ConfigMap", "HorizontalPodAutoscaler", "PrometheusRule", "ScrapeConfig", "ServiceMonitor", "VerticalPodAutoscaler",
+)  # fmt: skip
 CLUSTER = """\
 apiVersion: capgen/v1
 kind: Environment

@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from harness.prometheus import Running, Start
 
 from capgen import api
 from capgen.blueprint import Alert, Blueprint, Fleet, Signal
+from capgen.render.notifications import notification_files
+from capgen.render.templates import Templates
 
 SPECS = Path(__file__).parents[2] / "specs"
 Labels = dict[str, str]
@@ -35,15 +38,13 @@ def fleet() -> Fleet:
 
 @pytest.fixture
 def config(fleet: Fleet, tmp_path: Path) -> Path:
-    """An alertmanager.yml with the fleet's inhibitions and nothing else."""
-    rules = [
-        {"source_matchers": list(rule.source), "target_matchers": list(rule.target), "equal": list(rule.equal)}
-        for rule in fleet.inhibitions
-    ]
+    """The alertmanager.yml that the fleet compiles to where files are wanted, telling nobody."""
+    delivery = replace(fleet.delivery, notify=replace(fleet.delivery.notify, form="files"))
+    (artifact,) = notification_files(replace(fleet, delivery=delivery), Templates())
+    document = yaml.safe_load(artifact.text)
+    document |= {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
     path = tmp_path / "alertmanager.yml"
-    path.write_text(
-        yaml.safe_dump({"route": {"receiver": "all"}, "receivers": [{"name": "all"}], "inhibit_rules": rules})
-    )
+    path.write_text(yaml.safe_dump(document))
     return path
 
 

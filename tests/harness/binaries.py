@@ -25,7 +25,9 @@ COMPONENT_OF: Mapping[str, str] = {
     "prometheus": "prometheus", "promtool": "prometheus",
     "alertmanager": "alertmanager", "amtool": "alertmanager",
     "node_exporter": "exporters",
+    "dashboard-linter": "dashboard-linter",
     "pint": "pint",
+    "adapter": "metrics-adapter",
 }  # fmt: skip
 
 

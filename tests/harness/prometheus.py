@@ -6,11 +6,11 @@ import contextlib
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -32,8 +32,11 @@ class Running:
             return json.load(answer)
 
 
-Start = Callable[[Path], AbstractContextManager[Running]]
-"""Starts a server on a configuration file, for the length of a `with` block."""
+class Start(Protocol):
+    """Starts a server on a configuration file, for the length of a `with` block."""
+
+    def __call__(self, config: Path, address: str = "") -> AbstractContextManager[Running]:
+        """`address` is host:port, where others are told where it is; a free port if left out."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +56,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Start:
     """Starts Prometheus on a prometheus.yml, with the reload endpoint on."""
     binary, folder = program("prometheus"), tmp_path_factory.mktemp("prometheus")
     flags = ["--web.enable-lifecycle", f"--storage.tsdb.path={folder / 'data'}"]
-    return lambda config: _serving("prometheus", binary, config, folder, flags)
+    return lambda config, address="": _serving("prometheus", binary, config, folder, flags, address)
 
 
 @pytest.fixture
@@ -61,12 +64,12 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Start:
     """Starts Alertmanager on an alertmanager.yml, alone (no cluster of Alertmanagers)."""
     binary, folder = program("alertmanager"), tmp_path_factory.mktemp("alertmanager")
     flags = [f"--storage.path={folder / 'data'}", "--cluster.listen-address="]
-    return lambda config: _serving("alertmanager", binary, config, folder, flags)
+    return lambda config, address="": _serving("alertmanager", binary, config, folder, flags, address)
 
 
 @contextlib.contextmanager
-def _serving(name: str, binary: Path, config: Path, folder: Path, flags: list[str]) -> Iterator[Running]:
-    address = f"127.0.0.1:{free_port()}"
+def _serving(name: str, binary: Path, config: Path, folder: Path, flags: list[str], address: str) -> Iterator[Running]:
+    address = address or f"127.0.0.1:{free_port()}"
     command = [binary, f"--config.file={config}", f"--web.listen-address={address}", *flags]
     with serving(name, command, folder / f"{name}.log") as server:
         server.wait_until(lambda: answers(f"http://{address}/-/ready"))

@@ -17,12 +17,12 @@ from capgen import api, naming, promql
 
 def artifacts(folder: Path, text: str, line: str) -> dict[str, str]:
     built = api.build([write_project(folder, spec(text, line))])
-    # What dashboards make of a text is tests/dashboards/test_hostile_texts.py's.
+    # What dashboards make of a text is tests/dashboards/test_hostile_texts.py's, what pages do test_hostile_pages.py's.
     return {
         f"{environment}/{a.path}": a.text
         for environment, found in built.artifacts
         for a in found
-        if not a.kind.startswith("dashboard")
+        if not a.kind.startswith(("dashboard", "page"))
     }
 
 

@@ -105,6 +105,17 @@ def test_a_metric_without_a_column_fails_as_it_would_in_the_cluster(shell: Shell
     assert "6 -> 2" not in out, "a failing metric never lets it scale down"
 
 
+def test_what_was_recorded_at_the_limit_or_the_maximum_is_flagged(shell: Shell) -> None:
+    recorded = "t,cpu,replicas\n0,0.5,2\n30,1.5,2\n60,3.9,6\n90,1,6\n120,1,6\n"
+    _, _, err = shell("--request", "cpu=500m", "--limit", "cpu=700m", demand=recorded)
+    told = " ".join(err.split())
+    assert "cpu was at what the pods may use for 30s of the recorded time, first at 30s" in told
+    assert "cpu was above its target with as many pods as are allowed for 30s of the recorded time, first at 1m" in told
+    assert (
+        "CG928" not in shell("--request", "cpu=500m", "--limit", "cpu=9", demand="t,cpu,replicas\n0,1,3\n60,1,3\n")[2]
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

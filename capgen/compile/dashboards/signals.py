@@ -13,7 +13,11 @@ from capgen.blueprint.dashboards import Link, Override, Panel, PanelType, Target
 from capgen.compile.dashboards import levels
 from capgen.compile.sources import Bound
 
-STATES = (ValueText("1", "yes", "green"), ValueText("0", "no", "red"))
+_STATES: Mapping[str, tuple[ValueText, ...]] = {
+    "below": (ValueText("1", "yes", "green"), ValueText("0", "no", "red")),
+    "above": (ValueText("1", "yes", "red"), ValueText("0", "no", "green")),
+}
+"""What a state's panel says of its two values, by which of them is the worse."""
 RECORDED = "reads series that capgen records, which carry the service and the source and not the job"
 SUMMED = "its series are sums over all instances"
 NO_RATE = "reads recorded rates: what the window is was decided where they are recorded"
@@ -73,7 +77,7 @@ def signal_panel(
         soft_maximum=1.0 if ratio and signal.ladder == "utilisation" else None,
         decimals=1 if ratio and signal.ladder == "utilisation" else None,
         steps=levels.steps(signal),
-        values=STATES if state else (),
+        values=_STATES[signal.worse] if state else (),
         overrides=overrides,
         links=links(runbook),
         data_links=(Link("What it is computed from, in Explore", explore(signal.expr)),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from capgen import yamlio
-from capgen.blueprint.dashboards import Dashboard, Panel
+from capgen.blueprint.dashboards import Dashboard
 
 _scalar = lru_cache(maxsize=1024)(yamlio.scalar)  # services share titles and reasons
 
@@ -15,15 +15,9 @@ def exclusions(dashboard: Dashboard) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for row in dashboard.rows:
         for panel in row.panels:
-            for rule, reason in _exempt(panel):
+            for rule, reason in panel.exempt:
                 found.setdefault(rule, []).append((panel.title, reason))
     return {rule: sorted(set(entries)) for rule, entries in sorted(found.items())}
-
-
-def _exempt(panel: Panel) -> tuple[tuple[str, str], ...]:
-    if panel.type in ("text", "alertlist"):
-        return (*panel.exempt, ("panel-units-rule", "shows no numbers"))
-    return panel.exempt
 
 
 def lint_file(spec: str, dashboard: Dashboard) -> str:

@@ -1,0 +1,44 @@
+"""What is asked of git: which commit a name means, and the files of a commit. Reads only."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from capgen.errors import UsageError
+
+
+def commit_of(name: str) -> str:
+    """The commit that a name means. Raises UsageError when there is none."""
+    return _git("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+
+
+def extract(commit: str, names: Sequence[str], folder: Path) -> None:
+    """Writes the files of a commit below the names into a folder; a name may be missing there, and links are left out."""
+    listed = _git("ls-tree", "-z", "--name-only", commit, "--", *names).decode(errors="surrogateescape")
+    present = [name for name in listed.split("\0") if name]
+    if not present:
+        return
+    with tarfile.open(fileobj=io.BytesIO(_git("archive", "--format=tar", commit, "--", *present))) as archive:
+        for member in archive.getmembers():
+            target = Path(os.path.normpath(folder / member.name))
+            content = archive.extractfile(member) if member.isfile() and target.is_relative_to(folder) else None
+            if content is not None:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content.read())
+
+
+def _git(*words: str) -> bytes:
+    program = shutil.which("git")
+    if program is None:
+        raise UsageError("git is not installed, and a review compares with a commit of git")
+    run = subprocess.run([program, *words], capture_output=True, check=False)  # noqa: S603
+    if run.returncode:
+        said = run.stderr.decode(errors="replace").strip().splitlines()
+        raise UsageError(f"git {words[0]}: {said[-1] if said else 'failed'}; was the base fetched?")
+    return run.stdout

@@ -1,0 +1,152 @@
+"""The library's verbs that look ahead: they read files and servers, and hand series to the pure rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capgen import api, units
+from capgen.api import measured
+from capgen.api.measured import Sources, read_history, read_text
+from capgen.diagnostics import Diagnostic, Span, has_errors
+from capgen.errors import Findings, UsageError
+from capgen.yamlio import Source
+
+if TYPE_CHECKING:
+    from capgen.api import Compiled
+    from capgen.blueprint import Blueprint
+    from capgen.planning.calendar import Event
+    from capgen.planning.forecast import Forecast
+    from capgen.planning.period import Kind, Review
+    from capgen.planning.plan import ServicePlan
+
+
+def duration(text: str, option: str) -> float:
+    """A positive duration from the command line, in seconds. Raises UsageError."""
+    try:
+        value = units.parse(text, "seconds")
+    except units.BadQuantity as error:
+        raise UsageError(f"{option}: {error}") from error
+    if value <= 0:
+        raise UsageError(f"{option}: nothing can be seen in no time; write {units.UNITS['seconds'].examples}")
+    return value
+
+
+def read_events(path: Path | None) -> tuple[Event, ...]:
+    """The calendar of known events. Raises UsageError or Findings."""
+    if path is None:
+        return ()
+    from capgen.history.calendar_file import read_calendar
+    from capgen.planning.calendar import Event
+
+    rows = read_calendar(Source(path.as_posix(), read_text(path), path.as_posix()))
+    return tuple(Event(*row) for row in rows)
+
+
+def forecast(
+    path: Path,
+    *,
+    horizon: str = "7d",
+    step: str | None = None,
+    calendar: Path | None = None,
+    column: str | None = None,
+    limit: float | None = None,
+) -> Forecast:
+    """The forecast of a file's series. Raises UsageError, or Findings for a file that cannot be read or is too short."""
+    from capgen.planning.forecast import TooLittle
+    from capgen.planning.forecast import forecast as made
+    from capgen.planning.grid import Uneven
+
+    ahead = duration(horizon, "--horizon")
+    size = None if step is None else duration(step, "--step")
+    events = read_events(calendar)
+    series = read_history(path, column)
+    try:
+        return made(series, ahead, step=size, events=events, limit=limit)
+    except (TooLittle, Uneven) as error:
+        raise Findings([_about(path, str(error))]) from error
+
+
+def _about(path: Path, message: str) -> Diagnostic:
+    hint = "give it more history, or another --step"
+    return Diagnostic("CG905", f"no forecast can be made: {message}", Span(path.as_posix(), 1, 1, 1, 2), hint)
+
+
+def plan(
+    paths: Sequence[Path],
+    environment: str,
+    *,
+    settings: Sequence[str] = (),
+    history: Path | None = None,
+    prometheus: bool = False,
+    now: float | None = None,
+    cache: Path | None = None,
+    engine: str | None = None,
+) -> tuple[ServicePlan, ...]:
+    """The capacity plan of every service of an environment.
+
+    `history` is a folder of CSV or Parquet files: `<service>/<signal>.csv`, or `<signal>.csv` for all. `prometheus` asks
+    the environment's; then `now` has to be given. `engine` is `dask=tcp://HOST:PORT` for a cluster whose workers read the
+    history themselves. Raises Findings for invalid specs and files, TargetError when a server fails.
+    """
+    from capgen.api.engine import run
+
+    compiled = _compiled(paths, environment, settings)
+    sources = _sources(compiled, environment, history, prometheus=prometheus, now=now, cache=cache)
+    services = [service for fleet in compiled.fleets for service in fleet.services]
+    return tuple(run(_plan_one, [(service, sources) for service in services], engine))
+
+
+def _plan_one(job: tuple[Blueprint, Sources]) -> ServicePlan:
+    from capgen.planning.plan import plan_service
+
+    service, sources = job
+    return plan_service(service, measured.signals(sources, service), sources.now)
+
+
+def report(
+    kind: Kind,
+    paths: Sequence[Path],
+    environment: str,
+    *,
+    settings: Sequence[str] = (),
+    history: Path | None = None,
+    prometheus: bool = False,
+    now: float | None = None,
+    cache: Path | None = None,
+) -> tuple[Review, ...]:
+    """What the last period was like, for every service of an environment. Sources and exceptions as for `plan`.
+
+    Replicas are read from `<service>/<hpa>.replicas.csv`, or from kube-state-metrics by the Prometheus.
+    """
+    from capgen.planning.period import LONGEST, period_of, review
+
+    compiled = _compiled(paths, environment, settings)
+    sources = _sources(compiled, environment, history, prometheus=prometheus, now=now, cache=cache)
+    found = [
+        (service, measured.signals(sources, service, at_least=LONGEST[kind]), measured.replicas(sources, service))
+        for fleet in compiled.fleets
+        for service in fleet.services
+    ]
+    ends = [float(series.times[-1]) for _, histories, _ in found for series in histories.values() if len(series.times)]
+    # Whole days that have ended: a sample at 23:00 ends its day.
+    until = now if now is not None else max((end + measured.HISTORY_STEP for end in ends), default=None)
+    if until is None:
+        raise UsageError("a report is about a period: give --history, --prometheus or --now")
+    period = period_of(kind, until)
+    return tuple(review(service, histories, replicas, period) for service, histories, replicas in found)
+
+
+def _compiled(paths: Sequence[Path], environment: str, settings: Sequence[str]) -> Compiled:
+    compiled = api.compile_project(paths, settings=settings, environments=[environment])
+    if has_errors(compiled.diagnostics):
+        raise Findings(compiled.diagnostics)
+    return compiled
+
+
+def _sources(
+    compiled: Compiled, environment: str, history: Path | None, *, prometheus: bool, now: float | None, cache: Path | None
+) -> Sources:  # fmt: skip
+    declared = next(model for document, model in compiled.project.environments if document.name == environment)
+    return Sources(declared.prometheus, history, prometheus, now, cache)

@@ -1,0 +1,202 @@
+"""Jobs, compiled: what a scheduled script measures, asks, scales or recommends, with every number in it.
+
+A job is one script, one lock and one task. Its limits are the levels of the spec's signals; what a script cannot
+read on its own machine comes with the PromQL that asks for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from capgen.blueprint.origin import Origin, Severity
+
+Reading: TypeAlias = Literal[
+    "cpu", "memory", "swap", "swap_activity", "disk_io", "disk_space", "inodes", "network", "file_descriptors",
+]  # fmt: skip
+"""What a script reads on its own machine: /proc, and `df` for file systems."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A level that somebody is told of."""
+
+    level: str
+    severity: Severity
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A signal as a script sees it: read on the machine (`reading`), or asked of Prometheus (`query`)."""
+
+    signal: str
+    title: str
+    action: str
+    runbook: str
+    unit: str
+    worse: Literal["above", "below"]
+    limits: tuple[Limit, ...]
+    for_: float
+    keep_firing_for: float
+    hysteresis: float
+    query: str
+    floor: bool
+    """Whether the query is without an answer while there is too little traffic."""
+    reading: Reading | None
+    capacity: float
+    """What 100 % is, for a network reading; 0 where the device knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Tells of the levels of signals."""
+
+    measures: tuple[Measured, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The counter of requests on a metrics page, and which of them are errors."""
+
+    metric: str
+    label: str
+    pattern: str
+    min_traffic: float
+    errors: Measured
+    """The signal of the errors' share, whose levels are judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Asks an HTTP service from outside."""
+
+    url: str
+    health: str
+    metrics: str
+    """The path of its metrics; "" for none."""
+    slower_than: float
+    """From when on an answer is slow; 0 for never."""
+    counters: Counters | None
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A workload as kubectl and RBAC name it."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleTarget:
+    """What is held at `target`: a share of requests (cpu, memory), or a signal as it is or for each replica."""
+
+    name: str
+    title: str
+    unit: str
+    target: float
+    of: Literal["request", "each", "whole"]
+    query: str
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far one run may go in one direction, and how long it waits."""
+
+    pods: int
+    percent: int
+    wait: float
+    forbidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Moves a workload's replicas between two bounds."""
+
+    workload: Object
+    fewest: int
+    most: int
+    targets: tuple[ScaleTarget, ...]
+    up: Step
+    down: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What may be recommended for one container (`*`: any other one). Amounts are Kubernetes' base units, 0 for none."""
+
+    container: str
+    left_alone: bool
+    cpu: tuple[float, float]
+    memory: tuple[float, float]
+    limits_follow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Compares use with requests, and recommends or sets what they should be."""
+
+    workload: Object
+    apply: bool
+    bounds: tuple[Bounds, ...]
+    aim_cpu: float
+    """The share of its request that a container shall use."""
+    aim_memory: float
+    query_cpu: str
+    query_memory: str
+    """PromQL for each container's use as a share of its request; "" where only the metrics API knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Has capgen write a report."""
+
+    period: str
+
+
+Task: TypeAlias = "Watch | Probe | Scale | Resize | Report"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A scheduled script."""
+
+    name: str
+    schedule: str
+    timeout: float
+    task: Task
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class JobDelivery:
+    """How an environment runs jobs."""
+
+    form: Literal["crontab", "cronjob", "none"]
+    folder: str
+    image: str
+    secret: str
+    time_zone: str
+    prometheus: str
+    """Its URL, "" for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CronEntry:
+    """A line of an environment's crontab. All of it is checked text: a schedule, DNS labels, whole seconds."""
+
+    service: str
+    job: str
+    schedule: str
+    timeout: int
+    report: str
+    """The period of a report, "" for a script."""
+
+
+NO_JOBS = JobDelivery("none", "", "", "", "", "")

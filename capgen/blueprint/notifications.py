@@ -1,0 +1,108 @@
+"""Notifications, compiled: who is told of which alerts, by which route, and which alert silences which.
+
+Receivers are what the specs declare; routes and inhibitions hold for a whole fleet and come from the facts of all its
+services. A secret is a place, and never the secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from capgen.blueprint.origin import Severity
+
+Matcher: TypeAlias = "tuple[str, Literal['=', '=~'], str]"
+"""A label, how it is compared, and with what; a regular expression is anchored and made of literals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a secret is found: a variable of the environment, a mounted file, or the `key` of a Secret."""
+
+    place: Literal["env", "file", "secret"]
+    where: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Somebody who is told. `severities` are those that it gets, all if empty."""
+
+    name: str
+    kind: Literal["webhook", "slack", "pagerduty", "email"]
+    severities: tuple[Severity, ...]
+    secret: Secret | None
+    """None for mail, whose secret is the mail server's."""
+    token: Secret | None = None
+    channel: str = ""
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """A mail server."""
+
+    host: str
+    sender: str
+    user: str
+    password: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyDelivery:
+    """How an environment takes routes, and where its Alertmanager is."""
+
+    form: Literal["files", "operator", "none"]
+    url: str
+    """Where Prometheus sends alerts; "" where nobody says."""
+    folder: str
+    """Where Alertmanager finds secrets as files."""
+    secret: str
+    """The Secret whose keys stand for variables of the environment."""
+    labels: tuple[tuple[str, str], ...]
+    smtp: Smtp | None
+
+
+NO_NOTIFY = NotifyDelivery("none", "", "", "", (), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a route waits, in seconds: for more of a new group, before it tells of a change, before it repeats."""
+
+    wait: float
+    interval: float
+    repeat: float
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A node of the routing tree: alerts with all `matchers` go to the first of `routes` that takes them (and on, where
+    it says `goes_on`), and to `receiver` when none does."""
+
+    matchers: tuple[Matcher, ...]
+    receiver: str
+    timing: Timing
+    routes: tuple[Route, ...] = ()
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """While an alert with all of `source` fires, alerts with all of `target` are not told, where `equal`
+    labels agree. Alertmanager takes two missing labels as equal, so every matcher names its label."""
+
+    source: tuple[Matcher, ...]
+    target: tuple[Matcher, ...]
+    equal: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Everything that an Alertmanager has to know of a fleet. Receivers by their names in it."""
+
+    root: Route
+    receivers: tuple[tuple[str, Receiver | None], ...]
+    """None for the one that tells nobody."""
+    group_by: tuple[str, ...]
+    inhibitions: tuple[Inhibition, ...]

@@ -1,0 +1,134 @@
+"""What a spec says about the future, compiled: amounts as exact decimals, so that a plan can be checked by hand.
+
+Shares are fractions of one, memory and storage are bytes, money is a month's unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from capgen.blueprint.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Growth a month, of exactly one kind: points of the whole, or a share of what is used."""
+
+    points: Decimal | None
+    percent: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource of all nodes: how much each has, how much of it is in use, how that grows."""
+
+    name: str
+    """`cpu` (cores) or `memory` (bytes)."""
+    node: Decimal
+    used: Decimal
+    growth: Growth
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The compute that is planned."""
+
+    count: int
+    resources: tuple[Resource, ...]
+    keep_below: Decimal
+    months: int
+    spare: int
+    reserved: Decimal
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One volume. `growth` is a share a month, `capacity` what fits; None where the spec does not say."""
+
+    name: str
+    size: Decimal
+    growth: Decimal | None
+    capacity: Decimal | None
+    step: Decimal | None
+    """In which steps it is made larger; None where it is not."""
+    signal: str
+    """The signal that measures it; "" for none."""
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class CostItem:
+    """What one item costs a month today."""
+
+    name: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CostPart:
+    """One part of the costs (compute, storage, …): its items, its growth a month, and steps that are added."""
+
+    name: str
+    items: tuple[CostItem, ...]
+    growth: Decimal
+    step: Decimal | None
+    """What one step adds a month; None where no price is given."""
+    step_words: str
+    """What a step adds, in words; "" without steps."""
+    step_months: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SavingOption:
+    """A way to save a share of a part."""
+
+    name: str
+    saves: Decimal
+    of: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What the service costs, and what it may cost."""
+
+    currency: str
+    months: int
+    parts: tuple[CostPart, ...]
+    budget: Decimal | None
+    alert_at: tuple[Decimal, ...]
+    options: tuple[SavingOption, ...]
+    source: str
+    """Where the prices are from; "" where the spec does not say."""
+    as_of: str
+    """The day they were true; "" where the spec does not say."""
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class RoadmapEntry:
+    """One piece of work."""
+
+    quarter: str
+    theme: str
+    title: str
+    owner: str
+    status: str
+    moves: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """The planning section of one service."""
+
+    capacity: tuple[tuple[str, float], ...]
+    """By signal: the most that it can be, in the signal's unit."""
+    history: float
+    horizon: float
+    nodes: Nodes | None
+    volumes: tuple[Volume, ...]
+    costs: Costs | None
+    roadmap: tuple[RoadmapEntry, ...]

@@ -1,0 +1,58 @@
+"""`capgen report`: what the last day, week, month or quarter was like, and what is to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from capgen.cli.diff import environment_option
+from capgen.cli.output import cache_folder, colored, set_option, spec_paths, specs_argument, width
+from capgen.cli.plan import history_option, moment, now_option, prometheus_option
+
+
+@click.command("report")
+@click.argument("kind", type=click.Choice(("daily", "weekly", "monthly", "quarterly")))
+@specs_argument
+@environment_option
+@set_option
+@history_option
+@prometheus_option
+@now_option
+@click.option("--no-cache", is_flag=True, help="Ask for all of the history again.")
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json", "markdown", "html")), default="markdown", show_default=True
+)
+def command(
+    kind: str,
+    specs: Sequence[Path],
+    environment: str,
+    settings: Sequence[str],
+    history: Path | None,
+    prometheus: bool,
+    now: str | None,
+    no_cache: bool,
+    form: str,
+) -> int:
+    """Report on the last whole period: use against levels, degradations, scaling, headroom, forecast, advice."""
+    from capgen.api import planning
+    from capgen.planning.period import KINDS
+    from capgen.report import document, periodic
+
+    reviews = planning.report(
+        KINDS[("daily", "weekly", "monthly", "quarterly").index(kind)],
+        spec_paths(specs),
+        environment,
+        settings=settings,
+        history=history,
+        prometheus=prometheus,
+        now=moment(now, live=prometheus),
+        cache=None if no_cache else cache_folder("history"),
+    )
+    if form == "json":
+        text = periodic.as_json(reviews)
+    else:
+        text = document.shown(periodic.document(reviews), form, color=colored(), width=width())
+    click.echo(text, nl=False, color=True)
+    return 0

@@ -1,0 +1,49 @@
+"""`capgen review`: what a change of the specs does, compared with a commit of git."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from capgen.cli.output import spec_paths, specs_argument
+from capgen.cli.simulate import price
+
+
+@click.command("review")
+@specs_argument
+@click.option("--base", required=True, metavar="REF", help="The commit to compare with, like origin/main.")
+@click.option("--env", "environment", metavar="NAME", help="Only this environment; needed for replays.")
+@click.option("--demand", type=click.Path(path_type=Path), metavar="FILE", help="Demand to replay autoscalers over.")
+@click.option("--initial", type=click.IntRange(0, 100_000), help="Pods at the start of a replay.")
+@click.option(
+    "--ready-after", default="30s", show_default=True, metavar="DURATION", help="From a pod's start to ready."
+)
+@click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour.")
+@click.option(
+    "--format", "form", type=click.Choice(("markdown", "json", "html")), default="markdown", show_default=True
+)
+def command(
+    specs: Sequence[Path],
+    base: str,
+    environment: str | None,
+    demand: Path | None,
+    initial: int | None,
+    ready_after: str,
+    pod_hour: str | None,
+    form: str,
+) -> int:
+    """Write one document about what a change of the specs does: in words, risk first, with replays where demand is given.
+
+    Exit code 3 when a bound that a spec declares is not kept.
+    """
+    from capgen.api import review as api
+    from capgen.api.simulate import Circumstances
+    from capgen.report import review as report
+
+    around = Circumstances({}, {}, initial=initial, ready_after=ready_after, pod_hour=price(pod_hour))
+    found = api.review(spec_paths(specs), base, environment=environment, demand=demand, around=around)
+    text = {"markdown": report.as_markdown, "json": report.as_json, "html": report.as_html}[form](found)
+    click.echo(text, nl=False)
+    return 3 if found.bounds else 0

@@ -1,0 +1,91 @@
+"""The calendar of known events as people write it: a YAML list, or CSV with the same columns.
+
+    - {name: Black Friday, start: 2026-11-27, end: 2026-11-27, multiplier: 2.5}
+    - {name: migration, start: 2026-03-01T02:00Z, end: 2026-03-01T06:00Z}      # unusual; left out of the history
+
+A date alone as `end` means until the end of that day.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+
+from capgen.diagnostics import Diagnostic, Span, in_order, suggest
+from capgen.errors import Findings
+from capgen.history.timestamps import seconds
+from capgen.yamlio import Source, read
+
+KEYS = ("name", "start", "end", "multiplier")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+Row = tuple[str, float, float, float | None]
+"""Name, begin, end, multiplier."""
+
+
+def read_calendar(source: Source) -> tuple[Row, ...]:
+    """The events in order of their start. Raises Findings with the place of every mistake."""
+    rows = _from_csv(source) if source.name.lower().endswith(".csv") else _from_yaml(source)
+    events: list[Row] = []
+    found: list[Diagnostic] = []
+    for span, cells in rows:
+        try:
+            events.append(_event(cells))
+        except ValueError as error:
+            wrong, _, advice = str(error).partition("; ")
+            hint = advice or "write {name: Black Friday, start: 2026-11-27, end: 2026-11-27, multiplier: 2.5}"
+            found.append(Diagnostic("CG912", wrong, span, hint, excerpt=source.line(span.line)))
+    if found:
+        raise Findings(in_order(found))
+    return tuple(sorted(events, key=lambda event: (event[1], event[2], event[0])))
+
+
+def _from_yaml(source: Source) -> list[tuple[Span, Mapping[str, object]]]:
+    node, found = read(source)
+    if found:
+        raise Findings(found)
+    inside = node.value if node is not None else []
+    if isinstance(inside, dict) and "events" in inside:
+        inside = inside["events"].value
+    if not isinstance(inside, list):
+        span = node.span if node is not None else Span(source.name, 1, 1, 1, 2)
+        raise Findings([Diagnostic("CG912", "a calendar is a list of events", span, "begin each with `- name:`")])
+    rows: list[tuple[Span, Mapping[str, object]]] = []
+    for item in inside:
+        data = item.data()
+        rows.append((item.span, data if isinstance(data, dict) else {"": data}))
+    return rows
+
+
+def _from_csv(source: Source) -> list[tuple[Span, Mapping[str, object]]]:
+    reader = csv.DictReader(io.StringIO(source.text.removeprefix("\ufeff"), newline=""))
+    rows: list[tuple[Span, Mapping[str, object]]] = []
+    for row in reader:
+        line = reader.line_num
+        cells = {str(key or "").strip().lower(): value or None for key, value in row.items()}
+        rows.append((Span(source.name, line, 1, line, 2), cells))
+    return rows
+
+
+def _event(cells: Mapping[str, object]) -> Row:
+    for key in cells:
+        if key not in KEYS:
+            raise ValueError(f"an event has no {key!r}; {suggest(key, KEYS, what='keys')}")
+    if cells.get("start") is None:
+        raise ValueError("an event needs a start")
+    start = str(cells["start"])
+    end = str(cells["end"]) if cells.get("end") is not None else start
+    begin, until = seconds(start), seconds(end)
+    if _DATE.fullmatch(end.strip()):
+        until += 86400
+    if until <= begin:
+        raise ValueError(f"the event ends ({end}) before it starts ({start})")
+    given = cells.get("multiplier")
+    try:
+        multiplier = None if given is None else float(str(given))
+    except ValueError:
+        raise ValueError(f"{given!r} is no multiplier; write a number like 2.5") from None
+    if multiplier is not None and not 0 < multiplier <= 1000:
+        raise ValueError(f"the multiplier {multiplier:g} is out of range; write more than 0, at most 1000")
+    return str(cells.get("name") or "event"), begin, until, multiplier

@@ -1,0 +1,73 @@
+"""From samples at any times to one value a step: what every method of forecasting needs.
+
+A step that is not asked for is the series' own: the usual time between two samples. On its own step a series keeps
+its phase (samples at 14:27 stay there); on a coarser one, buckets begin at multiples of the step since 1970, and a
+bucket is the mean of its samples. A bucket without samples is a gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from capgen.history.series import Floats, Notice, Series
+
+MOST_STEPS = 2_000_000
+_ROUND = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400, 604800)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """Values at `start`, `start + step`, …; NaN where there is none."""
+
+    start: float
+    step: float
+    values: Floats
+
+    def at(self, index: float) -> float:
+        """The time of a step; `len(values)` is the first one that is not measured."""
+        return self.start + index * self.step
+
+
+class Uneven(ValueError):
+    """The series does not fit a grid of a sensible size; the message says why."""
+
+
+def own_step(series: Series) -> float:
+    """The usual time between two samples, as people would say it: 3599 s is an hour. 0 for fewer than two samples."""
+    if len(series.times) < 2:
+        return 0.0
+    usual = float(np.median(np.diff(series.times)))
+    near = min(_ROUND, key=lambda size: abs(size - usual))
+    return float(near) if abs(near - usual) <= 0.02 * near else usual
+
+
+def regular(series: Series, step: float | None = None) -> tuple[Grid, tuple[Notice, ...]]:
+    """The series, one value a step. Raises Uneven where a step would give more values than anybody can read."""
+    own = own_step(series)
+    size = step or own or 3600.0
+    times, values = series.times, series.values
+    if not len(times):
+        return Grid(0.0, size, values), ()
+    if (times[-1] - times[0]) / size > MOST_STEPS:
+        raise Uneven(f"from its first to its last sample there are more than {MOST_STEPS:,} steps of {size:g} s")
+    notices = []
+    steps = np.diff(times)
+    odd = int(np.count_nonzero(np.abs(steps / own - np.round(steps / own)) > 0.1)) if own else 0
+    if odd > 0.05 * len(steps):
+        share = odd / len(steps)
+        notices.append(Notice("CG910", f"the samples are irregular ({share:.0%} off the usual step); averaged by step"))
+    phase = float(times[0]) if size == own and odd <= 0.05 * len(steps) else float(np.floor(times[0] / size) * size)
+    # Half a step of tolerance on its own grid, so that jitter does not put two samples into one step.
+    shift = 0.5 if size == own and odd <= 0.05 * len(steps) else 0.0
+    index = np.floor((times - phase) / size + shift + 1e-9).astype(np.int64)
+    known = ~np.isnan(values)
+    length = int(index[-1]) + 1
+    counts = np.bincount(index[known], minlength=length)
+    sums = np.bincount(index[known], weights=values[known], minlength=length)
+    grid = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    if own and size >= 2 * own and length > 1 and counts[-1] < 0.5 * size / own:
+        # The last bucket has only begun, and a mean of its beginning is no mean of it.
+        grid = grid[:-1]
+    return Grid(phase, size, grid), tuple(notices)

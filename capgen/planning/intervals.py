@@ -1,0 +1,150 @@
+"""Intervals from the forecast's own earlier errors, and its back-test, from the same windows.
+
+The method is run again at earlier origins, each time without a look at what came after. The errors it made there, as
+shares of the square root of the level (busy hours err more), give the width: the quantile of their size, a little more
+for few windows. Nothing is assumed about their distribution. The back-test judges each window by what the
+windows before it knew, so its coverage is honest too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from capgen.history.series import Bools, Floats
+from capgen.planning.members import seasonal_naive, straight_line
+
+MOST_WINDOWS = 10
+Method = Callable[[Floats, int], Floats]
+"""From the known values and a number of steps to that many values ahead."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """What would have been forecast at an earlier origin, and what came."""
+
+    origin: int
+    predicted: Floats
+    actual: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """How the forecast would have done. None where it cannot be said (no window, or nothing ever changed)."""
+
+    origins: int
+    steps: int
+    mase: float | None
+    mase_seasonal_naive: float | None
+    mase_straight_line: float | None
+    coverage80: float | None
+    coverage95: float | None
+    peak_errors: tuple[float, ...]
+    """The 95th percentile of each window's forecast against what came: -0.2 is a fifth too low."""
+    short: float | None
+    """The share of windows whose peak was more than a fifth too low."""
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """Half widths of the intervals, as multiples of `scale`."""
+
+    q80: float
+    q95: float
+
+
+def windows(
+    values: Floats, method: Method, *, horizon: int, season: int, spacing: int, least: int
+) -> tuple[Window, ...]:
+    """Up to ten windows, the newest first; each needs `least` values before it."""
+    found: list[Window] = []
+    for number in range(1, MOST_WINDOWS + 1):
+        origin = len(values) - number * spacing
+        past = values[: max(origin, 0)]
+        if origin < least or not np.count_nonzero(~np.isnan(past)):
+            break
+        actual = values[origin : origin + horizon]
+        found.append(Window(origin, method(past, len(actual)), actual))
+    return tuple(found)
+
+
+def scale(predicted: Floats, level: float, *, season: int, growing: bool) -> Floats:
+    """How large an error is expected to be at each step, up to a factor: by its level, and by how far ahead it is."""
+    ahead = np.arange(len(predicted), dtype=np.float64)
+    if growing:
+        return (1.0 + ahead) ** 0.75
+    height = np.sqrt(np.maximum(np.abs(predicted), 0.05 * level)) if level > 0 else np.ones(len(predicted))
+    further: Floats = height * (1.0 + np.floor(ahead / max(season, 2))) ** (0.25 if season > 1 else 0.5)
+    return further
+
+
+def width(
+    seen: tuple[Window, ...], now: int, level: float, *, season: int, growing: bool, widen: float
+) -> Width | None:
+    """From the errors that were known at step `now`; None when there were none."""
+    errors = []
+    for window in seen:
+        length = min(len(window.actual), now - window.origin)
+        if length > 0:
+            size = np.abs(window.actual - window.predicted) / scale(
+                window.predicted, level, season=season, growing=growing
+            )
+            errors.append(size[:length])
+    pooled = np.concatenate(errors) if errors else np.zeros(0)
+    pooled = pooled[~np.isnan(pooled)]
+    if not len(pooled):
+        return None
+    more = widen * (1.0 + 0.5 / len(errors))
+    q80, q95 = np.quantile(pooled, [0.8, 0.95])
+    return Width(float(q80) * more, float(q95) * more)
+
+
+def backtest(
+    values: Floats, seen: tuple[Window, ...], level: float, *, season: int, growing: bool, widen: float
+) -> Backtest:
+    """The windows' verdict."""
+    scores: list[tuple[float, float, float]] = []
+    inside: list[tuple[Bools, Bools]] = []
+    peaks = []
+    for place, window in enumerate(seen):
+        known = ~np.isnan(window.actual)
+        if not known.any():
+            continue
+        past = values[: window.origin]
+        unit = _seasonal_error(past, season)
+        if unit > 0:
+            length = len(window.actual)
+            lines = (window.predicted, seasonal_naive(past, season, length), straight_line(past, length))
+            a, b, c = (float(np.abs(line - window.actual)[known].mean()) / unit for line in lines)
+            scores.append((a, b, c))
+        older = width(seen[place + 1 :], window.origin, level, season=season, growing=growing, widen=widen)
+        if older is not None:
+            reach = scale(window.predicted, level, season=season, growing=growing)
+            size = np.abs(window.actual - window.predicted)[known]
+            inside.append((size <= (older.q80 * reach)[known], size <= (older.q95 * reach)[known]))
+        top = float(np.quantile(window.actual[known], 0.95))
+        if top > 0:
+            peaks.append(float(np.quantile(window.predicted, 0.95)) / top - 1.0)
+    means = np.mean(scores, axis=0) if scores else None
+    return Backtest(
+        origins=len(seen),
+        steps=max((len(window.actual) for window in seen), default=0),
+        mase=float(means[0]) if means is not None else None,
+        mase_seasonal_naive=float(means[1]) if means is not None else None,
+        mase_straight_line=float(means[2]) if means is not None else None,
+        coverage80=float(np.concatenate([a for a, _ in inside]).mean()) if inside else None,
+        coverage95=float(np.concatenate([b for _, b in inside]).mean()) if inside else None,
+        peak_errors=tuple(peaks),
+        short=sum(peak < -0.2 for peak in peaks) / len(peaks) if peaks else None,
+    )
+
+
+def _seasonal_error(past: Floats, season: int) -> float:
+    """The mean error of "as last season" within the past: the unit of MASE. 0 when there is none."""
+    if len(past) <= season:
+        return 0.0
+    errors = np.abs(past[season:] - past[:-season])
+    errors = errors[~np.isnan(errors)]
+    return float(errors.mean()) if len(errors) else 0.0

@@ -1,0 +1,178 @@
+"""A review as a comment on a pull request, as JSON, and as a page with charts that needs nothing from outside.
+
+The risky changes come first. All three are made from the same Review and hold no time, host or path of the machine,
+so the same change gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from capgen.report.machine import plain
+from capgen.report.markdown import LIMIT, MARKER, escaped, fitted
+from capgen.report.simulation import compared_rows
+from capgen.report.visible import encodable, one_line
+from capgen.review.changes import Change, Risk
+from capgen.simulate.known_limits import KNOWN_LIMITS
+
+if TYPE_CHECKING:
+    from capgen.review.document import Review
+    from capgen.simulate.result import Comparison, Simulation
+
+SCHEMA_VERSION = 1
+_LONGEST = 400
+_SIGNS = {Risk.HIGH: "high", Risk.MEDIUM: "medium", Risk.LOW: "low"}
+
+
+def as_markdown(review: Review) -> str:
+    """At most 65,536 characters; what is left out from the end is counted."""
+    head = [MARKER, f"**capgen: what changes since {escaped(review.base)}**", "", _counts(review), ""]
+    rows = [*_changes(review), *_replays(review), *_findings(review), *_unknown(review), *_files(review)]
+    return fitted(head, rows, LIMIT)
+
+
+def _counts(review: Review) -> str:
+    high = sum(change.risk is Risk.HIGH for change in review.changes)
+    before, after = review.alerts
+    return (
+        f"{len(review.changes)} changes, {high} of high risk; {len(review.files)} generated files differ; "
+        f"{after} alerts, {after - before:+d}"
+    )
+
+
+def _changes(review: Review) -> Iterator[str]:
+    if not review.changes:
+        yield "Nothing of what the specs compile to changes."
+        return
+    yield from ("| risk | environment | service | what |", "| --- | --- | --- | --- |")
+    for change in review.changes:
+        cells = (_SIGNS[change.risk], change.environment, change.service, _short(change))
+        yield f"| {' | '.join(escaped(cell) for cell in cells)} |"
+
+
+def _short(change: Change) -> str:
+    return change.text if len(change.text) <= _LONGEST else f"{change.text[: _LONGEST - 1]}…"
+
+
+def _replays(review: Review) -> Iterator[str]:
+    from capgen.simulate.picture import sparkline
+
+    for one in review.replays:
+        yield from ("", f"**{escaped(one.service)}: {escaped(one.workload)}, replayed**", "")
+        sides = _sides(one)
+        highest = max(side.summary.most for _, side in sides)
+        yield "```"
+        yield from (f"{name:>9} {sparkline(side.replay, highest)}" for name, side in sides)
+        yield "```"
+        yield from ("| | before | after |", "| --- | --- | --- |")
+        yield from (f"| {escaped(n)} | {escaped(b)} | {escaped(a)} |" for n, b, a in compared_rows(one))
+
+
+def _sides(one: Comparison) -> list[tuple[str, Simulation]]:
+    """The replays there are, by what they are called."""
+    return [("before", one.before), ("after", one.after)] if one.before else [("unchanged", one.after)]
+
+
+def _findings(review: Review) -> Iterator[str]:
+    for title, found in (("Bounds that are not kept", review.bounds), ("New in the checks", review.new)):
+        if found:
+            yield from ("", f"**{title}**", "")
+            yield from (f"- {f.severity} {f.code}: {escaped(f.message)}" for f in found)
+
+
+def _unknown(review: Review) -> Iterator[str]:
+    yield from ("", "**What this cannot tell**", "")
+    yield from (f"- {escaped(text)}" for text in review.unknown)
+    if review.replays:
+        yield from (f"- {escaped(text)}" for text in KNOWN_LIMITS)
+
+
+def _files(review: Review) -> Iterator[str]:
+    if review.files:
+        yield from ("", "**Generated files**", "")
+        yield from (f"- {what}: {escaped(path)}" for path, what in review.files)
+
+
+def as_json(review: Review) -> str:
+    """Everything; replays without their series."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "base": review.base,
+        "changes": [
+            {"risk": _SIGNS[c.risk], "environment": c.environment, "service": c.service, "text": c.text}
+            for c in review.changes
+        ],
+        "alerts": {"before": review.alerts[0], "after": review.alerts[1]},
+        "replays": [_replay(one) for one in review.replays],
+        "bounds": [plain(finding) for finding in review.bounds],
+        "new_findings": [plain(finding) for finding in review.new],
+        "files": [{"path": path, "change": what} for path, what in review.files],
+        "unknown": [*review.unknown, *(KNOWN_LIMITS if review.replays else ())],
+    }
+    return encodable(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
+
+
+def _replay(one: Comparison) -> dict[str, Any]:
+    return {
+        "service": one.service,
+        "workload": one.workload,
+        "rows": [{"name": name, "before": before, "after": after} for name, before, after in compared_rows(one)],
+    }
+
+
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}"
+    "table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ccc}"
+    "svg{width:100%;height:10rem;background:#f6f6f6}.before{stroke:#6b6b6b}.after,.unchanged{stroke:#0b57d0}"
+)
+
+
+def as_html(review: Review) -> str:
+    """One page, with a chart of the replicas of each replay."""
+    parts = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        f'<meta name="viewport" content="width=device-width"><title>capgen review</title><style>{_STYLE}</style></head><body><main>',
+        f"<h1>What changes since {_text(review.base)}</h1><p>{_text(_counts(review))}</p>",
+    ]
+    rows = [(_SIGNS[c.risk], c.environment, c.service, c.text) for c in review.changes]
+    parts.append(_table(("risk", "environment", "service", "what"), rows))
+    for one in review.replays:
+        parts.append(f"<h2>{_text(one.service)}: {_text(one.workload)}, replayed</h2>{_chart(one)}")
+        parts.append(_table(("", "before", "after"), compared_rows(one)))
+    for title, found in (("Bounds that are not kept", review.bounds), ("New in the checks", review.new)):
+        if found:
+            items = "".join(f"<li>{_text(f'{f.severity} {f.code}: {f.message}')}</li>" for f in found)
+            parts.append(f"<h2>{title}</h2><ul>{items}</ul>")
+    told = [*review.unknown, *(KNOWN_LIMITS if review.replays else ())]
+    parts.append(f"<h2>What this cannot tell</h2><ul>{''.join(f'<li>{_text(t)}</li>' for t in told)}</ul>")
+    parts.append(f"<h2>Generated files</h2>{_table(('change', 'file'), [(what, path) for path, what in review.files])}")
+    return "\n".join([*parts, "</main></body></html>"]) + "\n"
+
+
+def _text(text: str) -> str:
+    return html.escape(encodable(one_line(text)))
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    titles = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in head)
+    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _chart(one: Comparison) -> str:
+    from capgen.simulate.picture import peaks
+
+    sides = _sides(one)
+    highest = max(side.summary.most for _, side in sides)
+
+    def line(name: str, side: Simulation) -> str:
+        heights = peaks(side.replay, 300)
+        points = " ".join(f"{x},{100 - round(height / max(highest, 1) * 96)}" for x, height in enumerate(heights))
+        return f'<polyline class="{name}" fill="none" stroke-width="1" vector-effect="non-scaling-stroke" points="{points}"/>'
+
+    lines = "".join(line(name, side) for name, side in sides)
+    label = f"replicas over time, at most {highest}; grey before, blue after"
+    return f'<figure><svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="{label}">{lines}</svg><figcaption>{label}</figcaption></figure>'

@@ -1,0 +1,29 @@
+"""What a review holds, before it is written as Markdown, JSON or a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from capgen.diagnostics import Diagnostic
+from capgen.review.changes import Change
+
+if TYPE_CHECKING:
+    from capgen.simulate.result import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Two states of a project, compared. `unknown` says what could not be told, and why."""
+
+    base: str
+    changes: tuple[Change, ...]
+    files: tuple[tuple[str, str], ...]
+    """What was `added`, `changed` or `removed` below the output folder, by path."""
+    alerts: tuple[int, int]
+    replays: tuple[Comparison, ...]
+    new: tuple[Diagnostic, ...]
+    """Findings of the checks that the base does not have."""
+    bounds: tuple[Diagnostic, ...]
+    """Declared bounds of replays that are not kept."""
+    unknown: tuple[str, ...]

@@ -1,0 +1,255 @@
+"""History from a real Prometheus with months of backfilled blocks, and from servers that behave badly."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.server
+import json
+import subprocess
+import threading
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cli.command import run
+from harness.binaries import program
+from harness.processes import answers, free_port, serving
+from planning.shapes import HOUR, START, WEEK, weekly
+
+from capgen.errors import TargetError, UsageError
+from capgen.history.cache import Cache
+from capgen.history.login import headers
+from capgen.history.prometheus import Server, query_range
+from capgen.spec.documents import PrometheusAuth
+
+WEEKS = 13
+VALUES = weekly(WEEKS, seed=21)
+END = START + HOUR * (len(VALUES) - 1)
+GAP = slice(500, 520)
+SPECS = {
+    "specs/shop.yaml": """
+apiVersion: capgen/v1
+kind: Capacity
+metadata: {name: shop}
+sources:
+  app: {exporter: http, job: shop-app, targets: ["localhost:8080"]}
+signals:
+  app.backlog:
+    title: Backlog
+    source: app
+    expr: sum by (queue) (queue_depth{$selector})
+    unit: short
+    ladder: utilisation
+    levels: {warning: 150, critical: 100000}
+planning: {forecast: {history: 91d, horizon: 28d}}
+""",
+    "specs/environments/live.yaml": """
+apiVersion: capgen/v1
+kind: Environment
+metadata: {name: live}
+directory: {root: ./deploy}
+prometheus: {url: "URL"}
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus that has been there for three months, with a gap of twenty hours."""
+    folder = tmp_path_factory.mktemp("history")
+    rows = [
+        f'queue_depth{{job="shop-app",queue="{queue}"}} {share * value:.6f} {START + HOUR * hour:.0f}'
+        for queue, share in (("a", 1.0), ("b", 0.5))
+        for hour, value in enumerate(VALUES)
+        if not GAP.start <= hour < GAP.stop
+    ]
+    (folder / "load.om").write_text("# TYPE queue_depth gauge\n" + "\n".join(rows) + "\n# EOF\n")
+    # In blocks of weeks; in the default ones of two hours there would be a thousand.
+    command = ["tsdb", "create-blocks-from", "--max-block-duration=60d", "openmetrics", "load.om", "data"]
+    subprocess.run([program("promtool"), *command], cwd=folder, check=True, capture_output=True)
+    (folder / "prometheus.yml").write_text("global: {scrape_interval: 15s}\n")
+    address = f"127.0.0.1:{free_port()}"
+    flags = [
+        f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
+        "--storage.tsdb.retention.time=10y", f"--web.listen-address={address}",
+    ]  # fmt: skip
+    with serving("prometheus", [program("prometheus"), *flags], folder / "prometheus.log") as server:
+        server.wait_until(lambda: answers(f"http://{address}/-/ready"))
+        yield f"http://{address}"
+
+
+def test_months_come_back_as_they_were_with_the_gap_as_a_gap(live: str) -> None:
+    series = query_range(Server(live), "max(queue_depth)", START, END, HOUR)
+    known = np.delete(np.arange(len(VALUES)), GAP)
+    assert series.times == pytest.approx(START + HOUR * known)
+    assert series.values == pytest.approx(VALUES[known], abs=1e-5)
+
+
+def test_a_range_longer_than_a_server_takes_is_split(live: str) -> None:
+    """13 weeks of 5-minute steps are 26,208: Prometheus refuses more than 11,000 at once."""
+    series = query_range(Server(live), "max(queue_depth)", START, END, 300.0)
+    # A sample counts for five minutes, so a step sees it at its time alone (from Prometheus 3 on).
+    assert set(START + HOUR * np.delete(np.arange(len(VALUES)), GAP)) <= set(series.times)
+
+
+def test_a_rerun_asks_only_for_what_is_new(live: str, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", now=END + 10 * HOUR)
+    half = START + 1000 * HOUR
+    with recording(live) as (proxy, asked):
+        first, _, whole = (
+            query_range(Server(proxy), "max(queue_depth)", START, end, HOUR, cache=cache) for end in (half, END, END)
+        )
+    spans = [(float(form["start"]), float(form["end"])) for form in asked]
+    assert spans == [(START, half), (half + HOUR, END)]
+    assert len(whole.times) == len(VALUES) - 20
+    assert len(first.times) == 1001 - 20
+
+
+def test_capgen_plan_asks_the_environments_prometheus(live: str, tmp_path: Path) -> None:
+    for name, text in SPECS.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text.replace("URL", live))
+    arguments = ["plan", "--env", "live", "--prometheus", "--now", str(int(END)), "--format", "json"]
+    done = run(*arguments, cwd=tmp_path, env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    assert done.code == 0, done.err
+    signals = {signal["signal"]: signal for signal in json.loads(done.out)["services"][0]["signals"]}
+    backlog = signals["app.backlog"]
+    assert backlog["backtest"]["origins"] >= 8
+    assert backlog["peak"]["last_four_weeks"] == pytest.approx(float(np.quantile(VALUES[-4 * WEEK :], 0.95)), rel=0.02)
+    assert [level["already"] for level in backlog["levels"]] == [True, False]
+    assert backlog["levels"][1]["p50"] is None
+    again = run(*arguments, cwd=tmp_path, env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    assert again.out == done.out
+
+
+Answer = Callable[[dict[str, str], dict[str, str]], tuple[int, dict[str, str], bytes]]
+
+
+@contextlib.contextmanager
+def answering(answer: Answer) -> Iterator[str]:
+    """A server of one's own, for what a healthy Prometheus never does."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            status, head, content = answer(dict(urllib.parse.parse_qsl(body)), dict(self.headers))
+            self.send_response(status)
+            for name, value in {**head, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def recording(live: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A proxy before the real server that notes what was asked."""
+    asked: list[dict[str, str]] = []
+
+    def answer(form: dict[str, str], _: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        asked.append(form)
+        with urllib.request.urlopen(f"{live}/api/v1/query_range", urllib.parse.urlencode(form).encode()) as real:
+            return 200, {}, real.read()
+
+    with answering(answer) as url:
+        yield url, asked
+
+
+def matrix(form: dict[str, str], *, step: float = HOUR, **more: object) -> bytes:
+    begin, end = float(form["start"]), float(form["end"])
+    values = [[begin + step * index, "1.5"] for index in range(int((end - begin) / step) + 1)]
+    result = [{"metric": {}, "values": values}]
+    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}, **more}).encode()
+
+
+def patient(url: str, **head: str) -> Server:
+    return Server(url, head, sleep=lambda _: None)
+
+
+def test_what_may_pass_is_tried_again_and_gzip_is_read() -> None:
+    tries = []
+
+    def answer(form: dict[str, str], head: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        tries.append(head)
+        if len(tries) < 3:
+            return 502, {}, b"bad gateway"
+        return 200, {"Content-Encoding": "gzip"}, gzip.compress(matrix(form))
+
+    with answering(answer) as url:
+        series = query_range(patient(url, Authorization="Bearer let-me-in"), "up", START, START + 9 * HOUR, HOUR)
+    assert len(series.times) == 10
+    assert {head["Authorization"] for head in tries} == {"Bearer let-me-in"}
+
+
+def test_a_piece_with_too_many_samples_is_halved_until_it_fits() -> None:
+    def answer(form: dict[str, str], _: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        if float(form["end"]) - float(form["start"]) > 100 * HOUR:
+            return 422, {}, b'{"status":"error","error":"query processing would load too many samples into memory"}'
+        return 200, {}, matrix(form)
+
+    with answering(answer) as url:
+        series = query_range(patient(url), "up", START, START + 999 * HOUR, HOUR)
+    assert series.times == pytest.approx(START + HOUR * np.arange(1000))
+
+
+def test_a_partial_answer_is_told_and_not_remembered(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, now=START + 1000 * HOUR)
+    with answering(lambda form, _: (200, {}, matrix(form, warnings=["store gateway down"]))) as url:
+        series = query_range(patient(url), "up", START, START + 9 * HOUR, HOUR, cache=cache)
+        assert [notice.code for notice in series.notices] == ["CG918"]
+        assert cache.spans(url, "up", HOUR) == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, b"who are you", "does not let capgen ask"),
+        (400, b'{"error":"parse error"}', "refuses the query"),
+        (200, b"<html>a login page</html>", "does not answer in JSON"),
+        (200, b'{"status":"success","data":{"resultType":"vector","result":[]}}', "does not answer like Prometheus"),
+        (
+            200,
+            b'{"status":"success","data":{"resultType":"matrix","result":[{"values":[["x",1]]}]}}',
+            "like Prometheus",
+        ),
+        (503, b"later", "did not answer after 5 tries"),
+        (302, b"", "refuses the query"),
+    ],
+)
+def test_a_server_that_is_none_is_a_reason_and_no_traceback(status: int, body: bytes, said: str) -> None:
+    with answering(lambda *_: (status, {"Location": "http://127.0.0.1:1/"} if status == 302 else {}, body)) as url:  # noqa: SIM117
+        with pytest.raises(TargetError, match=said):
+            query_range(patient(url), "up", START, START + HOUR, HOUR)
+    with pytest.raises(TargetError, match="did not answer"):
+        query_range(patient("http://127.0.0.1:1"), "up", START, START + HOUR, HOUR)
+
+
+def test_secrets_are_references(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("from-a-file\n")
+    bearer = PrometheusAuth.model_validate({"bearer": {"file": str(token)}})
+    basic = PrometheusAuth.model_validate({"basic": {"username": "planner", "password": {"env": "PASSWORD"}}})
+    assert headers(bearer, {}) == {"Authorization": "Bearer from-a-file"}
+    assert headers(basic, {"PASSWORD": "p"}) == {"Authorization": "Basic cGxhbm5lcjpw"}
+    assert headers(None) == {}
+    for auth in (basic, PrometheusAuth.model_validate({"bearer": {"secret": {"name": "a", "key": "b"}}})):
+        with pytest.raises(UsageError, match=r"prometheus\.auth"):
+            headers(auth, {})
+    with pytest.raises(UsageError, match="no secret that a header can carry"):
+        headers(basic, {"PASSWORD": "a\nX-Evil: 1"})
+    assert "let-me-in" not in repr(Server("http://a", {"Authorization": "let-me-in"}))

@@ -1,0 +1,158 @@
+"""`capgen review --base`: both sides of a change of a real git repository, in one document that does not change by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import capgen.cli
+
+ENVIRONMENT = "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: production}\nkubernetes: {namespace: monitoring}\ndeliver: {prometheus: operator}\n"
+SPEC = """\
+apiVersion: capgen/v1
+kind: Capacity
+metadata: {name: shop, owner: storefront}
+sources:
+  host: {exporter: node, existing: true}
+signals:
+  host.cpu: {levels: {warning: 50%, critical: 80%}, for: 5m}
+workloads:
+  shop:
+    kind: Deployment
+    namespace: shop
+    containers: {shop: {requests: {cpu: 500m}}}
+    horizontal:
+      replicas: {min: 2, max: 4}
+      targets: {cpu: 70%}
+      simulate: {at_max: "< 1h/week"}
+"""
+DEMAND = "t,cpu\n" + "".join(f"{n * 300},{0.5 + (n % 288) / 144}\n" for n in range(576))
+
+
+def git(*words: str) -> None:
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "init.defaultBranch=main")
+    subprocess.run(
+        ["git", *who, *words], check=True, capture_output=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    )
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    monkeypatch.chdir(tmp_path)
+    Path("specs").mkdir()
+    Path("specs/production.yaml").write_text(ENVIRONMENT)
+    Path("specs/shop.yaml").write_text(SPEC)
+    Path("demand.csv").write_text(DEMAND)
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "before")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as done:
+            capgen.cli.main(["review", "--base", "HEAD", *words])
+        out, err = capsys.readouterr()
+        return int(done.value.code or 0), out, err
+
+    return run
+
+
+def change(*pairs: tuple[str, str]) -> None:
+    text = Path("specs/shop.yaml").read_text()
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new)
+    Path("specs/shop.yaml").write_text(text)
+
+
+def told(shell: Any, *words: str) -> Any:
+    return json.loads(shell("--format", "json", *words)[1])
+
+
+def test_nothing_changed(shell: Any) -> None:
+    found = told(shell)
+    assert (found["changes"], found["files"], found["new_findings"]) == ([], [], [])
+    assert any("no Prometheus" in text for text in found["unknown"])
+
+
+def test_changes_in_words_with_units_the_risky_first(shell: Any) -> None:
+    change(("critical: 80%", "critical: 90%"), ("for: 5m", "for: 2m"), ("max: 4", "max: 20"), ("cpu: 70%", "cpu: 60%"))
+    found = told(shell)
+    assert [(one["risk"], one["text"]) for one in found["changes"]] == [
+        ("high", "host.cpu is critical from 90% on instead of 80%"),
+        ("medium", "host.cpu has to stand 2m instead of 5m"),
+        ("medium", "shop aims at 60% of cpu instead of 70%"),
+        ("medium", "shop has at most 20 replicas instead of 4"),
+    ]
+    assert {"path": "production/shop/hpa-shop.yaml", "change": "changed"} in found["files"]
+    assert not any("capgen-review" in text for text in (json.dumps(found), shell()[1]))
+
+
+def test_replicas_before_and_after_and_a_bound_that_is_not_kept(shell: Any) -> None:
+    replayed = ("--env", "production", "--demand", "demand.csv", "--pod-hour", "0.1")
+    change(("max: 4", "max: 3"))
+    status, out, _ = shell(*replayed)
+    assert status == 3
+    assert "error CG927" in out
+    pictures = [line.split() for line in out.splitlines() if line.startswith(("   before ", "    after "))]
+    assert [name for name, _ in pictures] == ["before", "after"]
+    assert "█" in pictures[0][1]
+    assert "█" not in pictures[1][1], "three replicas are drawn lower than four"
+    rows = {row["name"]: (row["before"], row["after"]) for row in told(shell, *replayed)["replays"][0]["rows"]}
+    assert rows["replicas"] == ("2 to 4", "2 to 3")
+    assert float(rows["money"][0]) > float(rows["money"][1])
+    change(("max: 3", "max: 20"))
+    assert shell(*replayed)[0] == 0
+
+
+def test_a_service_that_is_gone_and_one_that_is_new(shell: Any) -> None:
+    Path("specs/cart.yaml").write_text(SPEC.replace("name: shop, owner", "name: cart, owner"))
+    Path("specs/shop.yaml").unlink()
+    found = {(one["service"], one["risk"]) for one in told(shell)["changes"]}
+    assert found == {("shop", "high"), ("cart", "medium")}
+
+
+def test_the_same_change_gives_the_same_bytes_and_fits_a_comment(shell: Any) -> None:
+    for number in range(260):
+        text = SPEC.replace("shop", f"shop-{number}").replace("80%", f"{80 + number % 9}%")
+        Path(f"specs/shop-{number}.yaml").write_text(text)
+    first = shell()[1]
+    assert first == shell()[1]
+    assert 60_000 < len(first) <= 65_536
+    assert first.startswith("<!-- capgen -->\n")
+
+
+def test_what_a_spec_says_is_text_in_every_form(shell: Any) -> None:
+    change(("owner: storefront", "owner: a b"), ("host.cpu: {", 'host.cpu: {title: "<script>alert(1)</script> @all", '))
+    for form in ("markdown", "html"):
+        out = shell("--format", form)[1]
+        assert "<script>" not in out
+        assert "@all" not in out
+    page = shell("--format", "html", "--env", "production", "--demand", "demand.csv")[1]
+    assert page.count("<svg") == 1
+    assert "http" not in page, "the page needs nothing from outside"
+
+
+def test_a_base_without_valid_specs(shell: Any) -> None:
+    Path("specs/shop.yaml").write_text("nonsense: true\n")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "broken")
+    Path("specs/shop.yaml").write_text(SPEC)
+    assert any("no valid specs" in text for text in told(shell)["unknown"])
+
+
+@pytest.mark.parametrize("base", ["nowhere", "--upload-pack=touch", ""])
+def test_a_base_that_is_none(shell: Any, base: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        capgen.cli.main(["review", f"--base={base}"])
+    assert done.value.code == 2
+
+
+def test_specs_outside_of_the_repository(shell: Any) -> None:
+    status, out, err = shell("../elsewhere")
+    assert (status, out) == (2, "")
+    assert "inside the repository" in err
