@@ -23,7 +23,7 @@ from capgen.blueprint.jobs import (
     Report,
     Task,
     Watch,
-)  # fmt: skip
+)
 from capgen.compile.context import Context
 from capgen.compile.scaling_jobs import resize, scale
 from capgen.compile.sources import Bound

@@ -11,7 +11,7 @@ ENVIRONMENT = """apiVersion: capgen/v1
 kind: Environment
 metadata: {{name: test}}
 kubernetes: {{namespace: monitoring}}
-deliver: {{metrics: {by}}}
+deliver: {{metrics: {by}, alertmanager: none}}
 prometheus: {{url: "http://prometheus:9090"}}
 """
 WEB = """

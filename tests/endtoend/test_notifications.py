@@ -221,6 +221,8 @@ def names_what_a_reader_needs(hook: list[Any], slack: Mapping[str, Any]) -> None
     assert message["text"].splitlines() == [
         "The &lt;shop&gt; &amp; co: Waiting orders, queue orders: 95 (emergency at or above 95)",
         "*What to do:* Look &lt;here&gt; &amp; there.",
-        f"<{panel}|Dashboard> <https://runbooks.example.com/shop?a=1&amp;b=2|Runbook> "
-        "<https://pages.example.com/test/shop/README.md#own.queue|Page>",
+        (
+            f"<{panel}|Dashboard> <https://runbooks.example.com/shop?a=1&amp;b=2|Runbook> "
+            "<https://pages.example.com/test/shop/README.md#own.queue|Page>"
+        ),
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from harness.binaries import component
 from harness.controlplane import ControlPlane
 from harness.prometheus import Start
 from jobs.cluster import METRICS, apply_jobs, environment, in_pod, replicas, run_pods, settled, workload
@@ -174,6 +175,26 @@ def test_beside_an_autoscaler_it_refuses(
     run = application.run()
     assert (run.code, [line["event"] for line in run.events if line["level"] == "error"]) == (6, ["refused"])
     assert replicas(control_plane, home[1], "deployment", "shop-web") == 2
+
+
+def test_what_somebody_else_changes_meanwhile_is_left_to_them(
+    application: Script, control_plane: ControlPlane, home: tuple[str, str], tmp_path: Path, webhook: Webhook
+) -> None:
+    """Between looking and patching, an administrator scales: the patch says which version it is about."""
+    run_pods(control_plane, home[1], "shop-web", *[{"cpu": "500m", "memory": "1Mi"}] * 2, requests=REQUESTS)
+    tools, kubectl = tmp_path / "tools", component("kubernetes") / "kubectl"
+    tools.mkdir()
+    (tools / "kubectl").write_text(
+        f"#!/bin/sh\ncase $* in *'patch deployments'*) {kubectl} --kubeconfig={control_plane.kubeconfig()} "
+        f'scale deployment shop-web --replicas=4 -n {home[1]} >/dev/null ;; esac\nexec {kubectl} "$@"\n'
+    )
+    (tools / "kubectl").chmod(0o755)
+    run = application.run(PATH=f"{tools}:{application.variables['PATH']}")
+    assert (run.code, [line["event"] for line in run.events if line["level"] == "error"]) == (6, ["not_scaled"]), (
+        run.text
+    )
+    assert replicas(control_plane, home[1], "deployment", "shop-web") == 4
+    assert webhook.heard() == [], "nothing was scaled, so nothing is told"
 
 
 def test_without_usage_it_holds_still(application: Script, control_plane: ControlPlane, home: tuple[str, str]) -> None:

@@ -15,7 +15,7 @@ sources:
   database: {exporter: postgres, targets: ["db1:9187"]}
   app: {exporter: http, targets: ["app1:80"]}
 signals:
-  database.connections: {levels: {warning: 60%, critical: 80%}, for: 0s, keep_firing_for: 0s}
+  database.connections: {levels: {warning: 60%, critical: 80%, emergency: null}, for: 0s, keep_firing_for: 0s}
   app.errors: {levels: {poor: 1%}, for: 0s, keep_firing_for: 0s}
 jobs:
   look: {schedule: "* * * * *", watch: [database.connections]}
