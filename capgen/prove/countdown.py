@@ -13,8 +13,8 @@ from capgen.blueprint import Group, Level, Signal
 from capgen.naming import HEADROOM
 from capgen.promql import parse
 from capgen.prove.expectations import alert_names, check_alerts, check_record, check_states
-from capgen.prove.headroom import ABOUT_ONE, headroom
 from capgen.prove.inline import inlined
+from capgen.prove.headroom import ABOUT_ONE, headroom
 from capgen.prove.leaves import leaves
 from capgen.prove.oracle import follow, rules, trace
 from capgen.prove.pace import pace, reach

@@ -18,8 +18,8 @@ from capgen.prove import goals as names
 from capgen.prove.countdown import prove_countdown
 from capgen.prove.expectations import ELSEWHERE, alert_names, check_alerts, check_record, check_states
 from capgen.prove.goals import goals
-from capgen.prove.headroom import ABOUT_ONE, headroom
 from capgen.prove.inline import inlined
+from capgen.prove.headroom import ABOUT_ONE, headroom
 from capgen.prove.oracle import Rows, Trace, follow, rules, trace
 from capgen.prove.pace import pace, reach
 from capgen.prove.plan import prepare
