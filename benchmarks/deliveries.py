@@ -13,7 +13,6 @@ from cases import Bench, Row
 _DIFF = """
 import sys
 from pathlib import Path
-from typing import Any
 from capgen.artifact import Artifact
 from capgen.reconcile.build import build_plan
 from capgen.targets import kubeconfig, kubernetes

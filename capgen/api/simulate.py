@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from capgen.blueprint import Blueprint, Hpa
     from capgen.simulate.advice import Advice
     from capgen.simulate.autoscaler import Autoscaler
+    from capgen.simulate.conflict import Step
     from capgen.simulate.demand import Demand
     from capgen.simulate.result import Comparison, Simulation, Summary
     from capgen.spec.parse import Spec
@@ -112,6 +113,17 @@ def advise(
         return summarise(judged, done.model, at_ticks, done.replay, limits=around.limits, pod_hour=around.pod_hour)
 
     return advice.advise(today, declared, replayed), in_order(said)
+
+
+def beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequence[str]) -> tuple[Step, ...]:
+    """How an HPA and a VPA that controls these resources would drive one another. Raises as `simulate`."""
+    from capgen.simulate.conflict import unfold
+    from capgen.simulate.pods import Model
+
+    autoscaler, known, _ = _read(hpa, demand, around)
+    initial = max(autoscaler.minimum, 1) if around.initial is None else around.initial
+    model = Model(initial=initial, requests=around.requests, **around.nanoseconds())
+    return unfold(autoscaler, model, known.at_ticks(model.sync), controlled=tuple(controlled))
 
 
 def simulate_specs(

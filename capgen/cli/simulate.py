@@ -65,6 +65,12 @@ if TYPE_CHECKING:
     help="What the replay of --hpa has to keep, like 'at_max=< 1h/week'.",
 )
 @click.option("--advise", is_flag=True, help="Search for the cheapest setting of --hpa that keeps the bounds.")
+@click.option(
+    "--vpa",
+    multiple=True,
+    type=click.Choice(("cpu", "memory")),
+    help="Show how --hpa and a VPA that controls this would drive one another.",
+)
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(
     specs: Sequence[Path],
@@ -83,6 +89,7 @@ def command(
     pod_hour: str | None,
     declared: Sequence[str],
     advise: bool,
+    vpa: Sequence[str],
     form: str,
 ) -> int:
     """Replay autoscalers over a history of demand, by the controller's own algorithm, tick for tick.
@@ -106,8 +113,10 @@ def command(
     if (hpa is None) == (environment is None) or (hpa and (specs or settings)):
         raise UsageError("name a manifest with --hpa FILE, or specs with --env NAME")
     wanted = dict(_bound(text) for text in declared)
-    if hpa is None and (advise or wanted):
-        raise UsageError("--advise and --bound are about a manifest: name it with --hpa FILE")
+    if hpa is None and (advise or wanted or vpa):
+        raise UsageError("--advise, --bound and --vpa are about a manifest: name it with --hpa FILE")
+    if hpa is not None and vpa:
+        return _beside_vpa(hpa, demand, around, vpa, form)
     if hpa is not None and advise:
         return _advise(hpa, demand, around, wanted, form)
     if hpa is not None:
@@ -145,6 +154,17 @@ def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[st
     text = report.as_json(found) if form == "json" else report.as_text(found, color=colored())
     click.echo(text, nl=False, color=True)
     return 0 if found.best else 3
+
+
+def _beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequence[str], form: str) -> int:
+    from capgen.api import simulate as api
+    from capgen.report import conflict as report
+
+    steps = api.beside_vpa(hpa, demand, around, controlled)
+    click.echo(
+        report.as_json(steps) if form == "json" else report.as_text(steps, color=colored()), nl=False, color=True
+    )
+    return 3 if report.drives(steps) else 0
 
 
 def _bound(text: str) -> tuple[str, str]:

@@ -13,7 +13,6 @@ from capgen.blueprint import Group, Level, Signal
 from capgen.naming import HEADROOM
 from capgen.promql import parse
 from capgen.prove.expectations import alert_names, check_alerts, check_record, check_states
-from capgen.prove.inline import inlined
 from capgen.prove.headroom import ABOUT_ONE, headroom
 from capgen.prove.leaves import leaves
 from capgen.prove.oracle import follow, rules, trace
@@ -80,13 +79,6 @@ def _case(group: Group, signal: Signal, levels: Sequence[Level], universe: Unive
     ends = [segment.last for segment in tape.segments]
     instants = sorted({3, steps // 2, *ends})
     samples = [*check_states(readings, tape.segments, time.step, extra)]
-    for number, record in enumerate(group.records):
-        read = inlined(record, group.records[:number])
-        plan = prepare(read, universe.identities)
-        if not isinstance(plan, Vector):
-            raise NoWitness(f"{record.name} records a number")
-        found = trace(plan, tape.recording(), tape.evaluations, reach(read), tape.changes, timed=True)
-        samples += check_record(record, found, instants, time.step)
     for record in group.records:
         if record.name == HEADROOM:
             samples += check_record(record, headroom(signal, value, None), instants, time.step, scale=ABOUT_ONE)

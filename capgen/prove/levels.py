@@ -18,7 +18,6 @@ from capgen.prove import goals as names
 from capgen.prove.countdown import prove_countdown
 from capgen.prove.expectations import ELSEWHERE, alert_names, check_alerts, check_record, check_states
 from capgen.prove.goals import goals
-from capgen.prove.inline import inlined
 from capgen.prove.headroom import ABOUT_ONE, headroom
 from capgen.prove.oracle import Rows, Trace, follow, rules, trace
 from capgen.prove.pace import pace, reach
@@ -247,8 +246,7 @@ class _Prover:
             return value
         if traffic is not None and record.expr == self.signal.traffic:
             return traffic
-        before = self.group.records[: self.group.records.index(record)]
-        return self.trace(inlined(record, before), tape, universe)
+        return self.trace(parse(record.expr), tape, universe)
 
     def trace(self, expr: Expr, tape: Tape, universe: Universe) -> Trace:
         plan = _vector(prepare(expr, universe.identities))

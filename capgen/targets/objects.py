@@ -36,6 +36,8 @@ def ask(wire: Wire, change: Change) -> Change:
         answer = _patch(wire, change, {"dryRun": "All"})
     except TargetError as error:
         return replace(change, reason=str(error))
+    if change.takes and answer.status == 409 and not answer.causes:
+        return change  # its status moved since it was read; applying it looks again
     refused = refusal(change, answer)
     if refused is None:
         return _exact(change, answer.document)

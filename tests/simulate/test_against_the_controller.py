@@ -24,7 +24,7 @@ MODELS = (
     Model(5, 90 * SECOND, {"cpu": 400, "memory": 400 * MEBI}, window=45 * SECOND, sample_after=40 * SECOND),
 )
 REAL = Path(__file__).parents[3] / "shared" / "data"
-EXAMPLES = int(os.environ.get("CAPGEN_EXAMPLES", "250"))
+EXAMPLES = int(os.environ.get("CAPGEN_EXAMPLES", "150"))
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,8 @@ def oracle() -> Iterator[Oracle]:
 
 @pytest.mark.parametrize("model", MODELS, ids=["quick start", "slow start, no sample at first"])
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_a_day_and_a_half_of_every_behaviour(oracle: Oracle, name: str, model: Model) -> None:
-    found, replayed = differences(oracle, BEHAVIOURS[name], model, demand(7, 8640))
+def test_three_quarters_of_a_day_of_every_behaviour(oracle: Oracle, name: str, model: Model) -> None:
+    found, replayed = differences(oracle, BEHAVIOURS[name], model, demand(7, 4320))
     assert found == []
     assert replayed.events, "nothing was scaled, so nothing was compared"
 
@@ -58,7 +58,7 @@ def real(name: str, ticks: int) -> list[float]:
 def test_real_series(oracle: Oracle, name: str) -> None:
     if not REAL.is_dir():
         pytest.skip("the folder of real series is not beside the project: its own series are compared above")
-    ticks = 2880
+    ticks = 1440
     shape = real(name, ticks)
     series: dict[str, Any] = {
         metric: [value * factor for value in shape]
@@ -69,7 +69,7 @@ def test_real_series(oracle: Oracle, name: str) -> None:
         assert found == [], behaviour
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES == 250)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES == 150)
 @given(manifest=manifests(), model=models(), series=demands())
 def test_random_scenarios(oracle: Oracle, manifest: Any, model: Model, series: Any) -> None:
     found, _ = differences(oracle, manifest, model, series)

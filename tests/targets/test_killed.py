@@ -1,7 +1,8 @@
-"""A run that is killed between any two writes is finished by the next one: over the whole example fleet.
+"""A run that is killed between two writes is finished by the next one: over the whole example fleet.
 
-The fleet is brought from one state to another and back; at each number of writes that the server has seen, the run
-is killed with SIGKILL, and one further run has to end in the same state as an undisturbed one.
+The fleet is brought from one state to another and back; when the server has seen a number of writes, the run is killed
+with SIGKILL, and one further run has to end in the same state as an undisturbed one. A dozen numbers, spread from
+the first write to the last; with EVERY_WRITE=1 in the environment all of them, which takes minutes.
 """
 
 from __future__ import annotations
@@ -43,14 +44,15 @@ def test_a_fleet_killed_at_every_write_is_finished_by_the_next_run(
     assert writes > 20
 
     turn, killed = ("new", "old"), 0
-    for number in range(1, writes + 1):
+    numbers = range(1, writes + 1) if os.environ.get("EVERY_WRITE") else range(1, writes + 1, max(1, writes // 12))
+    for number in numbers:
         to, back = turn
         killed += undisturbed.killed_at(number, new if to == "new" else old)
         assert undisturbed.deliver(new if to == "new" else old) == wanted[to], (
             f"killed at write {number} on the way to {to}"
         )
         turn = (back, to)
-    assert killed >= writes * 0.9, "there was something to kill nearly every time"
+    assert killed >= len(numbers) * 0.9, "there was something to kill nearly every time"
 
 
 def fleets(plane: ControlPlane, namespace: str) -> tuple[tuple[Artifact, ...], tuple[Artifact, ...], list[str]]:

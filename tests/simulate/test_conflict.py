@@ -1,0 +1,63 @@
+"""HPA and VPA on one resource drive one another away; on different ones they leave each other in peace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import capgen.cli
+from capgen.report.codes import page
+from capgen.simulate.autoscaler import Autoscaler, Metric
+from capgen.simulate.conflict import unfold
+from capgen.simulate.pods import SECOND, Model
+
+DAY = 5760
+DEMAND = {"cpu": np.full(3 * DAY, 6.0)}
+MODEL = Model(12, 20 * SECOND, {"cpu": 1000})
+
+
+def test_a_share_of_a_request_that_a_vpa_moves_ends_far_from_where_it_began() -> None:
+    steps = unfold(Autoscaler(1, 40, (Metric("Resource", "cpu", "Utilization", 50),)), MODEL, DEMAND)
+    assert steps[0].mean_replicas == 12
+    assert any(step.updated for step in steps)
+    # Twelve pods use half a core each; the VPA cuts the request to that, utilisation doubles, pods come, each uses
+    # less, the VPA cuts again: towards as many tiny pods as are allowed.
+    assert steps[-1].mean_replicas > 30
+    assert steps[-1].cpu < 400
+    requests = [step.cpu for step in steps]
+    assert requests == sorted(requests, reverse=True)
+
+
+def test_an_amount_for_each_pod_does_not_care_about_the_request() -> None:
+    steps = unfold(Autoscaler(1, 40, (Metric("Resource", "cpu", "AverageValue", 500),)), MODEL, DEMAND)
+    assert any(step.updated for step in steps)
+    assert {step.mean_replicas for step in steps} == {12}
+
+
+def test_a_vpa_that_leaves_cpu_alone_leaves_the_hpa_alone() -> None:
+    steps = unfold(Autoscaler(1, 40, (Metric("Resource", "cpu", "Utilization", 50),)), MODEL, DEMAND, controlled=("memory",))  # fmt: skip
+    assert {step.mean_replicas for step in steps} == {12}
+    assert {step.cpu for step in steps} == {1000}
+
+
+def test_the_command_shows_how_it_would_unfold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hpa.yaml").write_text(page("CG920").good.split("\n", 1)[1].rsplit("```", 1)[0].replace("70", "50"))
+    Path("demand.csv").write_text("t,cpu\n0,3\n86400,3\n")
+
+    def run(*words: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as done:
+            capgen.cli.main(["simulate", "--hpa", "hpa.yaml", "--demand", "demand.csv", "--request", "cpu=1", *words])
+        return int(done.value.code or 0), capsys.readouterr().out
+
+    status, out = run("--vpa", "cpu")
+    assert status == 3
+    assert "drive one another" in out
+    status, out = run("--vpa", "memory", "--format", "json")
+    assert status == 0
+    assert {step["cpu_request"] for step in json.loads(out)["steps"]} == {"1"}
