@@ -38,8 +38,12 @@ class Machine:
     def write(self) -> None:
         """Writes every file."""
         free = self.total - self.used
+        waiting, stolen = free // 4, free // 8
         # idle, iowait and steal are no use; guests are inside user.
-        stat = f"cpu  {self.used} 0 0 {free - 2000} 1500 0 0 500 70 0\ncpu0 1 0 0 1 0 0 0 0 0 0\nctxt 1\nbtime 1700000000\n"
+        stat = (
+            f"cpu  {self.used} 0 0 {free - waiting - stolen} {waiting} 0 0 {stolen} 70 0\n"
+            "cpu0 1 0 0 1 0 0 0 0 0 0\nctxt 1\nbtime 1700000000\n"
+        )
         memory = f"MemTotal: 10000000 kB\nMemFree: 1 kB\nMemAvailable: {self.available} kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"
         devices = f"    lo: 9 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n  eth0:{self.received} 1 0 0 0 0 0 0 {self.sent} 1 0 0 0 0 0 0\nveth1: 99999999 1 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n"
         disks = f"   8 0 sda 1 0 2 3 4 0 5 6 0 {self.busy} 7\n   8 1 sda1 1 0 2 3 4 0 5 6 0 999999999 7\n 253 0 dm-0 1 0 2 3 4 0 5 6 0 999999999 7\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness.prometheus import Start
+from jobs.machine import Machine
 from jobs.measured import Measured, measuring
 from jobs.running import HOST, SHELLS, Script, Webhook, built, capacity, host_script, serving_webhook
 
@@ -68,3 +69,19 @@ def test_a_series_that_is_gone_leaves_no_level(
     # Without requests there is no error ratio, and that is no fault.
     quiet = host_script(tmp_path, files, "errors", webhook).run()
     assert (quiet.code, webhook.heard()) == (0, [])
+
+
+def test_after_a_restart_a_level_has_to_stand_anew(tmp_path: Path, measured: Measured, webhook: Webhook) -> None:
+    """The clock of a host counts from its start, so what stood since 5000 s cannot have stood at 30 s."""
+    patient = SPEC.replace("emergency: null}, for: 0s", "emergency: null}, for: 10m")
+    files = built(tmp_path, patient, HOST + f'prometheus: {{url: "{measured.url}"}}\n')
+    machine = Machine(tmp_path / "proc")
+    script = host_script(tmp_path, files, "look", webhook, PROC_ROOT=str(machine.root))
+    measured.set(NAME, 0.9)
+    told = []
+    for uptime in (5000, 30, 400, 640):
+        machine.uptime = uptime
+        machine.write()
+        assert script.run().code == 0
+        told.append(len(webhook.heard()))
+    assert told == [0, 0, 0, 1]
