@@ -36,6 +36,8 @@ class Directory:
     root: Path
     reload: str = ""
     reload_seconds: float = 30
+    alertmanager: str = ""
+    """As `reload`, for the Alertmanager beside Prometheus."""
     check: Check = prometheus.check_tree
 
     @property
@@ -107,19 +109,25 @@ class Directory:
         _stage_all(root, {**new, record.NAME: record.dump(_while_switching(before, after))} if writes else {})
         results, problems = _switch_all(root, plan) if writes else (_unchanged(plan), ())
         due = before.reload_due or writes
-        if due and self.reload and not problems:
+        if due and self._reloads and not problems:
             problems = self._reload()
-        after = replace(after, reload_due=due and bool(self.reload) and bool(problems))
+        after = replace(after, reload_due=due and bool(self._reloads) and bool(problems))
         if not any(result.state in (State.FAILED, State.NOT_TRIED) for result in results):
             _write_record(root, before if not writes else None, after)
         return Outcome(self.name, results, problems)
 
+    @property
+    def _reloads(self) -> tuple[str, ...]:
+        return tuple(url for url in (self.reload, self.alertmanager) if url)
+
     def _reload(self) -> tuple[str, ...]:
-        try:
-            prometheus.reload(self.reload, seconds=self.reload_seconds)
-        except TargetError as error:
-            return (f"the files are in place and the reload failed: {error}; the next apply tries it again",)
-        return ()
+        problems = []
+        for url in self._reloads:
+            try:
+                prometheus.reload(url, seconds=self.reload_seconds)
+            except TargetError as error:
+                problems.append(f"the files are in place and the reload failed: {error}; the next apply tries it again")
+        return tuple(problems)
 
 
 def _path_problems(desired: Sequence[Artifact]) -> dict[str, str]:

@@ -99,7 +99,7 @@ def built(told: Everybody, tmp_path: Path) -> Path:
     (specs / "shop.yaml").write_text(SPEC % names)
     for path, text in api.generated_files(api.build([specs])).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(re.sub("(interval|timeout): (1s|800ms)", r"\1: 250ms", text))
+        (tmp_path / path).write_text(re.sub("(evaluation_interval|  interval): 1s", r"\1: 250ms", text))
     config = tmp_path / "test" / "alertmanager.yml"
     document = yaml.safe_load(config.read_text())
     hurry(document["route"])
@@ -160,7 +160,7 @@ def test_exactly_one_notification_stands_at_any_value(
     told.page = page({swept.metric: swept.value(0, falling=False) for swept in SWEPT.values()})
     address = yaml.safe_load((built / "prometheus.yml").read_text())["alerting"]["alertmanagers"][0]
     (at,) = address["static_configs"][0]["targets"]
-    with alertmanager(built / "alertmanager.yml", at), prometheus(built / "prometheus.yml"):
+    with alertmanager(built / "alertmanager.yml", at), prometheus(built / "prometheus.yml") as server:
         for step, falling in way:
             reached = {signal: min(step, len(swept.levels)) for signal, swept in SWEPT.items()}
             told.page = page({s.metric: s.value(reached[signal], falling=falling) for signal, s in SWEPT.items()})
@@ -174,12 +174,17 @@ def test_exactly_one_notification_stands_at_any_value(
             )
             if step == 3 and not falling:
                 slack = {message["attachments"][0]["title"]: message["attachments"][0] for message in told.at("/slack")}
-    # One message for each time that a level begins, up and down, and nothing else.
+        missed = server.json("/api/v1/query", query='min_over_time(up{job="shop-app"}[10m])')["data"]["result"]
+        steady = [series["value"][1] for series in missed] == ["1"]
+    # One message for each time that a level begins, up and down, and nothing else; on a busy machine a scrape may be
+    # missed, and then a level ends and begins once more.
     changes = {signal: 2 * len(swept.levels) for signal, swept in SWEPT.items()}
     assert {body["groupLabels"]["signal"] for body in told.at("/hook")} == set(SWEPT)
     for signal, wanted in changes.items():
         bodies = [body for body in told.at("/hook") if body["groupLabels"]["signal"] == signal]
-        assert len(bodies) == wanted, signal
+        assert len(bodies) == wanted if steady else len(bodies) >= wanted, signal
+        for body in bodies:
+            assert len({a["labels"]["level"] for a in body["alerts"] if a["status"] == "firing"}) <= 1
         assert bodies[-1]["status"] == "resolved"
         assert {body["authorization"] for body in bodies} == {"Bearer t0ken"}
     names_what_a_reader_needs(told.at("/hook"), slack)
@@ -216,5 +221,8 @@ def names_what_a_reader_needs(hook: list[Any], slack: Mapping[str, Any]) -> None
     assert message["text"].splitlines() == [
         "The &lt;shop&gt; &amp; co: Waiting orders, queue orders: 95 (emergency at or above 95)",
         "*What to do:* Look &lt;here&gt; &amp; there.",
-        f"<{panel}|Dashboard> <https://runbooks.example.com/shop?a=1&amp;b=2|Runbook> ",
+        (
+            f"<{panel}|Dashboard> <https://runbooks.example.com/shop?a=1&amp;b=2|Runbook> "
+            "<https://pages.example.com/test/shop/README.md#own.queue|Page>"
+        ),
     ]

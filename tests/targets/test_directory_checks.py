@@ -76,6 +76,15 @@ def test_a_running_prometheus_takes_the_new_rules(tmp_path: Path, prometheus: St
 
 
 @pytest.mark.usefixtures("with_promtool")
+def test_both_servers_are_told_and_one_that_fails_is_tried_again(tmp_path: Path, reloads: Reloads) -> None:
+    target = Directory(tmp_path, reload=reloads.url, alertmanager=f"{reloads.url}?alertmanager")
+    assert apply(target, file("shop/rules.yml", "groups: []\n")).error() is None
+    assert reloads.asked == ["/-/reload", "/-/reload?alertmanager"]
+    reloads.answer = (500, "no")
+    outcome = apply(target, file("shop/rules.yml", "groups: [ ]\n"))
+    assert len(outcome.problems) == 2
+
+
 def test_a_running_alertmanager_takes_the_new_receivers(tmp_path: Path, alertmanager: Start) -> None:
     config = "route: {receiver: team}\nreceivers: [{name: team}]\n"
     apply(Directory(tmp_path), file("alertmanager.yml", config))
