@@ -69,7 +69,7 @@ def deliveries(bench: Bench) -> Iterator[Row]:
             with contextlib.ExitStack() as stack:
                 if delay:
                     proxy = stack.enter_context(serving(plane, bench.folder("proxy")))
-                    proxy.delay = delay
+                    proxy.delay, proxy.token = delay, "admin-token"
                     (folder / "kubeconfig").write_bytes(proxy.kubeconfig().read_bytes())
                 made = f"{len(list(objects.iterdir())):,} objects"
                 ours = bench.cost([sys.executable, "-c", _DIFF], folder)

@@ -218,6 +218,9 @@ def _steps(kind: str, place: _Place, declared: Any, live: Any) -> list[tuple[str
         )
         if before is ABSENT or after is ABSENT or not meaning.same(kind, path, after, before):
             found.append((shown, before, after))
+    if not found and not meaning.same(kind, place.path, declared, live):
+        # To Python, and so to deepdiff, `False` is 0; to a server it is not.
+        return [(place.shown, live, declared)]
     return sorted(found, key=lambda step: step[0])
 
 

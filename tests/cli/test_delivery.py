@@ -153,10 +153,10 @@ def test_a_service_without_a_spec_is_told_and_destroyed_when_it_was_counted(proj
     told = project.run("diff", "--env", "live")
     assert "cart was delivered here and no spec declares it any more" in told.out
     shown = project.run("destroy", "cart", "--env", "live", "--yes")
-    assert shown.code == 6 and "- HorizontalPodAutoscaler" in shown.out and "--deletions 1" in shown.err
-    assert project.run("destroy", "cart", "--env", "live", "--deletions", "2", "--yes").code == 6
-    assert project.run("destroy", "cart", "--env", "live", "--deletions", "1", "--yes").code == 0
-    assert project.run("destroy", "cart", "--env", "live", "--deletions", "1", "--yes").code == 2, (
+    assert shown.code == 6 and "- HorizontalPodAutoscaler" in shown.out and "--deletions 2" in shown.err
+    assert project.run("destroy", "cart", "--env", "live", "--deletions", "3", "--yes").code == 6
+    assert project.run("destroy", "cart", "--env", "live", "--deletions", "2", "--yes").code == 0
+    assert project.run("destroy", "cart", "--env", "live", "--deletions", "2", "--yes").code == 2, (
         "there is none any more"
     )
     assert project.hpa() == 10

@@ -77,6 +77,8 @@ class Proxy:
     rule: Callable[[Seen], Fault | None] = lambda _: None
     seen: list[Seen] = field(default_factory=list)
     delay: float = 0
+    token: str = ""
+    """For clients that send no credentials over plain HTTP, as kubectl does not."""
 
     def kubeconfig(self, user: str = "admin") -> Path:
         """A kubeconfig that leads through the proxy."""
@@ -165,6 +167,8 @@ def _handler(proxy: Proxy, upstream: str) -> type[http.server.BaseHTTPRequestHan
             if self.behind is None:
                 self.behind = http.client.HTTPSConnection(upstream, context=tls, timeout=60)
             headers = {k: v for k, v in self.headers.items() if k.lower() not in (*_HOP, "host", "accept-encoding")}
+            if proxy.token:
+                headers.setdefault("Authorization", f"Bearer {proxy.token}")
             self.behind.request(self.command, self.path, body=body or None, headers=headers)
             answer = self.behind.getresponse()
             content = answer.read()
