@@ -9,7 +9,7 @@ ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test check generated docs bench wheel-test lock debian components clean
+.PHONY: help setup demo test check generated docs pictures bench wheel-test lock debian components clean
 
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,12 @@ bench: setup ## measure what the design promises, beside other tools; writes doc
 docs: setup components ## rebuild what capgen prints in README.md and docs/; review the difference and commit it
 	PYTHONPATH=tests $(BIN)/python -m docs.refresh
 
+pictures: setup ## draw the pictures of README.md again; look at them and commit them
+	$(BIN)/capgen preview specs --env production --png --width 1280 --height 795 --out build/light
+	$(BIN)/capgen preview specs --env production --png --width 1280 --height 795 --dark --out build/dark
+	cp build/light/production/shop.png docs/images/shop.png
+	cp build/dark/production/fleet_kpi.png docs/images/fleet.png
+
 wheel-test: setup ## build the wheel, install it in an empty environment and build the examples with it
 	$(BIN)/python -m pytest tests/packaging $(ARGS)
 
@@ -69,6 +75,7 @@ debian: # the servers and exporters that the tests take from Debian
 
 components: setup # the servers that are built from Go modules; kept outside the checkout
 	@command -v go >/dev/null || { echo "the tests build real servers with Go: install Go 1.26 and put it on PATH" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "the tests draw dashboards with Grafana's components: install Node.js 18 or newer with npm" >&2; exit 1; }
 	$(BIN)/python tests/components/build.py >/dev/null
 
 clean: ## remove what was built here; the servers' cache outside the checkout stays

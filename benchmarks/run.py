@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT / "tests")]
 
 import cases  # noqa: E402
+import deliveries  # noqa: E402
 import replays  # noqa: E402
 from cases import Bench, Row  # noqa: E402
 from measure import Failed  # noqa: E402
@@ -31,6 +32,7 @@ TABLES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "rules": cases.rules_alone,
     "proof": cases.proof,
     "replays": replays.replays,
+    "deliveries": deliveries.deliveries,
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from capgen.artifact import Artifact
 from capgen.errors import Refused, UsageError
+from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.target import Target
 from capgen.spec.documents import Environment
 
@@ -52,6 +53,12 @@ def target_of(
             "nothing was read or written"
         )
     return connected
+
+
+def field_policies(environment: Environment) -> tuple[FieldPolicy, ...]:
+    """What the environment says about fields that others hold."""
+    said = environment.kubernetes.ownership if environment.kubernetes else ()
+    return tuple(FieldPolicy(rule.kind, rule.field, rule.policy, rule.name or "") for rule in said)
 
 
 def deliverable(

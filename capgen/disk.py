@@ -91,6 +91,14 @@ def write(out: Path, changes: tuple[FileChange, ...]) -> None:
             raise TargetError(f"cannot write {target}: {error.strerror or error}") from error
 
 
+def save(path: Path, text: str) -> None:
+    """Writes one file that was asked for, whole or not at all. Raises TargetError."""
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise TargetError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def _replace(target: Path, text: str) -> None:
     # Not the process's id: in containers those repeat, and what a killed run left would be in the way for ever.
     fresh = target.with_name(f".capgen-{os.urandom(8).hex()}")

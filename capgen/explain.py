@@ -125,8 +125,9 @@ def _item(service: Blueprint, names: dict[str, str]) -> tuple[str, Origin, Signa
     if "job" in names:
         scrape = next((s for s in service.scrapes if s.job == names["job"]), None)
         return (f"scrape job {scrape.job}", scrape.origin, None) if scrape else None
+    kind = names.get("kind", "")
     autoscalers: list[Hpa | Vpa] = (
-        [*service.hpas, *service.vpas] if names.get("kind", "").endswith("PodAutoscaler") else []
+        [*service.hpas, *service.vpas] if kind.endswith("PodAutoscaler") or kind == "ScaledObject" else []
     )
     for item in autoscalers:
         if item.name == names.get("object"):

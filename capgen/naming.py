@@ -15,6 +15,9 @@ PREFIX = "capgen"
 MANAGER = "capgen"
 """The field manager of everything that is applied to an API server."""
 
+METRICS_ADAPTER = "capgen-metrics-adapter"
+"""The ConfigMap with the rules of an environment's metrics adapter."""
+
 SERVICE, SOURCE, SIGNAL, LEVEL, SEVERITY, TEAM, METRIC, KIND, LADDER = (
     "service", "source", "signal", "level", "severity", "team", "metric", "kind", "ladder",
 )  # fmt: skip

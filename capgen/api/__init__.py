@@ -7,7 +7,7 @@ in named calls, top to bottom, and returns what the command prints.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -23,6 +23,7 @@ from capgen.catalog.model import Exporter
 from capgen.check.dashboards import check_dashboards, check_sizes
 from capgen.check.environments import check_environments
 from capgen.check.scaling import check_scaling
+from capgen.compile.cost import over_budget
 from capgen.compile.fleet import assemble
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
@@ -35,8 +36,6 @@ if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.explain import Answer
     from capgen.incremental.build import Files
     from capgen.prove.environment import Proven
-    from capgen.reconcile.plan import Plan
-    from capgen.reconcile.target import Target
     from capgen.render.templates import Templates
 
 
@@ -126,10 +125,19 @@ def compile_project(
             fleet, problems = assemble(blueprints, catalog.ladders, whole=not reading.partial)
             found = (*found, *problems)
             fleets += [fleet] if fleet else []
+        found = (*found, *_over_budget(project, fleets))
     except Findings as broken:
         found = (*found, *broken.diagnostics)
     found = in_order(quoting(found, sources))
     return Compiled(project, layered, tuple(fleets), catalog, root, found, reading.partial)
+
+
+def _over_budget(project: Project, fleets: Sequence[Fleet]) -> Iterator[Diagnostic]:
+    by_name = {fleet.environment: fleet for fleet in fleets}
+    for document, environment in project.environments:
+        if environment.budget is not None and (fleet := by_name.get(document.name)) is not None:
+            spent = {service.name: service.cost for service in fleet.services if service.cost}
+            yield from over_budget(document.node, environment.budget, spent)
 
 
 def exporter(catalog: Catalog, name: str) -> Exporter:
@@ -330,31 +338,6 @@ def generated_files(built: Built) -> dict[str, str]:
         for environment, artifacts in built.artifacts
         for artifact in artifacts
     }
-
-
-def plan_delivery(
-    paths: Sequence[Path],
-    environment: str,
-    *,
-    settings: Sequence[str] = (),
-    root: Path | None = None,
-    rehearse: bool = False,
-) -> tuple[Plan, Target]:
-    """What applying would change in an environment's target, and that target. Reads only.
-
-    Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
-    """
-    from capgen.delivery import deliverable, target_of
-    from capgen.reconcile.build import build_plan
-
-    built = build(paths, settings=settings, environments=[environment])
-    declared = next(model for document, model in built.compiled.project.environments if document.name == environment)
-    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found), root=root)
-    if not artifacts:
-        raise Refused(f"the specs compile to nothing for {environment!r}: an empty delivery is never what was meant")
-    target = target_of(declared, project_folder(paths), root=root)
-    plan = build_plan(target.name, artifacts, target.read(artifacts))
-    return (target.rehearse(plan) if rehearse else plan), target
 
 
 def prove(

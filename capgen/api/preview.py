@@ -17,7 +17,7 @@ from capgen.errors import Refused, TargetError, UsageError
 from capgen.preview import sample
 from capgen.preview.board import read
 from capgen.preview.bundle import bundle
-from capgen.preview.chromium import Browser, browser, find
+from capgen.preview.chromium import TALLEST, Browser, browser, find
 from capgen.preview.content import Content, Theme, content
 from capgen.preview.data import DataSource, StandingAlert
 from capgen.preview.live import Prometheus
@@ -70,7 +70,14 @@ def contents(
 
 
 def draw(
-    dashboards: Sequence[Dashboard], out: Path, *, cache: Path, html: bool = True, png: bool = True, width: int = 1400
+    dashboards: Sequence[Dashboard],
+    out: Path,
+    *,
+    cache: Path,
+    html: bool = True,
+    png: bool = True,
+    width: int = 1400,
+    height: int | None = None,
 ) -> Iterator[Path]:
     """Writes the pages and their pictures, and yields each file when it is there.
 
@@ -85,14 +92,14 @@ def draw(
     if png:
         with browser(chromium) as driver:
             for path, text in pages:
-                yield _written(out / f"{path}.png", _photographed(driver, text, cache, width))
+                yield _written(out / f"{path}.png", _photographed(driver, text, cache, width, height))
 
 
-def _photographed(driver: Browser, text: str, cache: Path, width: int) -> bytes:
+def _photographed(driver: Browser, text: str, cache: Path, width: int, height: int | None) -> bytes:
     scratch = cache / f".page-{os.urandom(8).hex()}.html"
     try:
         scratch.write_text(text, encoding="utf-8")
-        return driver.picture(scratch, width=width)
+        return driver.picture(scratch, width=width, height=height or TALLEST)
     finally:
         scratch.unlink(missing_ok=True)
 

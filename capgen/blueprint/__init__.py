@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from capgen.blueprint.cost import Cost
 from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
 from capgen.blueprint.jobs import NO_JOBS, CronEntry, Job, JobDelivery
 from capgen.blueprint.notifications import NO_NOTIFY, NotifyDelivery, Receiver, Routing
 from capgen.blueprint.origin import Labels, Origin, Severity
 from capgen.blueprint.planning import Planning
+from capgen.blueprint.serving import KedaTriggers, ServedMetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,8 @@ class Hpa:
     scale_up: ScalingRules | None
     scale_down: ScalingRules | None
     origin: Origin
+    keda: KedaTriggers | None = None
+    """Where KEDA makes it: then a ScaledObject of its name is written instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +247,8 @@ class Delivery:
     """Where the environment's pages can be read; "" where nobody says."""
     somewhere: bool = False
     """Whether the environment says where it is delivered to."""
+    metrics: Literal["adapter", "keda", "none"] = "adapter"
+    """What serves signals to autoscalers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +280,8 @@ class Blueprint:
     """What is planned with; None where the spec says nothing about it."""
     dashboards: tuple[Dashboard, ...] = ()
     """The service's dashboard; () where the environment takes none."""
+    cost: Cost | None = None
+    """What its rules cost, estimated; None where no budget asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,3 +296,5 @@ class Fleet:
     """What cron runs there, by service and job; empty where the cluster runs the jobs."""
     dashboards: tuple[Dashboard, ...] = ()
     """Those about all services together."""
+    served: tuple[ServedMetric, ...] = ()
+    """What the metrics adapter has to serve, by name."""

@@ -41,6 +41,8 @@ class Measured:
     keep_firing_for: float
     hysteresis: float
     query: str
+    floor: bool
+    """Whether the query is without an answer while there is too little traffic."""
     reading: Reading | None
     capacity: float
     """What 100 % is, for a network reading; 0 where the device knows."""

@@ -28,6 +28,8 @@ class Metric(Model):
     """The base unit of a sample: seconds, bytes, ratio, …; "" for a plain count."""
     labels: dict[LabelName, int] = Field(default_factory=dict)
     """Labels beside the target's own, each with how many values it typically has (for the cost estimate)."""
+    series: Annotated[int, Field(ge=1)] | None = None
+    """How many series a target typically gives, where labels go together; the product of their sizes if left out."""
     since: Version | None = None
     """The first exporter version that gives it; None for as long as capgen's oldest supported one."""
     until: Version | None = None

@@ -1,38 +1,77 @@
-"""`capgen apply`: delivers what the specs compile to, to the environment's directory or cluster."""
+"""`capgen apply`: delivers what the specs compile to, or a saved plan, to the environment's directory or cluster."""
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from capgen.cli.diff import environment_option, root_option
+from capgen.cli.diff import adopt_option, prune_option, root_option
 from capgen.cli.output import colored, set_option, spec_paths, specs_argument, width
-from capgen.errors import Refused
+from capgen.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from capgen.api.reconcile import Delivery
 
 
 @click.command("apply")
 @specs_argument
-@environment_option
+@click.option("--env", "environment", metavar="NAME", help="The environment to deliver to; a saved plan names its own.")
 @set_option
 @root_option
+@prune_option
+@adopt_option
+@click.option("--deletions", type=click.IntRange(min=0), metavar="N", help="Delete exactly so many, however many.")
+@click.option(
+    "--wait", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Wait so long for controllers."
+)
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
 def command(
-    specs: Sequence[Path], environment: str, settings: Sequence[str], root: Path | None, yes: bool, form: str
+    specs: Sequence[Path],
+    environment: str | None,
+    settings: Sequence[str],
+    root: Path | None,
+    prune: bool,
+    adopt: Sequence[str],
+    deletions: int | None,
+    wait: float,
+    yes: bool,
+    form: str,
 ) -> int:
     """Bring the environment's target to what the specs say. What is right already is not written.
 
-    A conflict with somebody else's field is never forced: it is shown, and nothing of that object is changed.
+    SPECS is also the file of a plan that `capgen diff --save` wrote: then that plan is carried out, and nothing if
+    anything in it is not as it was. A conflict with somebody else's field is never forced: it is shown, and nothing
+    of that object is changed.
     """
-    from capgen import api
+    from capgen.api import reconcile as api
+    from capgen.reconcile.saved import Request
+
+    if len(specs) == 1 and specs[0].suffix == ".json":
+        if environment or settings or root:
+            raise UsageError("a saved plan has its environment, folder and settings in it: name the plan alone")
+        delivery = api.plan_again(specs[0])
+    else:
+        if environment is None:
+            raise click.UsageError("Missing option '--env'.")
+        paths = tuple(map(str, spec_paths(specs)))
+        delivery = api.plan_delivery(Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt)))
+    return carry_out(delivery, deletions=deletions, yes=yes, form=form, wait=wait)
+
+
+def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str, wait: float = 0) -> int:
+    """Shows the plan to whoever is there, asks, and does it; for every verb that writes."""
+    from capgen.api import reconcile as api
     from capgen.reconcile.plan import Action
     from capgen.report import plan as report
 
-    plan, target = api.plan_delivery(spec_paths(specs), environment, settings=settings, root=root)
-    if not plan.of(Action.CREATE, Action.UPDATE, Action.CONFLICT, Action.BLOCKED):
+    plan = delivery.plan
+    if plan.is_clean and not (yes and plan.wide):
         click.echo(report.render(plan, form, color=colored(), width=width()), nl=False, color=True)
         return 0
     if not yes:
@@ -41,9 +80,18 @@ def command(
         click.echo(report.render(plan, "text", color=colored(err=True), width=width()), nl=False, err=True, color=True)
         if not click.confirm(f"Apply this to {plan.target}?", err=True):
             raise Refused("the answer was no: nothing was changed")
-    outcome = target.apply(plan)
+    for note in plan.notes:
+        click.echo(f"note: {note}", err=True)
+    # Whoever is told to end gives the lease back first.
+    signal.signal(signal.SIGTERM, _interrupted)
+    counted = deletions if plan.of(Action.DELETE) or deletions else None
+    outcome = api.apply_plan(delivery, deletions=counted, wait=wait)
     click.echo(report.render_outcome(outcome, form, color=colored(), width=width()), nl=False, color=True)
     error = outcome.error()
     if error is not None:
         raise error
     return 0
+
+
+def _interrupted(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from capgen.cli.output import colored, set_option, spec_paths, specs_argument, width
+from capgen.errors import UsageError
 
 environment_option = click.option(
     "--env", "environment", required=True, metavar="NAME", help="The environment to deliver to."
@@ -15,6 +16,12 @@ environment_option = click.option(
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Deliver to this folder instead of the environment's target."
 )
+prune_option = click.option(
+    "--prune/--no-prune", default=True, show_default=True, help="Delete what these specs made and make no more."
+)
+adopt_option = click.option(
+    "--adopt", multiple=True, metavar="MANAGER", help="Take over what this field manager declared in these objects.",
+)  # fmt: skip
 
 
 @click.command("diff")
@@ -22,15 +29,49 @@ root_option = click.option(
 @environment_option
 @set_option
 @root_option
+@prune_option
+@adopt_option
+@click.option("--save", type=click.Path(path_type=Path), help="Save the plan for `capgen apply FILE`.")
+@click.option(
+    "--offline", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
+    help="Compare with exported manifests and not with the cluster.",
+)  # fmt: skip
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when there are changes.")
-@click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "markdown", "sarif", "junit")),
+    default="text",
+    show_default=True,
+)
 def command(
-    specs: Sequence[Path], environment: str, settings: Sequence[str], root: Path | None, exit_code: bool, form: str
+    specs: Sequence[Path],
+    environment: str,
+    settings: Sequence[str],
+    root: Path | None,
+    prune: bool,
+    adopt: Sequence[str],
+    save: Path | None,
+    offline: Path | None,
+    exit_code: bool,
+    form: str,
 ) -> int:
-    """Show what `capgen apply` would change, without writing anything."""
-    from capgen import api
+    """Show what `capgen apply` would change, without writing anything to the target."""
+    from capgen import disk
+    from capgen.api import reconcile as api
+    from capgen.reconcile.saved import Request
     from capgen.report import plan as report
 
-    plan, _ = api.plan_delivery(spec_paths(specs), environment, settings=settings, root=root, rehearse=True)
+    if offline and (save or root):
+        raise UsageError(
+            "an export can be compared with, and not delivered to: --offline goes without --save and --root"
+        )
+    paths = tuple(map(str, spec_paths(specs)))
+    delivery = api.plan_delivery(
+        Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt), str(offline or ""))
+    )
+    plan = delivery.target.rehearse(delivery.plan)
+    if save is not None:
+        disk.save(save, api.save_plan(delivery, plan))
     click.echo(report.render(plan, form, color=colored(), width=width()), nl=False, color=True)
     return 4 if exit_code and report.differs(plan) else 0

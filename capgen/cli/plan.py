@@ -44,6 +44,7 @@ def moment(text: str | None, *, live: bool) -> float | None:
 @history_option
 @prometheus_option
 @now_option
+@click.option("--engine", metavar="dask=tcp://HOST:PORT", help="Plan on a Dask cluster; its workers read the history.")
 @click.option("--no-cache", is_flag=True, help="Ask for all of the history again.")
 @click.option(
     "--fail-on",
@@ -60,6 +61,7 @@ def command(
     history: Path | None,
     prometheus: bool,
     now: str | None,
+    engine: str | None,
     no_cache: bool,
     fail_on: str | None,
     form: str,
@@ -76,6 +78,7 @@ def command(
         prometheus=prometheus,
         now=moment(now, live=prometheus),
         cache=None if no_cache else cache_folder("history"),
+        engine=engine,
     )
     if form == "json":
         text = ahead.as_json(plans)

@@ -34,6 +34,9 @@ from capgen.cli.output import cache_folder, env_option, set_option, spec_paths, 
 @click.option(
     "--width", default=1400, show_default=True, type=click.IntRange(320, 4000), help="Of a picture, in pixels."
 )
+@click.option(
+    "--height", type=click.IntRange(100, 16000), help="Only so much of a picture from its top; all of it if left out."
+)
 def command(
     specs: Sequence[Path],
     environments: Sequence[str],
@@ -45,6 +48,7 @@ def command(
     png: bool,
     dark: bool,
     width: int,
+    height: int | None,
 ) -> int:
     """Draw the dashboards of specs (`specs` if left out), or of dashboard files (*.json), as HTML and PNG.
 
@@ -64,7 +68,13 @@ def command(
         theme="dark" if dark else "light",
     )
     files = preview.draw(
-        dashboards, out, cache=cache_folder("preview"), html=html or not png, png=png or not html, width=width
+        dashboards,
+        out,
+        cache=cache_folder("preview"),
+        html=html or not png,
+        png=png or not html,
+        width=width,
+        height=height,
     )
     for file in files:
         click.echo(file.as_posix())

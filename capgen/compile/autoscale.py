@@ -9,6 +9,7 @@ from capgen import naming, units
 from capgen.blueprint import ContainerBounds, Hpa, HpaMetric, ScalingPolicy, ScalingRules, Signal, Vpa, Workload
 from capgen.blueprint.origin import Labels, Origin
 from capgen.compile.context import Context
+from capgen.compile.serving import serve
 from capgen.compile.sources import Bound
 from capgen.diagnostics import suggest
 from capgen.spec.sections import HorizontalSpec, Resources, ScalingSpec, TargetSpec, VerticalSpec, WorkloadSpec
@@ -59,7 +60,8 @@ def size_autoscalers(
                 at_key=True,
             )
         if spec.horizontal is not None and spec.horizontal.by == "hpa":
-            hpas.append(_hpa(context, name, workload, spec.horizontal, signals))
+            hpa = _hpa(context, name, workload, spec.horizontal, signals)
+            hpas.append(serve(context, ("workloads", name, "horizontal"), hpa, signals))
         elif spec.horizontal is not None:
             _check_script_targets(context, name, spec.horizontal, signals)
             scripted.append((workload, context.origin(("workloads", name, "horizontal"))))
@@ -129,7 +131,10 @@ def _metric(
 def _signal_metric(
     context: Context, signal: Signal, bound: Bound, kind: Literal["AverageValue", "Value"], amount: float
 ) -> HpaMetric:
-    name = naming.external_metric(bound.entry.exporter.exporter, signal.id.partition(".")[2])
+    exporter, measured = bound.entry.exporter.exporter, signal.id.partition(".")[2]
+    if signal.record.startswith(f"{naming.PREFIX}:own_"):  # of the spec's own: like its record
+        exporter, measured = "own", f"{signal.id}_{signal.unit}"
+    name = naming.external_metric(exporter, measured)
     selector = ((naming.SERVICE, context.spec.name), (naming.SOURCE, signal.source))
     return HpaMetric("External", name, kind, _kube_number(amount), selector=selector, signal=signal.id)
 

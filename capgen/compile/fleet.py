@@ -13,12 +13,15 @@ from typing import TypeAlias
 
 from capgen import naming
 from capgen.blueprint import Blueprint, Delivery, Fleet
+from capgen.blueprint.cost import Cost
 from capgen.blueprint.jobs import CronEntry, Report
 from capgen.blueprint.notifications import Inhibition, Matcher, Receiver, Routing
 from capgen.blueprint.origin import Labels, Origin
+from capgen.blueprint.serving import ServedMetric
 from capgen.catalog.model import Ladder
 from capgen.compile.dashboards.fleet import fleet_dashboards, kind_of
 from capgen.compile.routes import GROUP_BY, routing_tree, unreached
+from capgen.compile.serving import served
 from capgen.diagnostics import Diagnostic, Span, in_order
 
 Place: TypeAlias = "tuple[str, int, int, int, int] | tuple[()]"
@@ -61,6 +64,10 @@ class Facts:
     scaled: bool = False
     """Whether an HPA of the cluster scales it."""
     crontab: tuple[CronEntry, ...] = ()
+    cost: Cost | None = None
+    """What its rules cost; None where no budget asks."""
+    served: tuple[tuple[str, str], ...] = ()
+    """Metrics that the adapter serves to its autoscalers: their names, and the records behind them."""
 
 
 def facts(blueprint: Blueprint) -> Facts:
@@ -79,6 +86,8 @@ def facts(blueprint: Blueprint) -> Facts:
         shown=tuple(sorted({(kind, s.record) for s in signals if (kind := kind_of(s))})),
         scaled=bool(blueprint.hpas) and blueprint.delivery.kubernetes,
         crontab=_crontab(blueprint),
+        cost=blueprint.cost,
+        served=tuple(sorted({(metric.name, metric.record) for metric in served(blueprint)})),
     )
 
 
@@ -130,7 +139,8 @@ def join(
     # What is delivered nowhere tells nobody yet, and of some services nobody knows who else is in their teams.
     if delivery.notify.form != "none" and delivery.somewhere and whole:
         found += unreached(known, environment)
-    return Fleet(environment, delivery, services, routing, crontab, dashboards), in_order(found)
+    metrics = tuple(ServedMetric(*pair) for pair in sorted({pair for one in known for pair in one.served}))
+    return Fleet(environment, delivery, services, routing, crontab, dashboards, metrics), in_order(found)
 
 
 def _claims(service: Blueprint) -> Iterator[tuple[str, str, Origin]]:

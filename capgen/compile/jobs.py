@@ -23,7 +23,7 @@ from capgen.blueprint.jobs import (
     Report,
     Task,
     Watch,
-)  # fmt: skip
+)
 from capgen.compile.context import Context
 from capgen.compile.scaling_jobs import resize, scale
 from capgen.compile.sources import Bound
@@ -126,7 +126,9 @@ def _watch(
                 "give the environment a `prometheus: {url: …}` to ask, or leave the signal to the alerts",
             )  # fmt: skip
             continue
-        measures.append(_measured(context, signal, reading, "" if reading else _query(signal, context, groups)))
+        query = "" if reading else _query(signal, context, groups)
+        floor = not reading and bool(_traffic(signal, groups))
+        measures.append(_measured(context, signal, reading, query, floor=floor))
     return Watch(tuple(measures))
 
 
@@ -151,15 +153,21 @@ def _query(signal: Signal, context: Context, groups: Sequence[Group]) -> str:
     """The recorded series as the alerts read it: without what too little traffic makes meaningless."""
     scope = {naming.SERVICE: context.spec.name, naming.SOURCE: signal.source}
     query = f"{signal.record}{{{promql.matchers(scope)}}}"
-    group = next(group for group in groups if group.signal is signal)
-    traffic = next((record.name for record in group.records if record.name.endswith(":traffic")), None)
-    if traffic is not None:
+    if traffic := _traffic(signal, groups):
         keys = ", ".join(sorted((*signal.labels, naming.SERVICE, naming.SOURCE)))
         query += f" and on ({keys}) {traffic}{{{promql.matchers(scope)}}} >= {units.number(signal.min_traffic)}"
     return query
 
 
-def _measured(context: Context, signal: Signal, reading: Reading | None, query: str) -> Measured:
+def _traffic(signal: Signal, groups: Sequence[Group]) -> str:
+    """The record of the traffic without which the signal means nothing, "" where it always does."""
+    records = [record.name for group in groups if group.signal is signal for record in group.records]
+    return next((name for name in records if name.endswith(":traffic")), "")
+
+
+def _measured(
+    context: Context, signal: Signal, reading: Reading | None, query: str, *, floor: bool = False
+) -> Measured:
     words = context.spec.model.signals.get(signal.id)
     runbook = (words.runbook if words else None) or context.spec.model.metadata.runbook or ""
     capacity = 0.0
@@ -170,7 +178,7 @@ def _measured(context: Context, signal: Signal, reading: Reading | None, query: 
     )
     return Measured(
         signal.id, signal.title, signal.action, runbook, signal.unit, signal.worse, limits, signal.for_,
-        signal.keep_firing_for, signal.hysteresis, query, reading, capacity,
+        signal.keep_firing_for, signal.hysteresis, query, floor, reading, capacity,
     )  # fmt: skip
 
 

@@ -46,16 +46,17 @@ def bind_receivers(context: Context, groups: Iterable[Group]) -> tuple[Receiver,
         kind: Kind = "slack" if way == "webhook" and _SLACK.fullmatch(name) else way
         _check_options(context, path, spec, kind)
         given = None if way == "email" else getattr(spec, way)
-        if kind in ("webhook", "slack") and given and spec.token is None:
-            _check_pods(context, (*path, way, "file"), given)
         if way == "email" and _smtp(context) is None:
             _without_smtp(context, path)
+        secret = bind_secret(context, (*path, way), given) if given else None
+        if kind in ("webhook", "slack") and secret is not None and spec.token is None:
+            _check_pods(context, (*path, way, "file"), secret)
         receivers.append(
             Receiver(
                 name,
                 kind,
                 tuple(severity for severity in _ORDER if severity in spec.severities),
-                bind_secret(context, (*path, way), given) if given else None,
+                secret,
                 bind_secret(context, (*path, "token"), spec.token) if spec.token else None,
                 spec.channel or "",
                 tuple(spec.email),
@@ -113,11 +114,11 @@ def bind_secret(context: Context, path: Path, given: SecretRef) -> Secret | None
     return _secret(given)
 
 
-def _check_pods(context: Context, path: Path, given: SecretRef) -> None:
+def _check_pods(context: Context, path: Path, secret: Secret) -> None:
     """In a job's pod a file is mounted by nobody."""
-    if given.file is not None and context.spec.model.jobs and context.spec.environment.deliver.jobs == "cronjob":
+    if secret.place == "file" and context.spec.model.jobs and context.spec.environment.deliver.jobs == "cronjob":
         context.error(
-            "CG365", f"nothing mounts {given.file} in the pods of this service's jobs", path,
+            "CG365", f"nothing mounts {secret.where} in the pods of this service's jobs", path,
             "name a key of a Secret: `secret: {name: …, key: …}`",
         )  # fmt: skip
 

@@ -88,12 +88,13 @@ def _check_zone(context: Context, path: Path, schedule: str, zone: str) -> None:
 @lru_cache(maxsize=32)
 def _gaps(zone: str) -> tuple[tuple[datetime, datetime], ...] | None:
     """The local times that a zone's clocks skip, as naive pairs; None for a zone that does not exist."""
-    from zoneinfo import ZoneInfo
+    from zoneinfo import ZoneInfo, available_timezones
 
     try:
         known = ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
-        return None
+        # A machine without the time zones' data knows nothing of any.
+        return None if available_timezones() else ()
     found = []
     at = _FIRST
     before = at.astimezone(known).utcoffset() or timedelta()

@@ -9,6 +9,7 @@ from capgen.blueprint.dashboards import Grafana
 from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
+from capgen.compile.cost import check_budget, costs, total
 from capgen.compile.dashboards.alerts import link_alerts
 from capgen.compile.dashboards.service import derive_dashboard
 from capgen.compile.jobs import job_delivery, schedule_jobs
@@ -39,6 +40,12 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     # What is recorded, and who is told.
     delivery = _delivery(context)
     groups = derive_groups(context, signals, list(sources.values()), delivery.evaluation_interval)
+    # What that costs, where anybody wants to know.
+    spent = None
+    if (spec.model.budget or spec.environment.budget) and not has_errors(context.found):
+        found_costs = costs(context, groups, sources)
+        check_budget(context, found_costs)
+        spent = total(one.cost for one in found_costs)
     # How it scales.
     by_id = {signal.id: (signal, bound) for signal, bound in signals}
     hpas, vpas, scripted = size_autoscalers(context, by_id)
@@ -76,6 +83,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         receivers=receivers,
         declared=context.origin(("metadata", "owner" if metadata.owner else "name")),
         planning=planning,
+        cost=spent,
         dashboards=(dashboard,) if dashboard else (),
     )
     return blueprint, found
@@ -115,6 +123,7 @@ def _delivery(context: Context) -> Delivery:
         notify=notify_delivery(context),
         pages=environment.pages.url.rstrip("/") if environment.pages else "",
         somewhere=kubernetes is not None or environment.directory is not None,
+        metrics=environment.deliver.metrics,
         grafana=_grafana(context),
     )
 

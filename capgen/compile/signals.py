@@ -12,6 +12,7 @@ from capgen.catalog.model import SignalDef
 from capgen.compile import templates
 from capgen.compile.context import Context
 from capgen.compile.levels import resolve_levels
+from capgen.compile.replicas import check_replicas, declared
 from capgen.compile.sections import is_detail, section_of
 from capgen.compile.sources import Bound
 from capgen.diagnostics import suggest
@@ -318,14 +319,13 @@ def _fill(
             f"write `{bare}{{$selector}}`, so that other services' series do not count",
         )
         return None
+    if own:
+        check_replicas(context, filled, path)
     return filled
 
 
 def _replica_labels(context: Context) -> tuple[str, ...]:
-    for layer in (context.spec.environment.prometheus, context.spec.model.prometheus):
-        if layer is not None and layer.replica_labels:
-            return tuple(sorted(layer.replica_labels))
-    return REPLICA_LABELS
+    return declared(context) or REPLICA_LABELS
 
 
 def _labels(context: Context, wanted: Wanted, template: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from capgen.artifact import Artifact
 from capgen.catalog.load import Catalog
 from capgen.check.environments import check_environments
+from capgen.compile.cost import over_budget
 from capgen.compile.fleet import join
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.incremental import memory
@@ -16,7 +17,8 @@ from capgen.incremental.crew import compile_shares
 from capgen.incremental.parts import Part, Share, divide
 from capgen.render.artifacts import render_fleet
 from capgen.render.templates import Templates
-from capgen.spec.parse import IMPLICIT, Project, parse_project
+from capgen.spec.documents import Environment
+from capgen.spec.parse import IMPLICIT, Document, Project, parse_project
 from capgen.spec.quotes import quoting
 from capgen.yamlio import Source
 
@@ -83,9 +85,17 @@ def _places(
     overridden = {name for _, environment in project.environments for name in environment.overrides}
     declared = {document.name for document, _ in project.environments}
     known = (partial or overridden <= names) and set(environments) <= declared
+    if any(_over_budget(document, environment, shares) for document, environment in project.environments):
+        return None
     if len(names) != len(shares) or not shares or not known:
         return None
     return frozenset(environments or declared or {IMPLICIT.metadata.name})
+
+
+def _over_budget(document: Document, environment: Environment, shares: Sequence[Share]) -> bool:
+    facts = [part.facts for share in shares for part in share.parts if part.facts.environment == document.name]
+    spent = {one.service: one.cost for one in facts if one.cost}
+    return environment.budget is not None and any(over_budget(document.node, environment.budget, spent))
 
 
 def _files(

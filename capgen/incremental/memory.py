@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 from capgen import __version__
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery
+from capgen.blueprint.cost import Cost
 from capgen.blueprint.dashboards import Grafana
 from capgen.blueprint.jobs import CronEntry, JobDelivery
 from capgen.blueprint.notifications import NotifyDelivery, Receiver, Secret, Smtp
@@ -105,6 +106,8 @@ def _told(part: Part) -> dict[str, Any]:
         "claims": known.claims,
         "alerting": known.alerting,
         "ladders": known.ladders,
+        "cost": [getattr(known.cost, name) for name in Cost.__slots__] if known.cost else None,
+        "served": known.served,
         "team": known.team,
         "receivers": [astuple(receiver) for receiver in known.receivers],
         "declared": known.declared,
@@ -155,6 +158,8 @@ def _facts(service: str, told: Mapping[str, Any]) -> Facts:
         shown=_pairs(told["shown"]),
         scaled=told["scaled"],
         crontab=tuple(CronEntry(*entry) for entry in told["crontab"]),
+        cost=Cost(*told["cost"]) if told["cost"] else None,
+        served=_pairs(told["served"]),
     )
 
 

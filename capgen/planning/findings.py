@@ -79,7 +79,7 @@ def _budget(costs: CostForecast, origin: Origin) -> Iterator[Diagnostic]:
         when = "today" if alert.month == 0 else f"in month {alert.month}"
         severity = Severity.ERROR if whole else Severity.NOTE
         hint = "see the plan's options, or raise the budget"
-        yield Diagnostic("CG916", f"the costs {passed} of {amount} {when}", origin.span, hint, severity)
+        yield Diagnostic("CG916", f"the costs {passed} ({amount}) {when}", origin.span, hint, severity)
 
 
 def _late(item: RoadmapItem) -> Diagnostic:

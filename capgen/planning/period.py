@@ -21,6 +21,8 @@ from capgen.planning.plan import PAGES, ServicePlan, plan_service
 
 Kind = Literal["daily", "weekly", "monthly", "quarterly"]
 KINDS: tuple[Kind, ...] = ("daily", "weekly", "monthly", "quarterly")
+LONGEST: Mapping[Kind, float] = {"daily": 3 * DAY, "weekly": 15 * DAY, "monthly": 93 * DAY, "quarterly": 276 * DAY}
+"""How far back a kind looks from "now": over the running period, the last and the one before."""
 
 
 @dataclass(frozen=True, slots=True)

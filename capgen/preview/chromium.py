@@ -24,7 +24,8 @@ from capgen.errors import CapgenError
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _SECONDS = 60.0
 _PAUSE = 0.05
-_TALLEST = 16_000
+_FIRST = 900
+TALLEST = 16_000
 """Pixels: beyond this Chromium's own pictures repeat themselves."""
 # The protocol's pipe is file descriptors 3 and 4, and only a shell puts a child's streams there.
 _SHELL = 'exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>&2'
@@ -103,21 +104,21 @@ class Browser:
         for domain in ("Page", "Runtime"):
             self._call(f"{domain}.enable", session=True)
 
-    def picture(self, file: Path, *, width: int, scale: float = 1) -> bytes:
-        """The whole page as PNG. Raises CapgenError when a script of the page fails."""
+    def picture(self, file: Path, *, width: int, height: int = TALLEST) -> bytes:
+        """The page as PNG, its upper part where it is taller than `height`. Raises CapgenError when a script fails."""
         self._said.clear()
-        self._size(width, 900, scale)
+        self._size(width, _FIRST)
         self._call("Page.navigate", session=True, url=file.resolve().as_uri())
-        height = min(_TALLEST, self._drawn(file))
-        self._size(width, height, scale)
+        # Panels out of sight are not drawn, and nothing shall be out of sight.
+        self._size(width, min(height, TALLEST, self._drawn(file)))
         self._drawn(file)
         shot = self._call("Page.captureScreenshot", session=True, format="png", captureBeyondViewport=False)
         return base64.b64decode(shot["data"])
 
-    def _size(self, width: int, height: int, scale: float) -> None:
+    def _size(self, width: int, height: int) -> None:
         self._call(
             "Emulation.setDeviceMetricsOverride",
-            session=True, width=width, height=height, deviceScaleFactor=scale, mobile=False,
+            session=True, width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
 
     def _drawn(self, file: Path) -> int:

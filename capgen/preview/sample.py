@@ -43,10 +43,13 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "mountpoint": ("/", "/var/lib/data", "/var/log"),
     "namespace": ("shop",),
     "pod": ("web-6f7c9-2xkqd", "web-6f7c9-8mz4t", "web-6f7c9-hw5nr"),
+    "queue": ("orders", "mails"),
     "resource": ("cpu", "memory"),
     "route": ("/", "/orders", "/orders/{id}"),
     "service": ("shop", "ledger", "cache"),
+    "severity": ("warning", "critical"),
     "signal": ("host.cpu", "host.memory", "database.connections"),
+    "slot_name": ("standby",),
     "state": ("active", "idle", "waiting"),
     "statefulset": ("store",),
     "status": ("200", "404", "503"),
@@ -235,7 +238,7 @@ def _span(config: Mapping[str, Any]) -> tuple[float, float]:
     else:
         low, high = _RANGES.get(str(config.get("unit", "")), (2.0, 14.0))
     least, most = config.get("min"), config.get("max")
-    if most is None and config.get("unit") == "percentunit" and high < 1.5 and levels and levels[-1] < 1:
+    if most is None and config.get("unit") == "percentunit" and levels and levels[-1] < 1:
         most = 1.0
     if isinstance(least, (int, float)):
         low = max(low, float(least))

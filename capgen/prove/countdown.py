@@ -10,8 +10,10 @@ import math
 from collections.abc import Sequence
 
 from capgen.blueprint import Group, Level, Signal
+from capgen.naming import HEADROOM
 from capgen.promql import parse
 from capgen.prove.expectations import alert_names, check_alerts, check_record, check_states
+from capgen.prove.headroom import ABOUT_ONE, headroom
 from capgen.prove.leaves import leaves
 from capgen.prove.oracle import follow, rules, trace
 from capgen.prove.pace import pace, reach
@@ -78,6 +80,9 @@ def _case(group: Group, signal: Signal, levels: Sequence[Level], universe: Unive
     instants = sorted({3, steps // 2, *ends})
     samples = [*check_states(readings, tape.segments, time.step, extra)]
     for record in group.records:
+        if record.name == HEADROOM:
+            samples += check_record(record, headroom(signal, value, None), instants, time.step, scale=ABOUT_ONE)
+            continue
         if record.expr != signal.expr:
             raise NoWitness(f"{record.name} records something else")
         samples += check_record(record, value, instants, time.step)

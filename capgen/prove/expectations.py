@@ -89,8 +89,11 @@ def check_alerts(
     return tuple(checks)
 
 
-def check_record(record: Record, found: Trace, instants: Iterable[int], step: float) -> tuple[SampleCheck, ...]:
-    """A record's series and values: exact labels, and the value within what both readings allow."""
+def check_record(
+    record: Record, found: Trace, instants: Iterable[int], step: float, *, scale: float = 1e-9
+) -> tuple[SampleCheck, ...]:
+    """A record's series and values: exact labels, and the value within what both readings allow. `scale`: the least
+    that a value's error is taken relative to."""
     checks = []
     own = [f'{name}!="{ELSEWHERE}"' for name, _ in record.labels]
     for k in instants:
@@ -104,7 +107,7 @@ def check_record(record: Record, found: Trace, instants: Iterable[int], step: fl
             checks.append(SampleCheck(k * step, f"{everything} * 0 + 1" if rows else everything, expected))
         for labels, (a, b) in sorted(rows.items()):
             middle = (a + b) / 2
-            tolerance = abs(a - b) * 0.51 + VALUE_TOLERANCE * max(abs(middle), 1e-9)
+            tolerance = abs(a - b) * 0.51 + VALUE_TOLERANCE * max(abs(middle), scale)
             selector = f"{record.name}{{{','.join(own)}}}" if len(rows) == 1 else record.name + braces(labels)
             expr = f"abs({selector} - {number(float(f'{middle:.12g}'))}) <= bool {number(float(f'{tolerance:.3g}'))}"
             checks.append(SampleCheck(k * step, expr.replace("- -", "+ "), ((braces(labels), 1.0),)))

@@ -12,11 +12,13 @@ import math
 from collections.abc import Iterator, Sequence
 
 from capgen.blueprint import Group, Level, Record, Signal
+from capgen.naming import HEADROOM
 from capgen.promql import Call, Expr, parse, walk
 from capgen.prove import goals as names
 from capgen.prove.countdown import prove_countdown
 from capgen.prove.expectations import ELSEWHERE, alert_names, check_alerts, check_record, check_states
 from capgen.prove.goals import goals
+from capgen.prove.headroom import ABOUT_ONE, headroom
 from capgen.prove.oracle import Rows, Trace, follow, rules, trace
 from capgen.prove.pace import pace, reach
 from capgen.prove.plan import prepare
@@ -221,6 +223,9 @@ class _Prover:
         ]
         instants = sorted({*ends, *middles})
         for record in self.group.records:
+            if record.name == HEADROOM:
+                samples += check_record(record, headroom(self.signal, value, traffic), instants, step, scale=ABOUT_ONE)
+                continue
             samples += check_record(record, self.recorded(record, value, traffic, tape, universe), instants, step)
         series = (*tape.series(), *self.strangers(tape))
         return Case(

@@ -2,36 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
 
 from capgen.artifact import Artifact
+from capgen.reconcile import applyset, policy
 from capgen.reconcile.compare import Difference, compare
+from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import Manifest, read_manifests
-from capgen.reconcile.plan import Action, Change, Plan, Verdict
-from capgen.reconcile.target import Live, LiveFiles, LiveObjects
+from capgen.reconcile.plan import Action, Change, Document, FieldChange, Plan, Verdict
+from capgen.reconcile.policy import FieldPolicy
+from capgen.reconcile.prune import leftovers
+from capgen.reconcile.target import LeftFile, Live, LiveFiles, LiveObjects
 
 
-def build_plan(target: str, desired: Sequence[Artifact], live: Live) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a person decided beforehand. Without `prune` what is left over is listed and stays; `adopt` are the
+    managers whose objects capgen takes over, and `fields` says what is done about single fields of others.
+    """
+
+    prune: bool = True
+    adopt: frozenset[str] = frozenset()
+    fields: tuple[FieldPolicy, ...] = ()
+
+
+CAREFUL = Rules()
+
+
+def build_plan(target: str, desired: Sequence[Artifact], live: Live, rules: Rules = CAREFUL) -> Plan:
     """The plan for a target. Raises Findings when an artifact for an API server is no manifest."""
     match live:
         case LiveFiles():
-            return Plan(target, _file_changes(desired, live))
+            plan = Plan(target, _file_changes(desired, live), managed=live.managed)
         case LiveObjects():
-            manifests = read_manifests(desired, live.namespace)
-            return Plan(target, tuple(_object_change(manifest, live) for manifest in manifests))
+            plan = _object_plan(target, desired, live, rules)
         case _:
             assert_never(live)
+    return plan if rules.prune else replace(plan, changes=tuple(_left(change) for change in plan.changes))
+
+
+def _left(change: Change) -> Change:
+    if change.action is not Action.DELETE:
+        return change
+    return replace(change, action=Action.EXTRA, reason=f"{change.reason}; it stays, since nothing is to be deleted")
+
+
+def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, rules: Rules) -> Plan:
+    manifests = [
+        replace(manifest, document=applyset.member(manifest.document, manifest.artifact.service, live.namespace))
+        for manifest in read_manifests(desired, live.namespace)
+    ]
+    ids = {inventory.id for inventory in live.inventories.values()}
+    changes = (
+        *(_object_change(manifest, live, rules) for manifest in manifests),
+        *leftovers({manifest.key for manifest in manifests}, live),
+    )
+    return Plan(
+        target,
+        changes,
+        notes=live.notes,
+        managed=sum(applyset.part_of(document) in ids for document in live.members.values()),
+        wide=frozenset(_wide(live, changes)),
+        unsearched=frozenset(live.unsearched),
+    )
+
+
+def _wide(live: LiveObjects, changes: Sequence[Change]) -> Iterator[str]:
+    """The services whose inventories name places where nothing of theirs is."""
+    for service, inventory in live.inventories.items():
+        if service in live.unsearched or inventory.problem:
+            continue
+        places = [
+            (KINDS[change.kind], change.before["metadata"].get("namespace", ""))
+            for change in changes
+            if change.service == service and isinstance(change.before, Mapping)
+        ]
+        if not applyset.Inventory(service, inventory.home).with_members(places).covers(inventory):
+            yield service
 
 
 def _file_changes(desired: Sequence[Artifact], live: LiveFiles) -> tuple[Change, ...]:
     wanted = [_file_change(artifact, live) for artifact in sorted(desired, key=lambda a: a.path)]
-    extra = [
-        Change(path, Action.EXTRA, "", service, "", reason="no spec asks for it any more; it is left as it is")
-        for path, service in sorted(live.extra.items())
-    ]
-    return (*wanted, *extra)
+    return (*wanted, *(_left_file(path, file) for path, file in sorted(live.extra.items())))
+
+
+def _left_file(path: str, file: LeftFile) -> Change:
+    action = Action.EXTRA if file.obstacle else Action.DELETE
+    reason = "no spec asks for it any more" + (f", and it stays: {file.obstacle}" if file.obstacle else "")
+    return Change(path, action, "", file.service, "", before=file.text, reason=reason)
 
 
 def _file_change(artifact: Artifact, live: LiveFiles) -> Change:
@@ -50,30 +111,65 @@ def _file_change(artifact: Artifact, live: LiveFiles) -> Change:
     return change(Action.CONFLICT if there.obstacle else Action.UPDATE, there.text, there.obstacle)
 
 
-def _object_change(manifest: Manifest, live: LiveObjects) -> Change:
+def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Change:
+    kind, artifact, document = manifest.kind, manifest.artifact, manifest.document
     before = live.found.get(manifest.key)
-    difference = Difference()
-    verdict = Verdict.ESTIMATED
-    if reason := manifest.obstacle or live.blocked.get(manifest.key, ""):
-        action, before, verdict = Action.BLOCKED, None, Verdict.EXACT
-    elif before is None:
-        action = Action.CREATE
-    else:
-        difference = compare(manifest.kind.name, manifest.document, before)
-        action, reason = judge(difference)
-    artifact = manifest.artifact
-    return Change(
-        manifest.key, action, manifest.kind.name, artifact.service, artifact.path,
-        before, manifest.document, difference.fields, reason, verdict,
+
+    def change(action: Action, reason: str = "", verdict: Verdict = Verdict.ESTIMATED, **more: Any) -> Change:
+        basis = None if action is Action.BLOCKED else before
+        return Change(
+            manifest.key, action, kind.name, artifact.service, artifact.path, basis, document,
+            reason=reason, verdict=verdict, **more,
+        )  # fmt: skip
+
+    if reason := manifest.obstacle or live.blocked.get(manifest.key, "") or _elsewhere(manifest, before):
+        return change(Action.BLOCKED, reason, Verdict.EXACT)
+    if before is None:
+        return change(Action.CREATE)
+    seen, managers = policy.adopted(before, rules.adopt, kind.api_version)
+    difference = compare(kind.name, document, seen)
+    settled = policy.settle(rules.fields, kind.name, document, difference.fields)
+    if settled.yielded:
+        document = settled.document
+        difference = compare(kind.name, document, seen)
+    action, reason = judge(difference, settled.taken)
+    if managers and action is Action.UNCHANGED:
+        action = Action.UPDATE
+    told = [
+        reason,
+        f"takes over what {' and '.join(managers)} declared" if managers else "",
+        *(
+            f"{f.path} is left to {f.owner}, as the environment says: {f.old!r} stays, not {f.new!r}"
+            for f in settled.yielded
+        ),
+    ]
+    return change(
+        action, "; ".join(line for line in told if line), fields=difference.fields,
+        takes=bool(settled.taken) and action is Action.UPDATE, adopts=managers,
     )  # fmt: skip
 
 
-def judge(difference: Difference) -> tuple[Action, str]:
-    """What a difference calls for, and the reason when the changed fields do not say it themselves."""
-    if held := sorted({field.owner for field in difference.fields if field.owner}):
+def _elsewhere(manifest: Manifest, before: Document | None) -> str:
+    """An object is a member of one set; which of two would delete it otherwise?"""
+    if before is None or not (other := applyset.part_of(before)) or other == applyset.part_of(manifest.document):
+        return ""
+    return f"it belongs to another inventory ({other}): remove it there, or give one of the two another name"
+
+
+def judge(difference: Difference, taken: Sequence[FieldChange] = ()) -> tuple[Action, str]:
+    """What a difference calls for, and the reason when the changed fields do not say it themselves.
+
+    `taken` are fields of others that the environment says to take.
+    """
+    if held := sorted({field.owner for field in difference.fields if field.owner and field not in taken}):
         return (
             Action.CONFLICT,
             f"held by {' and '.join(held)}, and nothing is forced: change the spec, or let them give it up",
+        )
+    if taken:
+        return (
+            Action.UPDATE,
+            f"taken from {' and '.join(sorted({field.owner for field in taken}))}, as the environment says",
         )
     if difference.fields:
         return Action.UPDATE, ""

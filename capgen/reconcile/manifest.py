@@ -18,6 +18,8 @@ from capgen.errors import Findings
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.plan import Document
 
+PART_OF = "applyset.kubernetes.io/part-of"
+"""Says which inventory an object belongs to; see `applyset`."""
 _SERVER_WRITES = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink")
 _NAME = re.compile(r"(?!\.{1,2}$)[^/%\x00-\x1f\x7f]{1,253}")
 """What the API server takes as a path segment; names decide about URLs, so the rest never leaves this module."""
@@ -109,6 +111,8 @@ def _mistakes(node: yamlio.Node) -> list[Diagnostic]:
         word = node.at(path)
         if word is not None and not (isinstance(word.value, str) and _NAME.fullmatch(word.value)):
             found.append(_finding("CG801", f"{word.value!r} is no {'.'.join(path)}", word, "use a DNS label"))
+    if (label := node.at(("metadata", "labels", PART_OF))) is not None:
+        found.append(_finding("CG804", f"{PART_OF} is set by whoever delivers the object", label, "remove the label"))
     for server_path in (("status",), *(("metadata", field) for field in _SERVER_WRITES)):
         if (written := node.at(server_path)) is not None:
             message = f"{'.'.join(server_path)} is written by the API server"

@@ -14,14 +14,17 @@ class State(StrEnum):
 
     CREATED = "created"
     UPDATED = "updated"
+    DELETED = "deleted"
     UNCHANGED = "unchanged"
+    PENDING = "pending"
+    """Its deletion was accepted and waits for a finalizer; the inventory keeps it."""
     CONFLICT = "conflict"
     FAILED = "failed"
     NOT_TRIED = "not-tried"
 
 
-_WRITTEN = frozenset((State.CREATED, State.UPDATED))
-_OPEN = frozenset((State.CONFLICT, State.FAILED, State.NOT_TRIED))
+_WRITTEN = frozenset((State.CREATED, State.UPDATED, State.DELETED, State.PENDING))
+_OPEN = frozenset((State.PENDING, State.CONFLICT, State.FAILED, State.NOT_TRIED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,32 @@ def lookup(document: Any, path: str) -> Any:
     return value
 
 
+def without(document: Any, path: str) -> Any:
+    """The document less the value at a path; the same document when there is none. Nothing is changed in place."""
+    match = _STEP.match(path)
+    if match is None:
+        return document
+    rest = path[match.end() :]
+    if match[1] and isinstance(document, Mapping):
+        key = next((k for k in (match[1], match[1].partition(".")[0]) if k in document), None)
+        if key is None:
+            return document
+        rest = match[1].removeprefix(key) + rest
+        return _replaced(document, key, rest)
+    if isinstance(document, Mapping):
+        key = _json(match[2])
+        return _replaced(document, key, rest) if key in document else document
+    item = _item(document, match[2] or "")
+    if item is ABSENT or not isinstance(document, list):
+        return document
+    return [without(one, rest) if one is item else one for one in document if rest or one is not item]
+
+
+def _replaced(document: Mapping[str, Any], key: str, rest: str) -> dict[str, Any]:
+    others = {k: v for k, v in document.items() if k != key}
+    return {**others, key: without(document[key], rest)} if rest else others
+
+
 def _child(value: Any, words: list[str]) -> Any:
     if not words:
         return value

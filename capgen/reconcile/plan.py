@@ -37,8 +37,10 @@ class Action(StrEnum):
     """Somebody else holds what would change; nothing is written."""
     BLOCKED = "blocked"
     """It cannot be written as things are: `reason` says what is missing."""
+    DELETE = "delete"
+    """capgen wrote it earlier, and nothing asks for it any more."""
     EXTRA = "extra"
-    """capgen wrote it earlier and nothing asks for it any more; it is left alone."""
+    """It is left over as well, and is left alone: `reason` says why."""
 
 
 class Verdict(StrEnum):
@@ -48,6 +50,8 @@ class Verdict(StrEnum):
     """The target itself was asked, or it is a matter of bytes."""
     ESTIMATED = "estimated"
     """Told from declared fields and field owners alone, without rights to ask."""
+    UNVERIFIED = "unverified"
+    """Nobody could be asked yet: `reason` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +84,15 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     reason: str = ""
     verdict: Verdict = Verdict.EXACT
+    takes: bool = False
+    """Whether fields are taken from others, as the environment says; of a version that has not moved since."""
+    adopts: tuple[str, ...] = ()
+    """Managers whose declarations become capgen's before it is applied."""
 
     @property
     def writes(self) -> bool:
         """Whether carrying it out changes the target."""
-        return self.action in (Action.CREATE, Action.UPDATE)
+        return self.action in (Action.CREATE, Action.UPDATE, Action.DELETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,14 @@ class Plan:
 
     target: str
     changes: tuple[Change, ...]
+    notes: tuple[str, ...] = ()
+    """What a reader has to know that belongs to no single change."""
+    managed: int = 0
+    """How many objects or files of these services capgen has delivered so far."""
+    wide: frozenset[str] = frozenset()
+    """Services whose inventories name more places than have anything: a run was killed before it ended."""
+    unsearched: frozenset[str] = frozenset()
+    """Services of which not everything could be seen; what their inventories say stays as it is."""
 
     def of(self, *actions: Action) -> tuple[Change, ...]:
         """The changes with one of the actions."""
@@ -101,4 +117,4 @@ class Plan:
     @property
     def is_clean(self) -> bool:
         """Whether the target is already as wanted: nothing to write, and nothing in the way."""
-        return not self.of(Action.CREATE, Action.UPDATE, Action.CONFLICT, Action.BLOCKED)
+        return not self.of(Action.CREATE, Action.UPDATE, Action.DELETE, Action.CONFLICT, Action.BLOCKED)

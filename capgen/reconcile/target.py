@@ -6,11 +6,12 @@ check of the staged files) as far as rights allow; `apply` carries out the plan 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from capgen.artifact import Artifact
+from capgen.reconcile.applyset import Inventory
 from capgen.reconcile.outcome import Outcome
 from capgen.reconcile.plan import Document, Plan
 
@@ -24,13 +25,26 @@ class LiveFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftFile:
+    """A file of an earlier delivery. `obstacle` says why it is not deleted, "" if it may be."""
+
+    service: str
+    text: str
+    obstacle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LiveFiles:
     """A folder: what stands at the wanted paths, which paths cannot be used, and what capgen wrote earlier."""
 
     found: Mapping[str, LiveFile] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
-    extra: Mapping[str, str] = field(default_factory=dict)
-    """Path -> service of files that no artifact asks for any more."""
+    extra: Mapping[str, LeftFile] = field(default_factory=dict)
+    """Files that capgen wrote for these services and that no artifact asks for any more."""
+    managed: int = 0
+    """How many files capgen has written for these services."""
+    services: frozenset[str] = frozenset()
+    """Everybody whose files capgen has written here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,15 @@ class LiveObjects:
     """Where objects go that name no namespace."""
     found: Mapping[str, Document] = field(default_factory=dict)
     blocked: Mapping[str, str] = field(default_factory=dict)
+    inventories: Mapping[str, Inventory] = field(default_factory=dict)
+    """By service, of those that are delivered here."""
+    members: Mapping[str, Document] = field(default_factory=dict)
+    """Every object that was seen with the label of some inventory, by key."""
+    unsearched: Mapping[str, str] = field(default_factory=dict)
+    """Service -> why not every member of its inventory could be seen."""
+    notes: tuple[str, ...] = ()
+    services: frozenset[str] = frozenset()
+    """Everybody who has an inventory here."""
 
 
 Live: TypeAlias = LiveFiles | LiveObjects
@@ -53,11 +76,20 @@ class Target(Protocol):
     def name(self) -> str:
         """What messages call it."""
 
-    def read(self, desired: Sequence[Artifact]) -> Live:
-        """What stands there now, as far as the artifacts care. Raises TargetError when nothing can be read."""
+    def place(self) -> Mapping[str, str]:
+        """What tells this target from every other one; a saved plan is for one place."""
+
+    def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> Live:
+        """What stands there now, as far as the artifacts care, and what earlier deliveries of their services left.
+
+        `services` are looked at beside those of the artifacts. Raises TargetError when nothing can be read.
+        """
 
     def rehearse(self, plan: Plan) -> Plan:
         """The plan as the target itself sees it: verdicts made exact, refusals found before anything is written."""
 
     def apply(self, plan: Plan) -> Outcome:
         """Carries the plan out; every change has a result. Raises TargetError when it could not begin."""
+
+    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
+        """Waits until what was written is taken up, for so long at most; says of each thing that was not, why."""

@@ -17,6 +17,7 @@ from capgen.render.notifications import alertmanager_target, notification_files
 from capgen.render.pages import service_page
 from capgen.render.rules import PACKAGED, group_lines, rules_of
 from capgen.render.scrapes import scrape_file, scrape_objects
+from capgen.render.serving import adapter_rules
 from capgen.render.templates import Templates
 from capgen.units import duration
 
@@ -61,6 +62,7 @@ def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templa
             alertmanager=alertmanager_target(fleet.delivery.notify.url),
         )
         artifacts.append(Artifact("prometheus.yml", text, "prometheus", "", kubernetes=False))
+    artifacts += adapter_rules(fleet, templates)
     artifacts += fleet_dashboards(fleet, templates)
     manifests = sorted(a.path for a in (*services, *artifacts) if a.kubernetes)
     if manifests:

@@ -1,4 +1,5 @@
-"""Autoscalers as Kubernetes manifests: HorizontalPodAutoscaler v2 and VerticalPodAutoscaler v1."""
+"""Autoscalers as Kubernetes manifests: HorizontalPodAutoscaler v2 (or KEDA's ScaledObject, which makes one) and
+VerticalPodAutoscaler v1."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import Any
 
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, ContainerBounds, Hpa, HpaMetric, ScalingRules, Vpa, Workload
+from capgen.render.serving import triggers
 from capgen.render.templates import Templates
 
 _TARGET_FIELDS = {"Utilization": "averageUtilization", "AverageValue": "averageValue", "Value": "value"}
@@ -20,6 +22,12 @@ def autoscaler_objects(blueprint: Blueprint, templates: Templates) -> list[Artif
             for name, rules in (("scaleDown", hpa.scale_down), ("scaleUp", hpa.scale_up))
             if _says_something(rules)
         ]
+        if hpa.keda is not None:
+            view = {"hpa": hpa, "triggers": triggers(hpa, hpa.keda), "directions": directions}
+            text = templates.render("kubernetes/scaledobject.yaml.j2", **view, **_common(blueprint, hpa))
+            path = _path(blueprint, "scaledobject", hpa.name.removesuffix("-hpa"))
+            artifacts.append(Artifact(path, text, "ScaledObject", blueprint.name, kubernetes=True))
+            continue
         text = templates.render(
             "kubernetes/hpa.yaml.j2",
             hpa=hpa,

@@ -26,7 +26,7 @@ from capgen.blueprint.jobs import (
     Scale,
     ScaleTarget,
     Watch,
-)  # fmt: skip
+)
 from capgen.blueprint.notifications import Receiver, Secret
 from capgen.render.templates import Templates
 from capgen.schedules import sentence
@@ -63,7 +63,7 @@ def crontab(fleet: Fleet, templates: Templates) -> list[Artifact]:
 
 
 def script(blueprint: Blueprint, job: Job, templates: Templates) -> str:
-    """The whole script of a job, without trailing blanks."""
+    """The whole script of a job."""
     match job.task:
         case Watch():
             name, view = "jobs/watch.sh.j2", _watch(job.task)
@@ -194,7 +194,11 @@ def _watch(task: Watch) -> dict[str, Any]:
             for m in task.measures
             if m.reading
         ],
-        "queries": [m for m in task.measures if m.query],
+        "queries": [
+            {"signal": m.signal, "query": m.query, "silence": "normal" if m.floor else "unknown"}
+            for m in task.measures
+            if m.query
+        ],
     }
 
 
@@ -312,8 +316,12 @@ def _report_entries(fleet: Fleet) -> list[dict[str, Any]]:
         if entry.report:
             wanted.setdefault((entry.report, entry.schedule), []).append(entry.service)
     found = []
+    asked = " --prometheus" if fleet.delivery.jobs.prometheus else r' --now "$(date +\%F)"'
     for (period, schedule), services in wanted.items():
-        command = f'cd "$CAPGEN_PROJECT" && timeout -k 5 600 capgen report {period} --env {fleet.environment} 2>&1 | logger -t capgen-report-{period}'
+        call = f"timeout -k 5 600 capgen report {period} --env {fleet.environment}{asked} --format html"
+        # Cron takes a bare % for the end of the command.
+        kept = rf'>"$CAPGEN_REPORTS/.{period}" && mv "$CAPGEN_REPORTS/.{period}" "$CAPGEN_REPORTS/{period}-$(date +\%F).html"'
+        command = f'(cd "$CAPGEN_PROJECT" && mkdir -p "$CAPGEN_REPORTS" && {call} {kept}) 2>&1 | logger -t capgen-report-{period}'
         found.append(_entry(", ".join(services), f"report-{period}", schedule, command))
     return found
 

@@ -80,7 +80,7 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
             rows.append((outlook.signal.id, f"{level.name} ({amount})", *dates))
     if rows:
         headings = ("signal", "level", "early (10%)", "expected (50%)", "late (90%)")
-        blocks.append(Table("Dates at which each level is reached", headings, tuple(rows)))
+        blocks.append(Table("Dates at which each level is reached", headings, tuple(rows), frozenset({2, 3, 4})))
     blocks += [chart(outlook, outlook.made) for outlook in outlooks if outlook.made is not None]
     missing = [outlook for outlook in outlooks if outlook.made is None]
     if missing and len(missing) == len(outlooks):

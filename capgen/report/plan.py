@@ -8,26 +8,37 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from capgen.diagnostics import Diagnostic, Severity, Span
+from capgen.reconcile.masked import masked, without_secrets
 from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
+from capgen.reconcile.risk import risks
+from capgen.reconcile.saved import Stale
+from capgen.report import findings
 from capgen.report.color import Style, painted
+from capgen.report.dashboards import by_panel
 from capgen.report.markdown import LIMIT, MARKER, escaped, fitted
 from capgen.report.unified import unified
 from capgen.report.visible import visible
 
 _SIGNS: dict[Action, tuple[str, Style]] = {
-    Action.CONFLICT: ("!", "red"), Action.BLOCKED: ("!", "red"), Action.CREATE: ("+", "green"),
+    Action.CONFLICT: ("!", "red"), Action.BLOCKED: ("!", "red"), Action.DELETE: ("-", "red"), Action.CREATE: ("+", "green"),
     Action.UPDATE: ("~", "yellow"), Action.EXTRA: ("?", "dim"), Action.UNCHANGED: ("=", "dim"),
 }  # fmt: skip
 _STATES: dict[State, tuple[str, Style]] = {
-    State.FAILED: ("!", "red"), State.CONFLICT: ("!", "red"), State.NOT_TRIED: ("-", "yellow"),
-    State.CREATED: ("+", "green"), State.UPDATED: ("~", "yellow"), State.UNCHANGED: ("=", "dim"),
+    State.FAILED: ("!", "red"), State.CONFLICT: ("!", "red"), State.PENDING: ("!", "yellow"),
+    State.NOT_TRIED: ("!", "yellow"), State.DELETED: ("-", "red"), State.CREATED: ("+", "green"), State.UPDATED: ("~", "yellow"), State.UNCHANGED: ("=", "dim"),
 }  # fmt: skip
+_IN_THE_WAY = (Action.CONFLICT, Action.BLOCKED)
 _QUIET = (Action.UNCHANGED,)
 _LONG = 72
+_CODES: dict[Action, tuple[str, Severity, str]] = {
+    Action.CONFLICT: ("CG806", Severity.ERROR, "change the spec, or say who has the field under kubernetes.ownership"),
+    Action.BLOCKED: ("CG807", Severity.ERROR, "see what is missing"),
+}
 
 
 def differs(plan: Plan) -> bool:
@@ -36,16 +47,32 @@ def differs(plan: Plan) -> bool:
 
 
 def render(plan: Plan, form: str, *, color: bool = False, width: int = 80) -> str:
-    """The plan in one of `text`, `json`, `markdown`."""
+    """The plan in one of `text`, `json`, `markdown`, `sarif`, `junit`."""
+    machine: findings.Format | None = "sarif" if form == "sarif" else "junit" if form == "junit" else None
+    if machine is not None:
+        return findings.render(_findings(plan), machine)
     if form == "json":
-        return _json({"target": plan.target, "changes": [_change_data(change) for change in plan.changes]})
+        changes = [_change_data(change) for change in plan.changes]
+        return _json({"target": plan.target, "notes": list(plan.notes), "changes": changes})
     if form == "markdown":
         return _markdown(plan)
     lines: list[str] = []
     for change in _ordered(plan):
         if change.action not in _QUIET:
             lines += _change_lines(change, color, width)
+    lines += [painted(f"note: {visible(note)}", "yellow", color) for note in plan.notes]
     return "\n".join((*lines, _summary(plan))) + "\n"
+
+
+def _findings(plan: Plan) -> Iterator[Diagnostic]:
+    """The changes as findings of the artifacts they come from, for what shows findings."""
+    for change in plan.changes:
+        if change.action in (Action.UNCHANGED, Action.EXTRA):
+            continue
+        code, severity, hint = _CODES.get(change.action, ("CG805", Severity.WARNING, "apply the specs"))
+        told = " ".join(line.strip() for line in _change_lines(change, color=False, width=1000)[1:])
+        span = Span(change.path, 1, 1, 1, 2) if change.path else None
+        yield Diagnostic(code, f"{change.key}: {change.action}" + (f": {told}" if told else ""), span, hint, severity)
 
 
 def render_outcome(outcome: Outcome, form: str, *, color: bool = False, width: int = 80) -> str:
@@ -66,15 +93,41 @@ def render_outcome(outcome: Outcome, form: str, *, color: bool = False, width: i
     return "\n".join(lines) + "\n"
 
 
+def stale_lines(stale: Stale) -> list[str]:
+    """A thing that is not as it was approved: what was to be done, and what would be done now."""
+    return [
+        f"  {visible(stale.key)}",
+        *(f"    approved: {line}" for line in _told(stale.then)),
+        *(f"    now:      {line}" for line in _told(stale.now)),
+    ]
+
+
+def _told(change: Mapping[str, Any] | None) -> list[str]:
+    if change is None:
+        return ["nothing to do"]
+    fields = [
+        f"{visible(f['path'])}: {_value(f.get('old', ABSENT))} → {_value(f.get('new', ABSENT))}"
+        + (f" (held by {visible(f['owner'])})" if f.get("owner") else "")
+        for f in change["fields"]
+    ]
+    reason = f" ({visible(' '.join(change['reason'].split()))})" if change.get("reason") else ""
+    return [f"{change['action']}{reason}", *fields]
+
+
 def _ordered(plan: Plan) -> Sequence[Change]:
+    """What is in the way, then what is risky, then the rest."""
     order = list(_SIGNS)
-    return sorted(plan.changes, key=lambda change: order.index(change.action))
+    return sorted(
+        plan.changes, key=lambda c: (c.action not in _IN_THE_WAY, not risks(c), order.index(c.action), c.service)
+    )
 
 
 def _summary(plan: Plan) -> str:
     counts = Counter(change.action for change in plan.changes)
     said = ", ".join(
-        f"{counts[action]} to {action}" if action in (Action.CREATE, Action.UPDATE) else f"{counts[action]} {action}"
+        f"{counts[action]} to {action}"
+        if action in (Action.CREATE, Action.UPDATE, Action.DELETE)
+        else f"{counts[action]} {action}"
         for action in _SIGNS
         if counts[action]
     )
@@ -85,18 +138,23 @@ def _change_lines(change: Change, color: bool, width: int) -> list[str]:
     sign, style = _SIGNS[change.action]
     unsure = "" if change.verdict == "exact" else f" ({change.verdict})"
     lines = [painted(f"{sign} {visible(change.key)}", style, color) + unsure]
+    lines += [f"    {painted('risk:', 'red', color)} {visible(risk)}" for risk in risks(change)]
     lines += [f"    {visible(line)}" for line in change.reason.splitlines()]
-    if change.action is Action.CREATE:
+    if change.action in (Action.CREATE, Action.DELETE, Action.EXTRA):
         return lines
     if isinstance(change.after, str) and isinstance(change.before, str):
-        body = unified(change.before, change.after, change.path, color=color).splitlines()[2:]
+        body = unified(
+            without_secrets(change.before), without_secrets(change.after), change.path, color=color
+        ).splitlines()[2:]
         return lines + [f"    {line}" for line in body]
     return lines + [line for field in change.fields for line in _field_lines(field, width)]
 
 
 def _field_lines(field: FieldChange, width: int) -> list[str]:
+    if (panels := by_panel(field.old, field.new)) is not None:
+        return [f"    {visible(field.path)}:", *(f"      {visible(line)}" for line in panels)]
     held = f" (held by {visible(field.owner)}{' since ' + field.since if field.since else ''})" if field.owner else ""
-    old, new = _value(field.old), _value(field.new)
+    old, new = (_value(masked(field.path, value)) for value in (field.old, field.new))
     line = f"    {visible(field.path)}: {old} → {new}{held}"
     if len(line) <= max(width, 40) or max(len(old), len(new)) < 12:
         return [line]
@@ -131,7 +189,8 @@ def _markdown(plan: Plan) -> str:
             if body
             else f"- {escaped(head)}"
         )
-    return fitted([MARKER, "", f"### {escaped(_summary(plan))}", ""], blocks, LIMIT)
+    notes = [f"> {escaped(note)}" for note in plan.notes]
+    return fitted([MARKER, "", f"### {escaped(_summary(plan))}", "", *notes, *([""] if notes else [])], blocks, LIMIT)
 
 
 def _longest_run(text: str) -> int:
@@ -151,12 +210,17 @@ def _change_data(change: Change) -> dict[str, Any]:
         "path": change.path,
         "reason": change.reason,
         "verdict": change.verdict,
+        "risks": list(risks(change)),
         "fields": [_field_data(field) for field in change.fields],
     }
 
 
 def _field_data(field: FieldChange) -> dict[str, Any]:
-    values = {name: value for name, value in (("old", field.old), ("new", field.new)) if value is not ABSENT}
+    values = {
+        name: masked(field.path, value)
+        for name, value in (("old", field.old), ("new", field.new))
+        if value is not ABSENT
+    }
     return {"path": field.path, **values, **{k: v for k, v in (("owner", field.owner), ("since", field.since)) if v}}
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from capgen.fields import Duration, KubeLabelKey, KubeLabelValue, LabelName, LabelValue, Model, Name, Text, Word
 from capgen.spec.notifications import AlertmanagerSpec, PagesSpec, ReceiverSpec
 from capgen.spec.operations import JobSpec, PlanningSpec, ReportsSpec, SecretRef, Url
-from capgen.spec.sections import SignalName, SignalSpec, SourceSpec, WorkloadSpec
+from capgen.spec.sections import BudgetSpec, SignalName, SignalSpec, SourceSpec, WorkloadSpec
 
 ApiVersion = Literal["capgen/v1"]
 
@@ -79,6 +79,8 @@ class Capacity(Model):
     """What forecast, plans and budget are made from."""
     reports: ReportsSpec | None = None
     """When which report is made."""
+    budget: BudgetSpec | None = None
+    """What its rules may cost Prometheus."""
 
 
 class Defaults(Model):
@@ -96,12 +98,29 @@ class Defaults(Model):
     """Receivers that every Capacity has."""
     reports: ReportsSpec | None = None
     """When which report is made."""
+    budget: BudgetSpec | None = None
+    """What the rules of each Capacity may cost Prometheus."""
 
 
 class EnvironmentMetadata(Model):
     """The environment's name: a folder under `generated/`."""
 
     name: Annotated[Name, Field(examples=["production"])]
+
+
+class OwnershipSpec(Model):
+    """What is done about a field that somebody else holds with another value; without one it is a conflict."""
+
+    kind: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{0,62}$(?!\n)", examples=["HorizontalPodAutoscaler"])]
+    """The kind of the object."""
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$(?!\n)")] | None = None
+    """The object's name; every object of the kind if left out."""
+    field: Annotated[
+        str, Field(pattern=r"^(\.[A-Za-z0-9_-]{1,128}|\[[^\]\n]{1,200}\])+$(?!\n)", examples=[".spec.maxReplicas"])
+    ]
+    """The field, as `capgen diff` shows it."""
+    policy: Literal["yield", "take"]
+    """Leave it to whoever holds it, or take it from them."""
 
 
 class KubernetesSpec(Model):
@@ -115,6 +134,8 @@ class KubernetesSpec(Model):
     """The API server's URL, as a guard against the wrong cluster."""
     uid: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$(?!\n)")] | None = None
     """The UID of the namespace kube-system, as a guard against the wrong cluster."""
+    ownership: list[OwnershipSpec] = Field(default_factory=list)
+    """What is done about fields that others hold, reviewed like everything else."""
 
 
 class DirectorySpec(Model):
@@ -135,6 +156,8 @@ class DeliverSpec(Model):
     """A crontab with scripts, or CronJobs."""
     alertmanager: Literal["files", "operator", "none"] = "files"
     """Files, or the operator's objects."""
+    metrics: Literal["adapter", "keda", "none"] = "adapter"
+    """What serves signals to autoscalers: rules for prometheus-adapter, KEDA's ScaledObjects, or nothing."""
 
 
 class RunSpec(Model):
@@ -218,6 +241,8 @@ class Environment(Model):
     """Where and how it runs the jobs."""
     prometheus: PrometheusEndpoint | None = None
     """The environment's Prometheus."""
+    budget: BudgetSpec | None = None
+    """What the rules of all services together may cost its Prometheus."""
     grafana: GrafanaSpec = Field(default_factory=GrafanaSpec)
     """The environment's Grafana."""
     alertmanager: AlertmanagerSpec | None = None

@@ -59,10 +59,13 @@ IMPLICIT = Environment.model_construct(
     metadata=EnvironmentMetadata.model_construct(name="default"),
     kubernetes=None,
     directory=None,
-    deliver=DeliverSpec.model_construct(prometheus="files", grafana="files", jobs="crontab", alertmanager="files"),
+    deliver=DeliverSpec.model_construct(
+        prometheus="files", grafana="files", jobs="crontab", alertmanager="files", metrics="adapter"
+    ),
     prometheus=None,
     alertmanager=None,
     pages=None,
+    budget=None,
     overrides={},
 )
 """Where specs go when a project declares no environment: files, and manifests for whatever cluster."""

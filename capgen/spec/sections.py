@@ -98,6 +98,21 @@ class SourceSpec(Model):
     """Settings of the exporter's expressions, like the name of the status label."""
     buckets: list[float] = Field(default_factory=list)
     """Upper bounds of its latency histogram, where they are not the library's defaults."""
+    sizes: dict[LabelName, Annotated[int, Field(ge=1, le=10_000_000), WHOLE]] = Field(
+        default_factory=dict, examples=[{"cpu": 64}]
+    )
+    """How many values a label has here, where that is not the catalogue's typical number; for `capgen estimate`."""
+
+
+class BudgetSpec(Model):
+    """What rules may cost the Prometheus that evaluates them, as `capgen estimate` estimates it."""
+
+    series: Annotated[int, Field(ge=0, le=1_000_000_000), WHOLE] | None = None
+    """Series that recording rules write."""
+    samples_per_second: Annotated[float, Field(ge=0, le=1e12)] | None = None
+    """Samples that all rules read, a second."""
+    rules: Annotated[int, Field(ge=0, le=1_000_000_000), WHOLE] | None = None
+    """Records and alerts."""
 
 
 class SignalSpec(Model):

@@ -8,7 +8,7 @@ A file that capgen did not write, or that was edited since, is a conflict and is
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,12 +16,14 @@ from capgen.artifact import Artifact
 from capgen.errors import Refused, TargetError
 from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.plan import Action, Change, Plan
-from capgen.reconcile.target import LiveFile, LiveFiles
+from capgen.reconcile.target import LeftFile, LiveFile, LiveFiles
 from capgen.targets import prometheus, record, tree
 from capgen.targets.record import Record, Written
 
 _FOREIGN = "capgen did not write this file: move it away or delete it, then apply again"
 _EDITED = "the file was edited since capgen wrote it: take the edit into the spec or delete the file, then apply again"
+
+_ENDS = {Action.CREATE: State.CREATED, Action.UPDATE: State.UPDATED, Action.DELETE: State.DELETED}
 
 Check = Callable[[Path, Mapping[str, bytes]], tuple[str, ...]]
 """(root, new files) -> what speaks against switching; () when nothing does."""
@@ -41,13 +43,20 @@ class Directory:
         """The folder, as it was given."""
         return str(self.root)
 
-    def read(self, desired: Sequence[Artifact]) -> LiveFiles:
-        """What stands at the artifacts' places. Raises TargetError when the root cannot be read."""
+    def place(self) -> Mapping[str, str]:
+        """The folder, as it was given: a plan for a checkout is good in every copy of it."""
+        return {"root": str(self.root)}
+
+    def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> LiveFiles:
+        """What stands at the artifacts' places, and what is left of earlier deliveries of their services.
+
+        `services` are looked at beside those of the artifacts. Raises TargetError when the root cannot be read.
+        """
         unusable = _path_problems(desired)
         try:
             with tree.opened(self.root) as root:
                 written = record.load(tree.read(root, record.NAME))
-                return _read(root, desired, written, unusable)
+                return _read(root, desired, services, written, unusable)
         except FileNotFoundError:
             return LiveFiles(blocked=unusable)
         except (OSError, tree.Unusable) as error:
@@ -73,7 +82,7 @@ class Directory:
         if plan.of(Action.CONFLICT, Action.BLOCKED):
             return Outcome(self.name, tuple(_untried(change) for change in plan.changes if _counts(change)))
         try:
-            if not plan.of(Action.CREATE, Action.UPDATE) and not self.root.is_dir():
+            if not any(change.writes for change in plan.changes) and not self.root.is_dir():
                 return Outcome(self.name, ())
             self.root.mkdir(parents=True, exist_ok=True)
             with tree.opened(self.root) as root:
@@ -82,22 +91,27 @@ class Directory:
         except (OSError, tree.Unusable) as error:
             raise TargetError(f"nothing was changed in {self.root}: {_why(error)}") from error
 
+    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
+        """Nothing: a file is there when it was switched, and a reload has its own time and its own result."""
+        del plan, outcome, seconds
+        return ()
+
     def _apply(self, root: int, plan: Plan) -> Outcome:
         """The story of one apply; the folder is ours alone meanwhile."""
         before = record.load(tree.read(root, record.NAME))
-        new = _new_files(plan)
+        new, writes = _new_files(plan), any(change.writes for change in plan.changes)
         _refuse_stale(root, plan)
         if problems := self.check(self.root, new):
             raise Refused("\n".join((f"nothing was changed in {self.root}", *problems)))
         after = _record_after(before, plan)
-        _stage_all(root, {**new, record.NAME: record.dump(_while_switching(before, after))} if new else {})
-        results, problems = _switch_all(root, plan) if new else (_unchanged(plan), ())
-        due = before.reload_due or bool(new)
+        _stage_all(root, {**new, record.NAME: record.dump(_while_switching(before, after))} if writes else {})
+        results, problems = _switch_all(root, plan) if writes else (_unchanged(plan), ())
+        due = before.reload_due or writes
         if due and self.reload and not problems:
             problems = self._reload()
         after = replace(after, reload_due=due and bool(self.reload) and bool(problems))
         if not any(result.state in (State.FAILED, State.NOT_TRIED) for result in results):
-            _write_record(root, before if not new else None, after)
+            _write_record(root, before if not writes else None, after)
         return Outcome(self.name, results, problems)
 
     def _reload(self) -> tuple[str, ...]:
@@ -127,7 +141,13 @@ def _slashes(path: str) -> Iterable[int]:
     return (at for at, character in enumerate(path) if character == "/")
 
 
-def _read(root: int, desired: Sequence[Artifact], written: Record, unusable: Mapping[str, str]) -> LiveFiles:
+def _read(
+    root: int,
+    desired: Sequence[Artifact],
+    others: Collection[str],
+    written: Record,
+    unusable: Mapping[str, str],
+) -> LiveFiles:
     found: dict[str, LiveFile] = {}
     blocked = dict(unusable)
     for artifact in desired:
@@ -141,13 +161,12 @@ def _read(root: int, desired: Sequence[Artifact], written: Record, unusable: Map
         if content is not None:
             obstacle = _obstacle(written.files.get(artifact.path), content)
             found[artifact.path] = LiveFile(content.decode("utf-8", "surrogateescape"), obstacle)
-    wanted, services = {a.path for a in desired}, {a.service for a in desired}
-    extra = {
-        path: entry.service
-        for path, entry in written.files.items()
-        if path not in wanted and entry.service in services and not tree.path_problem(path) and _stands(root, path)
-    }
-    return LiveFiles(found, blocked, extra)
+    wanted, services = {a.path for a in desired}, {a.service for a in desired} | set(others)
+    mine = {path: entry for path, entry in written.files.items() if entry.service in services}
+    left = {path: _left(root, path, entry) for path, entry in mine.items() if path not in wanted}
+    extra = {path: file for path, file in left.items() if file is not None}
+    everybody = frozenset(entry.service for entry in written.files.values())
+    return LiveFiles(found, blocked, extra, len(mine), everybody)
 
 
 def _obstacle(entry: Written | None, content: bytes) -> str:
@@ -156,15 +175,22 @@ def _obstacle(entry: Written | None, content: bytes) -> str:
     return "" if record.digest(content) in entry.digests else _EDITED
 
 
-def _stands(root: int, path: str) -> bool:
+def _left(root: int, path: str, entry: Written) -> LeftFile | None:
+    """A file of an earlier delivery, None when it is gone already."""
+    if tree.path_problem(path):
+        return None
     try:
-        return tree.read(root, path) is not None
-    except tree.Unusable:
-        return True
+        content = tree.read(root, path)
+    except tree.Unusable as error:
+        return LeftFile(entry.service, "", str(error))
+    if content is None:
+        return None
+    edited = "" if record.digest(content) in entry.digests else "it was edited since capgen wrote it"
+    return LeftFile(entry.service, content.decode("utf-8", "surrogateescape"), edited)
 
 
 def _new_files(plan: Plan) -> dict[str, bytes]:
-    return {change.key: _content(change) for change in plan.changes if change.writes}
+    return {change.key: _content(change) for change in plan.of(Action.CREATE, Action.UPDATE)}
 
 
 def _content(change: Change) -> bytes:
@@ -210,30 +236,30 @@ def _switch_all(root: int, plan: Plan) -> tuple[tuple[Result, ...], tuple[str, .
             results.append(Result(change.key, State.NOT_TRIED, f"after {failed} could not be switched"))
         else:
             try:
-                tree.switch(root, change.key)
+                (tree.remove if change.action is Action.DELETE else tree.switch)(root, change.key)
             except tree.Unusable as error:
                 failed = change.key
                 tree.discard(root, change.key)
                 results.append(Result(change.key, State.FAILED, str(error)))
             else:
-                state = State.CREATED if change.action is Action.CREATE else State.UPDATED
-                results.append(Result(change.key, state))
+                results.append(Result(change.key, _ENDS[change.action]))
     return tuple(results), (f"{failed} could not be switched",) if failed else ()
 
 
 def _record_after(before: Record, plan: Plan) -> Record:
     """Everything capgen wrote so far, with the plan's files as they will be (those that are right already too)."""
+    gone = {change.key for change in plan.of(Action.DELETE)}
     mine = {
         change.key: Written(change.service, (record.digest(_content(change)),))
         for change in plan.changes
         if change.action in (Action.CREATE, Action.UPDATE, Action.UNCHANGED)
     }
-    return Record({**before.files, **mine})
+    return Record({**{path: entry for path, entry in before.files.items() if path not in gone}, **mine})
 
 
 def _while_switching(before: Record, after: Record) -> Record:
-    """Both states of each file, with the reload marked as due."""
-    files = {
+    """Both states of each file, what goes as well, with the reload marked as due."""
+    files = {**before.files} | {
         path: replace(entry, digests=tuple(sorted({*entry.digests, *before.files.get(path, entry).digests})))
         for path, entry in after.files.items()
     }

@@ -1,50 +1,62 @@
 """An API server as a target: read by one list a kind, written by server-side apply, never by force.
 
-The only module that imports the Kubernetes client, and only for what it is good at: turning a kubeconfig into
-an authenticated connection pool. What is unchanged costs no request; what is changed costs one.
+What is unchanged costs no request; what is changed costs one. The inventory of a service is widened before its
+objects are written and narrowed after them, under a lease that keeps a second run away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
 
 from capgen.artifact import Artifact
 from capgen.errors import TargetError
-from capgen.naming import MANAGER
-from capgen.reconcile.compare import compare_whole
-from capgen.reconcile.kinds import KINDS
-from capgen.reconcile.manifest import Manifest, read_manifests
+from capgen.reconcile import applyset
+from capgen.reconcile.applyset import Inventory
+from capgen.reconcile.kinds import KINDS, Kind
+from capgen.reconcile.manifest import Manifest, key, read_manifests
 from capgen.reconcile.order import missing_for, waves
 from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
-from capgen.targets import kubeconfig
-from capgen.targets.listing import collection, list_objects, quoted
-from capgen.targets.refusal import Why, refusal
-from capgen.targets.wire import Answer, Login, Wire, encode
+from capgen.targets import kubeconfig, lease, objects
+from capgen.targets.at_once import at_once
+from capgen.targets.inventory import read_inventories, write_inventory
+from capgen.targets.listing import list_objects, quoted
+from capgen.targets.login import log_in
+from capgen.targets.objects import meta
+from capgen.targets.permitted import patchable
+from capgen.targets.refusal import not_served
+from capgen.targets.waiting import wait_for
+from capgen.targets.wire import Wire
 
 PAGE = 500
-_AT_ONCE = 8
-_PATCH = "application/apply-patch+yaml"
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
+_KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """`namespace` is where objects go that name none; `seconds` is the time for one of the three verbs."""
+    """`namespace` is where objects go that name none, and where inventories are kept; `seconds` is the time for one
+    of the three verbs.
+    """
 
     name: str
     namespace: str
     wire: Wire
     seconds: float = 300
     page: int = PAGE
+    lease_seconds: int = lease.SECONDS
+    server: str = ""
 
-    def read(self, desired: Sequence[Artifact]) -> LiveObjects:
+    def place(self) -> Mapping[str, str]:
+        """The server and, where the user may see it, the cluster's own identity."""
+        self.wire.begin(self.seconds)
+        answer = self.wire.request("GET", _KUBE_SYSTEM, {})
+        uid = meta(answer.document, "uid") if answer.status == 200 else ""
+        return {"namespace": self.namespace, "server": self.server, "uid": str(uid or "")}
+
+    def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> LiveObjects:
         """The live objects, by one paged list a kind and namespace.
 
         What cannot be read is blocked with the reason. Raises TargetError when the server does not answer or
@@ -52,9 +64,13 @@ class Cluster:
         """
         self.wire.begin(self.seconds)
         manifests = read_manifests(desired, self.namespace)
-        scopes = sorted({(m.kind.name, m.namespace) for m in manifests if not m.obstacle})
-        listed = _at_once(lambda scope: list_objects(self.wire, KINDS[scope[0]], scope[1], self.page), scopes)
-        by_scope = dict(zip(scopes, listed, strict=True))
+        meant = {manifest.artifact.service for manifest in manifests} | set(services)
+        inventories = read_inventories(self.wire, self.namespace, self.page) if meant else {}
+        known = {} if isinstance(inventories, str) else inventories
+        mine = {service: known[service] for service in sorted(meant & known.keys())}
+        scopes = {(m.kind.name, m.namespace) for m in manifests if not m.obstacle}
+        scopes |= {scope for inventory in mine.values() for scope in _places(inventory)}
+        by_scope = self._listed(sorted(scopes))
         found: dict[str, Document] = {}
         blocked: dict[str, str] = {}
         for manifest in manifests:
@@ -66,59 +82,90 @@ class Cluster:
         unread = found.keys() | blocked.keys()
         missing = [m for m in manifests if m.key not in unread and m.kind.namespaced and not m.obstacle]
         blocked |= self._homeless(missing, {m.name for m in manifests if m.kind.name == "Namespace"})
-        return LiveObjects(self.namespace, found, blocked)
+        unsearched = {s: reason for s, inventory in mine.items() if (reason := _unsearched(inventory, by_scope))}
+        if isinstance(inventories, str):
+            unsearched = dict.fromkeys(meant, f"the inventories cannot be read: {inventories}")
+        return LiveObjects(
+            self.namespace, found, blocked, mine, _members(by_scope), unsearched, tuple(_notes(mine, unsearched, by_scope)),
+            frozenset(known),
+        )  # fmt: skip
 
     def rehearse(self, plan: Plan) -> Plan:
         """The plan with what a server-side dry run says of each change; estimated where the user may not ask."""
         self.wire.begin(self.seconds)
         asked = plan.of(Action.CREATE, Action.UPDATE, Action.CONFLICT)
         created = {change.key for change in asked if change.kind == "Namespace" and change.action is Action.CREATE}
-        asked = tuple(change for change in asked if f"Namespace/{_home(change)}" not in created)
+        seen = {c.key: _unverified(c) for c in asked if f"Namespace/{_home(c)}" in created}
+        may = dict(
+            zip(homes := sorted({_home(c) for c in asked}), at_once(partial(patchable, self.wire), homes), strict=True)
+        )
+        seen |= {c.key: _estimated(c) for c in asked if not may[_home(c)](KINDS[c.kind], str(meta(c.after, "name")))}
+        asked = tuple(change for change in asked if change.key not in seen)
         # One of a kind goes first: whoever may not ask for it may not ask for the others either.
         first = {(change.kind, _home(change)): change for change in reversed(asked)}
-        firsts = list(first.values())
-        seen = dict(zip((c.key for c in firsts), _at_once(self._ask, firsts), strict=True))
-        answers = {scope: seen[change.key] for scope, change in first.items()}
+        ask = partial(objects.ask, self.wire)
+        answers = dict(zip(first, at_once(ask, list(first.values())), strict=True))
+        seen |= {change.key: change for change in answers.values()}
         refused = {scope: change.reason for scope, change in answers.items() if change.verdict is Verdict.ESTIMATED}
         rest = [c for c in asked if c.key not in seen and (c.kind, _home(c)) not in refused]
         alike = [c for c in asked if c.key not in seen and (c.kind, _home(c)) in refused]
         seen |= {c.key: replace(c, reason=c.reason or refused[c.kind, _home(c)]) for c in alike}
-        seen |= dict(zip((c.key for c in rest), _at_once(self._ask, rest), strict=True))
+        seen |= dict(zip((c.key for c in rest), at_once(ask, rest), strict=True))
         return replace(plan, changes=tuple(seen.get(change.key, change) for change in plan.changes))
 
     def apply(self, plan: Plan) -> Outcome:
-        """Applies what the plan creates and updates, in order; what does not depend on a failure goes on."""
+        """Applies what the plan creates and updates, in order, and deletes last; what does not depend on a failure
+        goes on. Raises Refused when another run is writing, TargetError when it could not begin.
+        """
         self.wire.begin(self.seconds)
         results: dict[str, Result] = {}
-        failed: list[Change] = []
+        homes = [change for change in plan.changes if change.kind == "Namespace"]
+        self._write(replace(plan, changes=tuple(homes)), results, {}, None)
+        rest = replace(plan, changes=tuple(c for c in plan.changes if c.kind != "Namespace"))
+        written = sorted({change.service for change in rest.changes if change.writes} | plan.wide)
+        with lease.held(
+            self.wire, self.namespace, [applyset.parent_name(s) for s in written], self.lease_seconds
+        ) as leases:
+            standing = self._inventories() if written else {}
+            wide = {service: _widened(service, self.namespace, rest, standing.get(service)) for service in written}
+            refused = self._record(wide, standing)
+            self._write(rest, results, refused, leases, failed=[c for c in homes if _is_open(results[c.key])])
+            ends = {s: _narrowed(wide[s], rest, results) for s in written if not refused[s]}
+            left = self._record(ends, wide)
+        ordered = tuple(results[c.key] for c in plan.changes if c.key in results)
+        problems = [
+            f"the inventory of {service or 'the fleet'} is wider than need be: {why}"
+            for service, why in left.items()
+            if why
+        ]
+        return Outcome(self.name, ordered, tuple(problems))
+
+    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
+        """Waits until the controllers say that they took up what was written; what they did not, with its reason."""
+        self.wire.begin(seconds)
+        return wait_for(self.wire, plan, outcome, seconds)
+
+    def _write(
+        self,
+        plan: Plan,
+        results: dict[str, Result],
+        refused: Mapping[str, str],
+        leases: lease.Leases | None,
+        failed: Sequence[Change] = (),
+    ) -> None:
+        """Carries out the changes wave by wave; `refused` are services that nothing may be written for."""
+        open_ends = list(failed)
         for wave in waves(plan):
-            ended = _at_once(partial(self._carry_out, failed=tuple(failed)), wave)
+            carry_out = partial(self._carry_out, failed=tuple(open_ends), refused=refused, leases=leases)
+            ended = at_once(carry_out, wave)
             results |= {result.key: result for result in ended}
-            failed += [change for change, result in zip(wave, ended, strict=True) if _is_open(result)]
+            open_ends += [change for change, result in zip(wave, ended, strict=True) if _is_open(result)]
         unknown = plan.of(Action.BLOCKED)
         results |= {c.key: Result(c.key, State.FAILED, c.reason) for c in unknown if c.key not in results}
-        return Outcome(self.name, tuple(results[c.key] for c in plan.changes if c.key in results))
 
-    def _ask(self, change: Change) -> Change:
-        """A change as the server's dry run sees it."""
-        try:
-            answer = self._patch(change, {"dryRun": "All"})
-        except TargetError as error:
-            return replace(change, reason=str(error))
-        refused = refusal(change, answer)
-        if refused is None:
-            return _exact(change, answer.document)
-        match refused.why:
-            case Why.CONFLICT:
-                return replace(
-                    change, action=Action.CONFLICT, verdict=Verdict.EXACT, fields=refused.fields, reason=refused.reason
-                )
-            case Why.REFUSED | Why.STALE:
-                return replace(change, action=Action.BLOCKED, verdict=Verdict.EXACT, reason=refused.reason)
-            case _:
-                return replace(change, reason=change.reason or f"not asked of the server: {refused.reason}")
-
-    def _carry_out(self, change: Change, failed: tuple[Change, ...]) -> Result:
+    def _carry_out(
+        self, change: Change, failed: tuple[Change, ...], refused: Mapping[str, str], leases: lease.Leases | None
+    ) -> Result:
         match change.action:
             case Action.UNCHANGED:
                 return Result(change.key, State.UNCHANGED)
@@ -126,31 +173,37 @@ class Cluster:
                 return Result(change.key, State.CONFLICT, change.reason, change.fields)
             case Action.BLOCKED:
                 return Result(change.key, State.FAILED, change.reason)
+        if why := refused.get(change.service):
+            return Result(change.key, State.FAILED, f"its inventory could not be written first: {why}")
         if needed := missing_for(change, failed):
             return Result(change.key, State.NOT_TRIED, f"needs {needed}, which was not applied")
         if self.wire.is_over:
             return Result(change.key, State.NOT_TRIED, f"the {self.seconds:g} s for this run were over")
-        try:
-            answer = self._patch(change, {})
-        except TargetError as error:
-            return Result(change.key, State.FAILED, str(error))
-        if refused := refusal(change, answer):
-            state = State.CONFLICT if refused.why is Why.CONFLICT else State.FAILED
-            return Result(change.key, state, refused.reason, refused.fields)
-        if answer.status == 201:
-            return Result(change.key, State.CREATED)
-        same = _meta(answer.document, "resourceVersion") == _meta(change.before, "resourceVersion")
-        return Result(change.key, State.UNCHANGED if same else State.UPDATED)
+        if leases is not None and leases.lost:
+            return Result(change.key, State.NOT_TRIED, leases.lost)
+        return (objects.delete if change.action is Action.DELETE else objects.apply)(self.wire, change)
 
-    def _patch(self, change: Change, query: Mapping[str, str]) -> Answer:
-        """Server-side apply of one object: no force, unknown fields refused, and the very object that was read."""
-        document = _object(change.after)
-        metadata = dict(document["metadata"])
-        if uid := _meta(change.before, "uid"):
-            metadata["uid"] = uid
-        path = f"{collection(KINDS[change.kind], metadata.get('namespace', ''))}/{quoted(metadata['name'])}"
-        asked = {"fieldManager": MANAGER, "fieldValidation": "Strict", **query}
-        return self.wire.request("PATCH", path, asked, encode({**document, "metadata": metadata}), _PATCH)
+    def _inventories(self) -> Mapping[str, Inventory]:
+        """As they stand now, under the lease."""
+        found = read_inventories(self.wire, self.namespace, self.page)
+        if isinstance(found, str):
+            raise TargetError(f"nothing was changed: the inventories cannot be read: {found}")
+        return found
+
+    def _record(self, wanted: Mapping[str, Inventory], standing: Mapping[str, Inventory]) -> dict[str, str]:
+        """Service -> why its inventory was not written, "" when it was."""
+        services = list(wanted)
+        return dict(
+            zip(
+                services,
+                at_once(lambda s: write_inventory(self.wire, wanted[s], standing.get(s)), services),
+                strict=True,
+            )
+        )
+
+    def _listed(self, scopes: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Document] | str]:
+        found = at_once(lambda scope: list_objects(self.wire, KINDS[scope[0]], scope[1], self.page), scopes)
+        return dict(zip(scopes, found, strict=True))
 
     def _homeless(self, missing: Iterable[Manifest], created: set[str]) -> dict[str, str]:
         """Why objects cannot be created whose namespace is not there; nothing when the user may not look."""
@@ -158,12 +211,12 @@ class Cluster:
         for manifest in missing:
             if manifest.namespace not in created:
                 homes.setdefault(manifest.namespace, []).append(manifest.key)
-        answers = _at_once(lambda home: self.wire.request("GET", f"/api/v1/namespaces/{quoted(home)}", {}), list(homes))
+        answers = at_once(lambda home: self.wire.request("GET", f"/api/v1/namespaces/{quoted(home)}", {}), list(homes))
         blocked: dict[str, str] = {}
         for (home, keys), answer in zip(homes.items(), answers, strict=True):
             if answer.status == 404:
                 blocked |= dict.fromkeys(keys, f"the namespace {home} does not exist: create it first")
-            elif answer.status == 200 and _meta(answer.document, "deletionTimestamp"):
+            elif answer.status == 200 and meta(answer.document, "deletionTimestamp"):
                 blocked |= dict.fromkeys(keys, f"the namespace {home} is being deleted: wait, and create it again")
         return blocked
 
@@ -174,89 +227,100 @@ def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 
     Nothing is sent, and no credential plugin is run, before the first verb.
     """
     home = namespace or access.namespace or "default"
-    return Cluster(f"the cluster of context {access.context}", home, Wire(lambda: log_in(access)), seconds)
+    wire = Wire(lambda: log_in(access))
+    return Cluster(f"the cluster of context {access.context}", home, wire, seconds, server=access.server)
 
 
 def identity(cluster: Cluster) -> str:
     """The UID of the namespace kube-system, which no two clusters share. Raises TargetError when it cannot be read."""
     cluster.wire.begin(cluster.seconds)
-    answer = cluster.wire.request("GET", "/api/v1/namespaces/kube-system", {})
+    answer = cluster.wire.request("GET", _KUBE_SYSTEM, {})
     uid = answer.document.get("metadata", {}).get("uid") if answer.status == 200 else None
     if not isinstance(uid, str):
         raise TargetError(f"{cluster.name} does not say which cluster it is: {answer.message}")
     return uid
 
 
-def log_in(access: kubeconfig.Access) -> Login:
-    """A connection pool with the context's certificates and credentials. Raises TargetError, never asks as nobody."""
-    import kubernetes  # half a second
-    import kubernetes.config
+def _places(inventory: Inventory) -> list[tuple[str, str]]:
+    """Where to look for an inventory's members."""
+    if inventory.problem:
+        return []
+    return [(kind.name, home) for kind, home in inventory.scopes]
 
-    client: Any = kubernetes.client
-    config: Any = kubernetes.config
 
-    user = kubeconfig.with_credentials(access)
-    named = {"cluster": "it", "user": "me"} if user.user else {"cluster": "it"}
-    document = {
-        "current-context": access.context,
-        "contexts": [{"name": access.context, "context": named}],
-        "clusters": [{"name": "it", "cluster": dict(user.cluster)}],
-        "users": [{"name": "me", "user": dict(user.user)}] if user.user else [],
+def _unsearched(inventory: Inventory, by_scope: Mapping[tuple[str, str], dict[str, Document] | str]) -> str:
+    """Why not every member could be seen, "" if every one was. With its CRD gone a kind has no objects any more."""
+    if inventory.problem:
+        return inventory.problem
+    if unknown := inventory.unknown_kinds:
+        return f"its inventory names {', '.join(unknown)}, which this version of capgen does not know"
+    failed = (
+        listed
+        for scope in _places(inventory)
+        if isinstance(listed := by_scope[scope], str) and listed != not_served(KINDS[scope[0]])
+    )
+    return next(failed, "")
+
+
+def _members(by_scope: Mapping[tuple[str, str], dict[str, Document] | str]) -> dict[str, Document]:
+    return {
+        key(kind, home, name): {**document, "kind": kind}
+        for (kind, home), listed in by_scope.items()
+        if isinstance(listed, dict)
+        for name, document in listed.items()
+        if applyset.part_of(document)
     }
-    configuration = client.Configuration()
-    try:
-        config.load_kube_config_from_dict(document, access.context, configuration, persist_config=False)
-        settings = configuration.auth_settings().values()
-        pool = client.ApiClient(configuration).rest_client.pool_manager
-    except (config.ConfigException, OSError, ValueError) as error:
-        raise TargetError(f"the context {access.context!r} cannot be used: {error}") from error
-    headers = {str(s["key"]): str(s["value"]) for s in settings if s["in"] == "header" and s["value"]}
-    if access.has_credentials and not headers and not configuration.cert_file:
-        raise TargetError(
-            f"the credentials of the context {access.context!r} could not be used; log in with kubectl first"
-        )
-    return Login(pool, str(configuration.host), {"User-Agent": MANAGER, **headers})
 
 
-def _exact(change: Change, result: Document) -> Change:
-    """What a dry run that was taken makes of a change."""
-    if change.before is None:
-        return replace(change, verdict=Verdict.EXACT)
-    before = _object(change.before)
-    fields = compare_whole(change.kind, before, result)
-    if not fields and _ownership(before) == _ownership(result):
-        return replace(change, action=Action.UNCHANGED, verdict=Verdict.EXACT, fields=(), reason="")
-    reason = change.reason if change.action is Action.UPDATE else ""
-    return replace(change, action=Action.UPDATE, verdict=Verdict.EXACT, fields=fields, reason=reason)
+def _notes(
+    mine: Mapping[str, Inventory],
+    unsearched: Mapping[str, str],
+    by_scope: Mapping[tuple[str, str], dict[str, Document] | str],
+) -> Iterable[str]:
+    for service, reason in unsearched.items():
+        yield f"nothing of {service or 'the fleet'} is deleted now: {reason}"
+    gone = {kind for (kind, _), listed in by_scope.items() if listed == not_served(KINDS[kind])}
+    for service, inventory in mine.items():
+        for name in sorted({kind.name for kind, _ in inventory.scopes} & gone):
+            yield f"what {service or 'the fleet'} had of {name} is gone with its CRD"
 
 
-def _ownership(document: Document) -> list[dict[str, Any]]:
-    entries = document.get("metadata", {}).get("managedFields") or ()
-    return sorted(({k: v for k, v in entry.items() if k != "time"} for entry in entries), key=repr)
+def _widened(service: str, home: str, plan: Plan, standing: Inventory | None) -> Inventory:
+    """The inventory with everything that the plan may create."""
+    return (standing or Inventory(service, home)).with_members(_members_of(plan, service))
+
+
+def _narrowed(wide: Inventory, plan: Plan, results: Mapping[str, Result]) -> Inventory:
+    """The inventory of what is there after the run: whatever was not surely deleted, or surely never made, stays."""
+    if wide.service in plan.unsearched:
+        return wide
+    there = [change for change in plan.changes if _may_be_there(change, results.get(change.key))]
+    left = replace(plan, changes=tuple(there))
+    return Inventory(wide.service, wide.home).with_members(_members_of(left, wide.service))
+
+
+def _members_of(plan: Plan, service: str) -> list[tuple[Kind, str]]:
+    return [(KINDS[c.kind], _home(c)) for c in plan.changes if c.service == service and c.kind in KINDS]
+
+
+def _may_be_there(change: Change, result: Result | None) -> bool:
+    if result is not None and result.state is State.DELETED:
+        return False
+    made = result is not None and result.state not in (State.NOT_TRIED, State.CONFLICT)
+    return change.before is not None or (made and change.action is not Action.BLOCKED)
+
+
+def _unverified(change: Change) -> Change:
+    return replace(change, verdict=Verdict.UNVERIFIED, reason="its namespace is made by the same plan")
+
+
+def _estimated(change: Change) -> Change:
+    return replace(change, reason=change.reason or f"estimated: no right to patch {KINDS[change.kind].plural} here")
 
 
 def _home(change: Change) -> str:
-    return str(_meta(change.after, "namespace") or "")
-
-
-def _object(value: Document | str | None) -> Document:
-    """A plan for a cluster holds objects; a plan for a folder was given to the wrong target."""
-    if not isinstance(value, Mapping):
-        raise TypeError("a change without an object cannot be applied to a cluster")
-    return value
-
-
-def _meta(document: Document | str | None, key: str) -> Any:
-    return document.get("metadata", {}).get(key) if isinstance(document, Mapping) else None
+    return str(meta(change.after or change.before, "namespace") or "")
 
 
 def _is_open(result: Result) -> bool:
-    return result.state in (State.FAILED, State.CONFLICT, State.NOT_TRIED)
-
-
-def _at_once(work: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
-    """The results of several requests, in the order of the items."""
-    if len(items) < 2:
-        return [work(item) for item in items]
-    with ThreadPoolExecutor(min(_AT_ONCE, len(items))) as pool:
-        return list(pool.map(work, items))
+    return result.state in (State.PENDING, State.FAILED, State.CONFLICT, State.NOT_TRIED)

@@ -11,12 +11,13 @@ from capgen.targets.refusal import not_served
 from capgen.targets.wire import Wire
 
 
-def list_objects(wire: Wire, kind: Kind, namespace: str, page: int) -> dict[str, Document] | str:
+def list_objects(wire: Wire, kind: Kind, namespace: str, page: int, *, selector: str = "") -> dict[str, Document] | str:
     """The objects of a kind in a namespace by name, or why they cannot be had. Never a part of them."""
     path = collection(kind, namespace)
+    first = {"limit": str(page), **({"labelSelector": selector} if selector else {})}
     while True:
         found: dict[str, Document] = {}
-        query = {"limit": str(page)}
+        query = first
         while True:
             answer = wire.request("GET", path, query)
             if answer.status != 200:
@@ -27,7 +28,7 @@ def list_objects(wire: Wire, kind: Kind, namespace: str, page: int) -> dict[str,
             found |= {item["metadata"]["name"]: item for item in document["items"]}
             if not (token := document.get("metadata", {}).get("continue")):
                 return found
-            query = {"limit": str(page), "continue": token}
+            query = {**first, "continue": token}
         if answer.status == 410 and "continue" in query:
             continue  # the list is too old to go on with: begin anew, as one with a gap is worse than none
         if answer.status == 401:

@@ -86,10 +86,23 @@ def switch(root: int, path: str) -> None:
         os.fsync(folder)
 
 
+def remove(root: int, path: str) -> None:
+    """Deletes a file, and the folders that are empty then. Raises Unusable."""
+    with _reporting(path), _folder_of(root, path) as folder:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_name(path), dir_fd=folder)
+        os.fsync(folder)
+    _remove_empty(root, path)
+
+
 def discard(root: int, path: str) -> None:
     """Takes back what was staged for a path, and the folders that were made for it and are empty."""
     with contextlib.suppress(OSError), _folder_of(root, path) as folder:
         os.unlink(_staged(path), dir_fd=folder)
+    _remove_empty(root, path)
+
+
+def _remove_empty(root: int, path: str) -> None:
     parts = path.split("/")[:-1]
     while parts:
         with contextlib.suppress(OSError), _folder_of(root, "/".join(parts)) as folder:

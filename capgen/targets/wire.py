@@ -108,9 +108,19 @@ class Wire:
         return self._clock() >= self._end
 
     def request(
-        self, method: str, path: str, query: Mapping[str, str], body: bytes | None = None, content_type: str = ""
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None = None,
+        content_type: str = "",
+        *,
+        pinned: bool = False,
     ) -> Answer:
-        """The server's answer, whatever its status. Raises TargetError when there is none before the deadline."""
+        """The server's answer, whatever its status. Raises TargetError when there is none before the deadline.
+
+        `pinned`: the body names the version it is for, so that a conflict does not pass by itself.
+        """
         login, times = self._current(0)
         waits = _waits()
         while True:
@@ -124,7 +134,7 @@ class Wire:
                 if answer.status == 401 and times < 2:
                     login, times = self._current(times)
                     continue
-                wait = next(waits, None) if _may_pass(answer) else None
+                wait = next(waits, None) if _may_pass(answer, pinned) else None
                 wait = max(wait, _asked_to_wait(answer)) if wait is not None else None
                 if wait is None or self._clock() + wait >= self._end:
                     return answer
@@ -179,10 +189,12 @@ def _waits() -> Iterator[float]:
         yield 0.25 * 2**number * (1 + secrets.randbelow(100) / 200)
 
 
-def _may_pass(answer: Answer) -> bool:
+def _may_pass(answer: Answer, pinned: bool) -> bool:
     """Whether the same request may be answered otherwise in a moment."""
     if answer.status == 409:
-        # A quota or a stored version that moved under the server; owners and identities do not pass.
+        # A quota or a stored version that moved under the server; owners, identities and preconditions do not pass.
+        if pinned:
+            return False
         return "cannot be fulfilled" in answer.message and not answer.causes and "uid mismatch" not in answer.message
     if answer.status == 500:
         # Says the document does not fit the schema, and says so for ever.

@@ -45,7 +45,7 @@ def test_a_build_lists_what_it_did_and_writes_only_what_differs(built: Path) -> 
     # What is about all services knew of this one.
     shared = [
         "~ generated/production/alertmanagerconfig.yaml",
-        "~ generated/production/fleet_kpi/configmap-dashboard.yaml",
+        "~ generated/production/fleet_overview/configmap-dashboard.yaml",
     ]
     changed = [f"~ {RULES}", "+ generated/production/kustomization.yaml", *shared]
     assert sorted(ran.out.splitlines()) == sorted([*gone, *changed])

@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 _KUBE = "k8s.io/component-base/version"
 _STRIP = "-s -w"
 _VPA = "k8s.io/autoscaler/vertical-pod-autoscaler/pkg/apis/autoscaling.k8s.io/v1"
+_KEDA = "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
 _OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
 
 
@@ -69,6 +70,8 @@ COMPONENTS: dict[str, Component] = {
         binaries=("kube-apiserver", "kube-controller-manager", "kubectl"),
     ),
     "crds": Component(()),
+    "keda": Component(()),
+    "metrics-adapter": Component(("sigs.k8s.io/prometheus-adapter/cmd/adapter",), binaries=("adapter",)),
     "pint": Component(("github.com/cloudflare/pint/cmd/pint",), binaries=("pint",)),
     # Kubernetes' own HPA controller in virtual time, which the replay is held against: a test binary of the project's.
     "oracle": Component((".",), binaries=("oracle",), folder=HERE.parent / "oracle"),
@@ -118,7 +121,8 @@ def ensure(name: str) -> Path:
             module, out = Path(scratch, "module"), Path(scratch, "out")
             shutil.copytree(_folder(name), module)
             out.mkdir()
-            {"crds": _build_crds, "oracle": _build_test}.get(name, _build_binaries)(name, module, out)
+            builders = {"crds": _build_crds, "keda": _build_keda, "oracle": _build_test}
+            builders.get(name, _build_binaries)(name, module, out)
             out.rename(done)
     return done
 
@@ -156,6 +160,13 @@ def _build_crds(name: str, module: Path, out: Path) -> None:
     ):
         if wanted not in found:
             raise BuildFailed(f"{name}: controller-gen wrote no {wanted}")
+
+
+def _build_keda(name: str, module: Path, out: Path) -> None:
+    options = ["crd:generateEmbeddedObjectMeta=true", f"paths={_KEDA}", f"output:crd:dir={out}"]
+    _go(["tool", "controller-gen", *options], module)
+    if not (out / "keda.sh_scaledobjects.yaml").is_file():
+        raise BuildFailed(f"{name}: controller-gen wrote no keda.sh_scaledobjects.yaml")
 
 
 def _go(arguments: list[str], module: Path, *, may_fail: bool = False) -> None:

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _NAMED = re.compile(r"(?:#|\{#) (from )?([\w.-]+(?:/[\w.-]+)+|[\w-]+\.ya?ml)(?: #\})?")
 _EXIT = re.compile(r"\s+# exit (\d+)$")
-_CLUSTER = re.compile(r"capgen (?:diff|apply)\b.*--env production")
+_CLUSTER = re.compile(r"capgen (?:(?:diff|apply|destroy|status|env pin)\b.*--env production|apply plan\.json)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from harness.controlplane import ControlPlane
 SPECS = Path(__file__).parents[2] / "specs"
 NAMESPACES = ("apm", "monitoring", "payments", "shop")
 KINDS = (
-    "AlertmanagerConfig", "HorizontalPodAutoscaler", "PrometheusRule", "ScrapeConfig", "ServiceMonitor", "VerticalPodAutoscaler",
+    "AlertmanagerConfig", "ConfigMap", "HorizontalPodAutoscaler", "PrometheusRule", "ScrapeConfig", "ServiceMonitor", "VerticalPodAutoscaler",
 )  # fmt: skip
 CLUSTER = """\
 apiVersion: capgen/v1

@@ -27,6 +27,7 @@ COMPONENT_OF: Mapping[str, str] = {
     "node_exporter": "exporters",
     "dashboard-linter": "dashboard-linter",
     "pint": "pint",
+    "adapter": "metrics-adapter",
 }  # fmt: skip
 
 

@@ -52,8 +52,8 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Whether it was meant to change something (a dry run is not)."""
-        return self.verb in _WRITES and "dryRun=" not in self.uri
+        """Whether it was meant to change something (a dry run, or a question about one's rights, is not)."""
+        return self.verb in _WRITES and "dryRun=" not in self.uri and "/selfsubject" not in self.uri
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,18 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     etcd, server, kubectl = program("etcd"), program("kube-apiserver"), program("kubectl")
     crds = component("crds")
     folder = tmp_path_factory.mktemp("control-plane")
-    with _etcd(etcd, folder) as endpoint, _api_server(server, endpoint, folder) as url:
-        plane = ControlPlane(url, folder, kubectl)
+    with running(etcd, server, kubectl, folder) as plane:
         manifests = [f"--filename={crds / name}" for name in CRDS]
         plane.kubectl("apply", "--server-side", *manifests)
         _wait_for_crds(plane)
         yield plane
+
+
+@contextlib.contextmanager
+def running(etcd: Path, server: Path, kubectl: Path, folder: Path) -> Iterator[ControlPlane]:
+    """An API server with its etcd for the length of the block, without CRDs."""
+    with _etcd(etcd, folder) as endpoint, _api_server(server, endpoint, folder) as url:
+        yield ControlPlane(url, folder, kubectl)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.binaries import unavailable
 from harness.processes import free_port
 
 from capgen import api
@@ -88,8 +89,7 @@ def _applets(folder: Path) -> Path:
     """A PATH that has busybox's programs and none of GNU's."""
     if not folder.exists():
         folder.mkdir()
-        busybox = shutil.which("busybox")
-        assert busybox, "install busybox: it is in tests/components/debian.txt"
+        busybox = shutil.which("busybox") or unavailable("busybox is not installed")
         for name in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
             (folder / name).symlink_to(busybox)
         for name in ("curl", "kubectl"):

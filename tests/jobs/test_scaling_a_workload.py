@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+from harness.binaries import component
 from harness.controlplane import ControlPlane
-from harness.prometheus import Running, Start
+from harness.prometheus import Start
 from jobs.cluster import METRICS, apply_jobs, environment, in_pod, replicas, run_pods, settled, workload
+from jobs.measured import Measured, measuring
 from jobs.running import Script, Webhook, built, capacity, serving_webhook
 
 SPEC = """
@@ -54,25 +54,6 @@ REQUESTS = {"cpu": "500m", "memory": "1Gi"}
 LIMITS = {"cpu": "1", "memory": "2Gi"}
 
 
-@dataclass
-class Measured:
-    """A real Prometheus that scrapes what a test sets, each second."""
-
-    running: Running
-    page: Webhook
-
-    def set(self, series: str, value: float) -> None:
-        """Sets a series and waits until a query shows it."""
-        self.page.pages["/metrics"] = (200, f"{series} {value}\n")
-        deadline = time.monotonic() + 15
-        while True:
-            found = self.running.json("/api/v1/query", query=series)["data"]["result"]
-            if found and float(found[0]["value"][1]) == value:
-                return
-            assert time.monotonic() < deadline, found
-            time.sleep(0.1)
-
-
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
     with serving_webhook() as server:
@@ -81,14 +62,8 @@ def webhook() -> Iterator[Webhook]:
 
 @pytest.fixture
 def measured(tmp_path: Path, prometheus: Start) -> Iterator[Measured]:
-    with contextlib.ExitStack() as stack:
-        page = stack.enter_context(serving_webhook())
-        page.pages["/metrics"] = (200, "up_and_running 1\n")
-        target = page.url.split("/")[2]
-        job = {"job_name": "x", "honor_labels": True, "scrape_interval": "1s", "scrape_timeout": "1s"}
-        config = {"scrape_configs": [{**job, "static_configs": [{"targets": [target]}]}]}
-        (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-        yield Measured(stack.enter_context(prometheus(tmp_path / "prometheus.yml")), page)
+    with measuring(tmp_path, prometheus) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +86,7 @@ def home(usage: None, control_plane: ControlPlane) -> tuple[str, str]:
 def files(
     tmp_path: Path, control_plane: ControlPlane, home: tuple[str, str], request: pytest.FixtureRequest
 ) -> dict[str, str]:
-    url = (
-        request.getfixturevalue("measured").running.url if "measured" in request.fixturenames else "http://127.0.0.1:1"
-    )
+    url = request.getfixturevalue("measured").url if "measured" in request.fixturenames else "http://127.0.0.1:1"
     found = built(tmp_path, capacity(SPEC.replace("NAMESPACE", home[1])), environment(home[0], url))
     apply_jobs(control_plane, found)
     return found
@@ -202,6 +175,26 @@ def test_beside_an_autoscaler_it_refuses(
     run = application.run()
     assert (run.code, [line["event"] for line in run.events if line["level"] == "error"]) == (6, ["refused"])
     assert replicas(control_plane, home[1], "deployment", "shop-web") == 2
+
+
+def test_what_somebody_else_changes_meanwhile_is_left_to_them(
+    application: Script, control_plane: ControlPlane, home: tuple[str, str], tmp_path: Path, webhook: Webhook
+) -> None:
+    """Between looking and patching, an administrator scales: the patch says which version it is about."""
+    run_pods(control_plane, home[1], "shop-web", *[{"cpu": "500m", "memory": "1Mi"}] * 2, requests=REQUESTS)
+    tools, kubectl = tmp_path / "tools", component("kubernetes") / "kubectl"
+    tools.mkdir()
+    (tools / "kubectl").write_text(
+        f"#!/bin/sh\ncase $* in *'patch deployments'*) {kubectl} --kubeconfig={control_plane.kubeconfig()} "
+        f'scale deployment shop-web --replicas=4 -n {home[1]} >/dev/null ;; esac\nexec {kubectl} "$@"\n'
+    )
+    (tools / "kubectl").chmod(0o755)
+    run = application.run(PATH=f"{tools}:{application.variables['PATH']}")
+    assert (run.code, [line["event"] for line in run.events if line["level"] == "error"]) == (6, ["not_scaled"]), (
+        run.text
+    )
+    assert replicas(control_plane, home[1], "deployment", "shop-web") == 4
+    assert webhook.heard() == [], "nothing was scaled, so nothing is told"
 
 
 def test_without_usage_it_holds_still(application: Script, control_plane: ControlPlane, home: tuple[str, str]) -> None:
@@ -314,11 +307,7 @@ def test_database_replicas_follow_a_signal_of_prometheus(
         "[scaled] Shop: statefulsets.v1.apps/replica from 1 to 2 replicas",
         "[scaled] Shop: statefulsets.v1.apps/replica from 2 to 1 replicas",
     ]
-    measured.page.pages["/metrics"] = (200, "other 1\n")
-    deadline = time.monotonic() + 15
-    while measured.running.json("/api/v1/query", query=series)["data"]["result"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    measured.set(series, None)
     assert script.run().code == 5, "a signal that is gone scales nothing"
 
 

@@ -11,10 +11,10 @@ from capgen.preview.content import content, resolve
 from capgen.preview.sample import NOW, Sample
 from capgen.preview.variables import Variable, Window, interpolate, label_values, macros
 
-DATABASE = {
-    "name": "database",
+POOL = {
+    "name": "pool",
     "type": "query",
-    "query": "label_values(up, database)",
+    "query": "label_values(up, pool)",
     "multi": True,
     "includeAll": True,
 }
@@ -43,20 +43,18 @@ def test_a_collapsed_row_is_opened_and_moves_what_is_below() -> None:
 
 
 def test_a_repeated_panel_has_a_place_for_each_value_and_pushes_down_what_is_below() -> None:
-    dashboard = board(
-        stat(1, 0, 0, w=24, repeat="database", maxPerRow=2), stat(2, 0, 4), templating={"list": [DATABASE]}
-    )
+    dashboard = board(stat(1, 0, 0, w=24, repeat="pool", maxPerRow=2), stat(2, 0, 4), templating={"list": [POOL]})
     assert places(dashboard) == {
-        "1-database-1": (0, 0, 12, 4), "1-database-2": (12, 0, 12, 4), "1-database-3": (0, 4, 12, 4), "2": (0, 8, 12, 4),
+        "1-pool-1": (0, 0, 12, 4), "1-pool-2": (12, 0, 12, 4), "1-pool-3": (0, 4, 12, 4), "2": (0, 8, 12, 4),
     }  # fmt: skip
 
 
 def test_a_repeated_row_repeats_its_panels_with_their_value() -> None:
-    one = {**stat(1, 0, 1), "title": "Connections of $database"}
-    dashboard = board(row(100, "Database $database", 0, repeat="database"), one, templating={"list": [DATABASE]})
+    one = {**stat(1, 0, 1), "title": "Connections of $pool"}
+    dashboard = board(row(100, "Pool $pool", 0, repeat="pool"), one, templating={"list": [POOL]})
     found = content(dashboard, Sample(), now=NOW, theme="light")["items"]
     assert [item["panel"]["title"] for item in found] == [
-        text for number in (1, 2, 3) for text in (f"Database database-{number}", f"Connections of database-{number}")
+        text for number in (1, 2, 3) for text in (f"Pool pool-{number}", f"Connections of pool-{number}")
     ]
 
 

@@ -42,7 +42,7 @@ def test_a_page_and_its_picture_are_written(folder: Path, preview_bundle: Bundle
     rows = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in EVERY_TYPE["panels"])
     assert height > rows * 38, "the whole page is in the picture"
     page = (folder / "preview" / "shop.html").read_bytes()
-    assert run("preview", "shop.json", "--width", "1200", cwd=folder).code == 0
+    assert run("preview", "shop.json", "--html", cwd=folder).code == 0
     assert (folder / "preview" / "shop.html").read_bytes() == page, "the same dashboard gives the same page"
     assert sorted(path.name for path in (folder / "preview").iterdir()) == ["shop.html", "shop.png"]
 

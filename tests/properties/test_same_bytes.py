@@ -84,6 +84,7 @@ def test_a_new_signal_changes_its_own_lines_alone(specs: Path, tmp_path: Path) -
     changed = {path for path in before if before[path] != after[path]}
     rules = {"host/apm/rules.yml", "production/apm/prometheusrule.yaml"}
     shown = {"host/apm/dashboard.json", "production/apm/configmap-dashboard.yaml"}
+    shown |= {"host/apm/README.md", "production/apm/README.md"}
     assert changed == rules | shown | {"host/apm/.lint", "production/apm/.lint"}
     for path in rules:
         lines = list(difflib.ndiff(before[path].splitlines(), after[path].splitlines()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from harness.controlplane import ControlPlane
 from harness.delivery import actions, apply, only, plan
@@ -78,7 +79,7 @@ def test_an_edit_by_hand_names_the_editor_and_the_time(
 def test_equal_values_of_another_tool_are_taken_over_once(
     control_plane: ControlPlane, cluster: Cluster, namespace: str
 ) -> None:
-    body = {
+    body: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "shared", "namespace": namespace},
@@ -86,6 +87,10 @@ def test_equal_values_of_another_tool_are_taken_over_once(
     }
     control_plane.apply_as("team-blue", body)
     shared = config_map("shared", {"a": "1"})
+    found = plan(cluster, shared)
+    assert (only(found).action, [field.path for field in only(found).fields]) == (Action.UPDATE, [".metadata.labels"])
+    label = [field.new for field in only(found).fields]
+    control_plane.apply_as("team-blue", {**body, "metadata": {**body["metadata"], "labels": label[0]}})
     found = plan(cluster, shared)
     assert (only(found).action, only(found).fields) == (Action.UPDATE, ())
     assert ".data.a" in only(found).reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from harness.controlplane import ControlPlane
 from harness.delivery import actions, apply, granted, open_as, plan
 from harness.manifests import CONFIG, CRON, HPA, RULES, SCRAPE, VPA, artifact, artifacts, config_map
@@ -105,30 +106,50 @@ def test_a_reader_can_diff_and_not_apply(control_plane: ControlPlane, cluster: C
     rehearsed = reader.rehearse(found)
     assert {change.verdict for change in rehearsed.changes} == {Verdict.ESTIMATED}
     assert actions(rehearsed) == actions(found), "without rights to ask, the estimate stands"
-    outcome = reader.apply(found)
+    with pytest.raises(TargetError, match="leases") as refused:
+        reader.apply(found)
+    assert not isinstance(refused.value, PartlyDone)
+    granted(
+        control_plane,
+        namespace,
+        "limited",
+        "get",
+        "list",
+        "create",
+        "update",
+        "delete",
+        resources="leases,configmaps,horizontalpodautoscalers,prometheusrules,verticalpodautoscalers",
+    )
+    outcome = open_as(control_plane, namespace, "limited").apply(found)
     assert {r.key.split("/")[0]: r.state for r in outcome.results} == {
         "PrometheusRule": State.FAILED, "VerticalPodAutoscaler": State.FAILED, "HorizontalPodAutoscaler": State.UNCHANGED,
     }  # fmt: skip
     error = outcome.error()
     assert isinstance(error, TargetError) and not isinstance(error, PartlyDone)
-    assert 'cannot patch resource "prometheusrules"' in str(error)
+    assert 'cannot patch resource "configmaps"' in str(error), "no object without its inventory"
 
 
-def test_whoever_may_not_ask_for_one_object_does_not_ask_for_the_next(
-    control_plane: ControlPlane, namespace: str
-) -> None:
+def test_whoever_may_not_ask_does_not_ask(control_plane: ControlPlane, namespace: str) -> None:
     granted(control_plane, namespace, "reader", "get", "list")
     reader = open_as(control_plane, namespace, "reader")
     found = plan(reader, *(config_map(f"m{n}", {}) for n in range(4)))
     with control_plane.recorded("reader") as seen:
         rehearsed = reader.rehearse(found)
-    assert [request.verb for request in seen] == ["patch"]
-    assert all('cannot patch resource "configmaps"' in change.reason for change in rehearsed.changes)
+    assert [request.uri.rpartition("/")[2] for request in seen] == ["selfsubjectrulesreviews"], "and nothing is tried"
+    assert all("no right to patch configmaps" in change.reason for change in rehearsed.changes)
 
 
 def test_a_kind_that_may_not_be_read_blocks_its_objects_alone(control_plane: ControlPlane, namespace: str) -> None:
     plane = control_plane
-    plane.kubectl("create", "role", "maps", "--verb=get,list,patch,create", "--resource=configmaps", "-n", namespace)
+    plane.kubectl(
+        "create",
+        "role",
+        "maps",
+        "--verb=get,list,patch,create,delete,update",
+        "--resource=configmaps,leases.coordination.k8s.io",
+        "-n",
+        namespace,
+    )
     plane.kubectl("create", "rolebinding", "maps", "--role=maps", "--user=limited", "-n", namespace)
     limited = open_as(plane, namespace, "limited")
     found = plan(limited, artifact(CONFIG), artifact(HPA))

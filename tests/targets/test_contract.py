@@ -17,10 +17,15 @@ from harness.controlplane import ControlPlane
 from harness.manifests import config_map
 
 from capgen.artifact import Artifact
+from capgen.errors import Refused
+from capgen.reconcile import saved
+from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.outcome import Outcome, State
 from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.target import Target
 from capgen.targets.directory import Directory
+
+REQUEST = saved.Request(("specs",), (), "host")
 
 
 @dataclass(frozen=True)
@@ -123,13 +128,63 @@ def test_what_somebody_else_made_is_a_conflict_and_stays(world: World) -> None:
     assert world.read("one") == "theirs"
 
 
-def test_what_nobody_asks_for_any_more_is_left_alone(world: World) -> None:
-    apply(world, thing("one", "1"), thing("two", "2"))
+def test_what_nobody_asks_for_any_more_goes_and_nothing_else(world: World) -> None:
+    apply(world, thing("one", "1"), thing("two", "2"), thing("three", "3"), thing("other", "4", "other"))
     world.interfere("foreign", "theirs")
-    apply(world, thing("one", "1"))
-    assert (world.read("two"), world.read("foreign")) == ("2", "theirs")
-    # And it is still capgen's: wanted again, it is no conflict.
-    assert actions(plan(world, thing("one", "1"), thing("two", "zwei"))) == [Action.UNCHANGED, Action.UPDATE]
+    found = plan(world, thing("one", "1"), thing("three", "3"))
+    assert actions(found) == [Action.UNCHANGED, Action.UNCHANGED, Action.DELETE]
+    assert states(world.target.apply(found)) == [State.UNCHANGED, State.UNCHANGED, State.DELETED]
+    standing = [world.read(name) for name in ("one", "two", "three", "other", "foreign")]
+    assert standing == ["1", None, "3", "4", "theirs"]
+    with world.writes() as written:
+        assert plan(world, thing("one", "1"), thing("three", "3")).is_clean
+        apply(world, thing("one", "1"), thing("three", "3"))
+    assert written == []
+
+
+def test_what_is_to_stay_stays_and_is_still_capgen_s(world: World) -> None:
+    apply(world, thing("one", "1"), thing("two", "2"))
+    desired = [thing("one", "eins")]
+    found = build_plan(world.target.name, desired, world.target.read(desired), Rules(prune=False))
+    assert actions(found) == [Action.UPDATE, Action.EXTRA]
+    world.target.apply(found)
+    assert world.read("two") == "2"
+    assert actions(plan(world, thing("one", "eins"), thing("two", "zwei"))) == [Action.UNCHANGED, Action.UPDATE]
+
+
+def test_what_somebody_changed_is_not_deleted_as_planned(world: World) -> None:
+    apply(world, thing("one", "1"), thing("two", "2"))
+    found = plan(world, thing("one", "1"))
+    world.interfere("two", "theirs")
+    with contextlib.suppress(Refused):
+        assert states(world.target.apply(found)) == [State.UNCHANGED, State.FAILED]
+    assert world.read("two") == "theirs"
+
+
+def test_a_service_is_destroyed_by_name_and_the_others_stay(world: World) -> None:
+    apply(world, thing("one", "1"), thing("two", "2"), thing("other", "3", "other"))
+    live = world.target.read((), ["apm"])
+    found = build_plan(world.target.name, (), live)
+    assert actions(found) == [Action.DELETE] * 2 and live.services == {"apm", "other"}
+    assert states(world.target.apply(found)) == [State.DELETED] * 2
+    assert [world.read(name) for name in ("one", "two", "other")] == [None, None, "3"]
+    assert world.target.read((), ["apm"]).services == {"other"}
+
+
+def test_a_saved_plan_holds_until_something_in_it_moves(world: World) -> None:
+    apply(world, thing("one", "1"), thing("two", "2"), thing("three", "3"))
+    wanted = [thing("one", "eins"), thing("two", "zwei")]
+    found = plan(world, *wanted)
+    text = saved.dump(found, world.target.rehearse(found), REQUEST, world.target.place(), "0")
+    assert text == saved.dump(found, world.target.rehearse(plan(world, *wanted)), REQUEST, world.target.place(), "0")
+    kept = saved.load(text, "plan.json")
+    assert kept.place == world.target.place() and kept.request == REQUEST
+    assert saved.stale(kept, plan(world, *wanted)) == ()
+    assert [s.key for s in saved.stale(kept, plan(world, wanted[0], thing("two", "deux")))] == [found.changes[1].key]
+    world.interfere("three", "theirs")
+    moved = saved.stale(kept, plan(world, *wanted))
+    assert [s.key for s in moved] == [found.changes[2].key], "a deletion is stale when the thing is another one"
+    assert moved[0].then and moved[0].then["action"] == "delete"
 
 
 def test_one_service_at_a_time_keeps_the_others(world: World) -> None:

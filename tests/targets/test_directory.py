@@ -27,6 +27,7 @@ def test_a_run_killed_at_any_rename_is_finished_by_the_next(tmp_path: Path, rena
     target = Directory(root, reload=reloads.url)
     old = {"a/rules.yml": "old a\n", "b/rules.yml": "old b\n"}
     apply(target, *(file(path, text) for path, text in old.items()))
+    apply(target, *(file(path, text) for path, text in old.items()), file("z/rules.yml", "goes"))
     new = (file("a/rules.yml", "new a\n"), file("b/rules.yml", "new b\n"), file("c/rules.yml", "new c\n"))
 
     wanted = plan(target, *new)
@@ -40,7 +41,7 @@ def test_a_run_killed_at_any_rename_is_finished_by_the_next(tmp_path: Path, rena
 
     # The record goes first: after n renames, n - 1 files are new, and each is whole.
     switched = {artifact.path: artifact.text for artifact in new[: max(0, renames - 1)]}
-    assert contents(root) == {**old, **switched}
+    assert contents(root) == {**old, **switched, "z/rules.yml": "goes"}
 
     reloads.asked.clear()
     outcome = apply(target, *new)
@@ -178,13 +179,15 @@ def test_a_file_changed_since_the_plan_stops_the_whole_plan(tmp_path: Path) -> N
     assert contents(tmp_path) == {"a.yml": "1", "b.yml": "edited meanwhile"}
 
 
-def test_what_no_spec_asks_for_is_told_and_left(tmp_path: Path) -> None:
+def test_a_leftover_that_somebody_edited_is_told_and_left(tmp_path: Path) -> None:
     target = Directory(tmp_path)
-    apply(target, file("apm/a.yml", "1"), file("web/a.yml", "1", service="web"))
+    apply(target, file("apm/a.yml", "1"), file("apm/c.yml", "1"), file("web/a.yml", "1", service="web"))
+    (tmp_path / "apm/a.yml").write_text("by hand")
     found = plan(target, file("apm/b.yml", "1"))
     assert {change.key: change.action for change in found.changes} == {
-        "apm/b.yml": Action.CREATE, "apm/a.yml": Action.EXTRA,
+        "apm/b.yml": Action.CREATE, "apm/a.yml": Action.EXTRA, "apm/c.yml": Action.DELETE,
     }  # fmt: skip
+    assert "edited" in found.of(Action.EXTRA)[0].reason
     target.apply(found)
     assert set(contents(tmp_path)) == {"apm/a.yml", "apm/b.yml", "web/a.yml"}
 

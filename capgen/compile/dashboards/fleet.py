@@ -123,7 +123,7 @@ def _overview(environment: str, services: Sequence[str]) -> Iterator[tuple[str, 
             "overview/course", "timeseries", "Headroom of the ten that are worst off", 12, 10,
             f"How far each of them is from the level that calls somebody.\n\n{ROOM_LINES}\n\nWhat to do: a line that falls from day to day needs capacity, one that dips with the load may need a faster scale-up.",
             Target(f"bottomk(10, min by ({naming.SERVICE}) ({_ROOM}))", f"{{{{{naming.SERVICE}}}}}"),
-            unit="percentunit", decimals=0, steps=ROOM, soft_maximum=1.0,
+            unit="percentunit", decimals=1, steps=ROOM, soft_maximum=1.0,
         ),
         Panel(
             key="overview/alerts", id=naming.panel("overview/alerts"), type="alertlist", title="What fires",
@@ -197,7 +197,7 @@ def _indicators(records: dict[str, list[str]], *, scaled: bool) -> Iterator[tupl
         _panel(
             f"kpi/{kind}", "timeseries", title, 12, 8,
             f"{text}, of each service's fullest part.\n\nWhat to do: where it rises from week to week, plan capacity; where it never does, take some away.",
-            Target(f"max {by} ({_any(records[kind])})", named), unit="percentunit", soft_maximum=1.0, decimals=0,
+            Target(f"max {by} ({_any(records[kind])})", named), unit="percentunit", soft_maximum=1.0, decimals=1,
         )
         for kind, title, text in (
             ("cpu", "CPU utilisation", "Share of the CPU in use"),
@@ -238,7 +238,7 @@ def _indicators(records: dict[str, list[str]], *, scaled: bool) -> Iterator[tupl
         _panel(
             "kpi/headroom", "timeseries", "Headroom of the services", 24, 10,
             f"How far each service is from the level that calls somebody.\n\n{ROOM_LINES}\n\nWhat to do: keep the peaks above 15 %; plan for what falls from week to week.",
-            Target(f"bottomk(20, min {by} ({_ROOM}))", named), unit="percentunit", decimals=0, steps=ROOM, soft_maximum=1.0,
+            Target(f"bottomk(20, min {by} ({_ROOM}))", named), unit="percentunit", decimals=1, steps=ROOM, soft_maximum=1.0,
         ),
     ]  # fmt: skip
 
@@ -253,7 +253,7 @@ def _efficiency(records: dict[str, list[str]]) -> Iterator[Panel]:
             yield _panel(
                 f"kpi/{kind}", "timeseries", title, 12, 8,
                 "What is paid for and what is used of it, on the mean over a service's containers.\n\nWhat to do: far below 100 % for weeks, lower the request; the VPA's recommendation says to what.",
-                Target(f"avg {by} ({_any(records[kind])})", named), unit="percentunit", decimals=0, soft_maximum=1.0,
+                Target(f"avg {by} ({_any(records[kind])})", named), unit="percentunit", decimals=1, soft_maximum=1.0,
             )  # fmt: skip
     if records["total_cost"] and records["throughput"]:
         cost, requests = _any(records["total_cost"]), _any(records["throughput"])

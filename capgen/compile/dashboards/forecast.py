@@ -90,7 +90,7 @@ def _headroom(service: str, planning: PlanningSpec | None, ids: Mapping[str, int
             "falls from week to week, whatever the days between do."
         ),
         width=12, height=10, targets=(Target(f"min by (signal) ({room})", "{{signal}}"),), unit="percentunit",
-        soft_maximum=1.0, decimals=0, steps=ROOM, exempt=_EXEMPT,
+        soft_maximum=1.0, decimals=1, steps=ROOM, exempt=_EXEMPT,
     )  # fmt: skip
     ahead = planning.forecast.horizon if planning and planning.forecast and planning.forecast.horizon else HORIZON
     span = units.duration(ahead)

@@ -88,7 +88,7 @@ def _replicas(hpas: Sequence[Hpa], cluster: Cluster, ids: Mapping[str, int]) -> 
     most = sum(hpa.max_replicas for hpa in hpas)
     ceiling = Override("byName", "at most", (("color", {"mode": "fixed", "fixedColor": "text"}),))
     return _stat(
-        ids, "glance/replicas", "Replicas now, and at most",
+        ids, "glance/replicas", "Replicas",
         f"The pods that run, and the most that the autoscaler may have ({most}).\n\nWhat to do: at the maximum it "
         "cannot follow the load any further: raise it if the nodes have room, or make a pod do more.",
         (
@@ -112,7 +112,9 @@ def _errors(signals: Sequence[Signal]) -> Signal | None:
 
 def _against_level(service: str, uid: str, key: str, signal: Signal, ids: Mapping[str, int]) -> Panel:
     level = paging_level(signal)
-    limit = f" ({level.name.replace('_', ' ')} at {units.human(level.threshold, signal.unit)})" if level else ""
+    # Six stand side by side, so a title has room for about twenty characters; the description names the level.
+    sign = "<" if signal.worse == "above" else ">"
+    limit = f" {sign} {units.human(level.threshold, signal.unit)}" if level else ""
     worst = "max" if signal.worse == "above" else "min"
     return _stat(
         ids, key, markdown.plain(signal.title) + limit, description(signal),

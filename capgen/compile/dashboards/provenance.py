@@ -23,7 +23,7 @@ def provenance_panel(
     return Panel(
         key="provenance", id=id_, type="text", title="Where this comes from",
         description="The spec, who owns it, and where each signal gets worse.\n\nWhat to do: change the spec and run `capgen build`; what is changed here is overwritten.",
-        width=24, height=8, content="\n".join((" - ".join(part for part in about if part), *table)),
+        width=24, height=12, content="\n".join((" - ".join(part for part in about if part), *table)),
     )  # fmt: skip
 
 

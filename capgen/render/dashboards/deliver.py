@@ -21,6 +21,9 @@ from capgen.render.templates import Templates
 
 Json = dict[str, Any]
 
+WIDTH = 110
+"""Longer values are broken over lines."""
+
 FLEET = "fleet_"
 """Begins the folders of the fleet's dashboards; no service's name has an underscore."""
 
@@ -46,14 +49,14 @@ def dashboard_artifacts(
         "service": service or naming.PREFIX,
     }  # fmt: skip
     if grafana.deliver == "sidecar":
-        file = {"name": f"{dashboard.uid}.json", "text": _block(_packed(dashboard_body(dashboard, grafana)), 4)}
+        file = {"name": f"{dashboard.uid}.json", "text": _block(_lines(dashboard_body(dashboard, grafana)), 4)}
         labels = tuple(sorted((*delivery.monitoring_labels, *grafana.labels)))
         text = templates.render(
             "kubernetes/configmap.yaml.j2", files=[file], folder=grafana.folder, labels=dict(labels).items(), **common
         )
         yield Artifact(f"{folder}configmap-{name}.yaml", text, "ConfigMap", service, kubernetes=True)
     elif grafana.schema == "v2":
-        body = _packed(_without_exponents(spec(dashboard, grafana)))
+        body = _lines(_without_exponents(spec(dashboard, grafana)))
         text = templates.render(
             "kubernetes/grafanamanifest.yaml.j2", labels=delivery.monitoring_labels, instances=grafana.instances,
             api_version=API_VERSION, uid=dashboard.uid, body=_flow(body), **common,
@@ -62,7 +65,7 @@ def dashboard_artifacts(
     else:
         text = templates.render(
             "kubernetes/grafanadashboard.yaml.j2", labels=delivery.monitoring_labels, instances=grafana.instances,
-            folder=grafana.folder, json=_block(_packed(dashboard_body(dashboard, grafana)), 4), **common,
+            folder=grafana.folder, json=_block(_lines(dashboard_body(dashboard, grafana)), 4), **common,
         )  # fmt: skip
         yield Artifact(f"{folder}grafana{name}.yaml", text, "GrafanaDashboard", service, kubernetes=True)
 
@@ -96,22 +99,26 @@ def _provisioning(delivery: Delivery, environment: str, templates: Templates) ->
 
 
 def dashboard_file(dashboard: Dashboard, grafana: Grafana) -> str:
-    """The dashboard's JSON as a file of its own, for people to read."""
-    body = dashboard_body(dashboard, grafana)
-    return _harmless(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    """The dashboard's JSON as a file of its own."""
+    return _lines(dashboard_body(dashboard, grafana)) + "\n"
 
 
-def _packed(body: Json) -> str:
-    """A line a panel, as small as that allows: what is delivered inside another object has a limit, and a reviewer
-    still sees which panel changed."""
-    lines = []
-    for key, value in body.items():
-        if key in ("panels", "elements", "spec") and value:
-            inner = _packed(value) if key == "spec" else _listed(value)
-            lines.append(f'"{key}": {inner}')
-        else:
-            lines.append(f'"{key}": {_compact(value)}')
-    return _harmless("{\n" + ",\n".join(lines) + "\n}")
+def _lines(body: Json) -> str:
+    """JSON for a reviewer: what fits stands on one line, so that a change shows as the line that says it."""
+    return _harmless(_written(body, 0))
+
+
+def _written(value: Any, depth: int) -> str:
+    compact = orjson.dumps(value).decode()
+    if len(compact) + depth <= WIDTH:
+        return compact
+    edge = "\n" + " " * depth
+    if isinstance(value, dict):
+        items = [f"{orjson.dumps(key).decode()}: {_written(inner, depth + 1)}" for key, inner in value.items()]
+        return "{" + edge + " " + f",{edge} ".join(items) + edge + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + edge + " " + f",{edge} ".join([_written(inner, depth + 1) for inner in value]) + edge + "]"
+    return compact
 
 
 def _without_exponents(node: Any) -> Any:
@@ -121,16 +128,6 @@ def _without_exponents(node: Any) -> Any:
     if isinstance(node, (list, tuple)):
         return [_without_exponents(value) for value in node]
     return orjson.Fragment(units.number(node)) if isinstance(node, float) and "e" in repr(node) else node
-
-
-def _listed(items: list[Json] | Json) -> str:
-    if isinstance(items, list):
-        return "[\n" + ",\n".join(map(_compact, items)) + "\n]"
-    return "{\n" + ",\n".join(f"{_compact(key)}: {_compact(value)}" for key, value in items.items()) + "\n}"
-
-
-def _compact(value: object) -> str:
-    return orjson.dumps(value).decode()
 
 
 def _harmless(text: str) -> str:

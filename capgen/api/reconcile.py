@@ -1,0 +1,224 @@
+"""Delivering: from specs to a plan for an environment's target, and from an approved plan to what was done.
+
+What is carried out is what was shown. A plan that was saved is made again before anything is written, and whatever
+would now be done otherwise is refused with both versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capgen.api.reading import project_folder, read_project
+from capgen.errors import Findings, Refused, UsageError
+from capgen.reconcile import prune as pruning
+from capgen.reconcile import saved
+from capgen.reconcile.build import Rules, build_plan
+from capgen.reconcile.health import Health, health
+from capgen.reconcile.plan import Action, Plan
+from capgen.reconcile.saved import Request, Stale
+
+if TYPE_CHECKING:
+    from capgen.artifact import Artifact
+    from capgen.reconcile.outcome import Outcome
+    from capgen.reconcile.target import Target
+    from capgen.spec.documents import Environment
+    from capgen.targets.rules import RuleGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A plan and the target it is for; `request` is what it was made from."""
+
+    plan: Plan
+    target: Target
+    request: Request
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A plan with what each object says of itself, and the rule groups that are evaluated."""
+
+    plan: Plan
+    healths: tuple[Health | None, ...]
+    groups: tuple[RuleGroup, ...]
+
+
+def plan_delivery(request: Request) -> Delivery:
+    """What applying would change in an environment's target. Reads only.
+
+    Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
+    """
+    from capgen import api
+    from capgen.delivery import deliverable, field_policies, target_of
+
+    paths, root = [Path(path) for path in request.specs], Path(request.root) if request.root else None
+    built = api.build(paths, settings=request.settings, environments=[request.environment])
+    declared = _declared(built.compiled.project.environments, request.environment)
+    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found), root=root)
+    if not artifacts:
+        raise Refused(
+            f"the specs compile to nothing for {request.environment!r}: an empty delivery is never what was meant; "
+            "`capgen destroy` removes what was delivered"
+        )
+    target: Target = (
+        _exported(declared, Path(request.offline))
+        if request.offline
+        else target_of(declared, project_folder(paths), root=root)
+    )
+    live = target.read(artifacts)
+    rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared))
+    plan = build_plan(target.name, artifacts, live, rules)
+    if not built.compiled.partial:
+        plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, artifacts)))
+    return Delivery(plan, target, request, saved.digest_of([(a.path, a.text) for a in artifacts]))
+
+
+def rights_of(paths: Sequence[Path], environment: str, purpose: str, *, settings: Sequence[str] = ()) -> str:
+    """The Roles that a diff or an apply of these specs needs, as YAML. Nothing is asked of the cluster."""
+    from capgen import api
+    from capgen.delivery import deliverable
+    from capgen.reconcile.manifest import read_manifests
+    from capgen.reconcile.rights import rights
+
+    built = api.build(paths, settings=settings, environments=[environment])
+    declared = _declared(built.compiled.project.environments, environment)
+    if declared.kubernetes is None:
+        raise UsageError(f"the environment {environment!r} has no cluster: it says no `kubernetes:`")
+    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found))
+    home = declared.kubernetes.namespace
+    found = rights("apply" if purpose == "apply" else "diff", read_manifests(artifacts, home), home)
+    roles = [{"name": f"capgen-{purpose}", "namespace": one.namespace, "rules": one.rules} for one in found]
+    templates = api.load_templates(project_folder(paths))
+    return templates.render("kubernetes/rights.yaml.j2", purpose=purpose, environment=environment, roles=roles)
+
+
+def status(
+    paths: Sequence[str], environment: str, settings: Sequence[str], root: Path | None, *, rules: bool = False
+) -> Status:
+    """What is delivered and how it is; `rules` asks the environment's Prometheus too. Reads only."""
+    delivery = plan_delivery(Request(tuple(paths), tuple(settings), environment, str(root or "")))
+    healths = tuple(
+        health(change.kind, change.before) if isinstance(change.before, Mapping) else None
+        for change in delivery.plan.changes
+    )
+    groups: tuple[RuleGroup, ...] = ()
+    if rules:
+        from capgen.targets.rules import rule_groups
+
+        endpoint = environment_of([Path(path) for path in paths], environment).prometheus
+        if endpoint is None or endpoint.url is None:
+            raise UsageError(f"the environment {environment!r} does not say where its Prometheus is: prometheus.url")
+        groups = rule_groups(endpoint.url)
+    return Status(delivery.plan, healths, groups)
+
+
+def plan_destruction(paths: Sequence[Path], environment: str, services: Sequence[str], root: Path | None) -> Delivery:
+    """What deleting everything that was delivered for services would delete. Their specs need not exist any more."""
+    from capgen.delivery import target_of
+
+    target = target_of(environment_of(paths, environment), project_folder(paths), root=root)
+    live = target.read((), services)
+    if unknown := sorted(set(services) - live.services):
+        known = ", ".join(sorted(live.services - {""})) or "no service"
+        raise UsageError(f"nothing of {', '.join(unknown)} was delivered to {target.name}; delivered there: {known}")
+    request = Request(tuple(map(str, paths)), (), environment, str(root or ""))
+    return Delivery(build_plan(target.name, (), live), target, request, "")
+
+
+def environment_of(paths: Sequence[Path], name: str) -> Environment:
+    """An environment's document, whether or not the other specs are valid. Raises UsageError when there is none."""
+    from capgen.diagnostics import Severity
+    from capgen.spec.parse import parse_project
+
+    reading = read_project(paths)
+    project, found = parse_project(reading.sources, partial=reading.partial)
+    known = [document.name for document, _ in project.environments]
+    if name not in known:
+        broken = [d for d in found if d.severity is Severity.ERROR]
+        if broken:
+            raise Findings(broken)
+        raise UsageError(f"there is no environment {name!r}; known: {', '.join(known) or 'none'}")
+    return _declared(project.environments, name)
+
+
+def save_plan(delivery: Delivery, rehearsed: Plan) -> str:
+    """The plan as a file's text."""
+    place = delivery.target.place()
+    return saved.dump(delivery.plan, rehearsed, delivery.request, place, delivery.digest)
+
+
+def plan_again(path: Path) -> Delivery:
+    """A saved plan, made anew. Raises Refused, with both versions, for whatever would now be done otherwise."""
+    try:
+        approved = saved.load(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    delivery = plan_delivery(approved.request)
+    place = delivery.target.place()
+    if place != approved.place:
+        raise Refused(
+            f"{path} was made for {_listed(approved.place)}, and this is {_listed(place)}; nothing was changed"
+        )
+    found = saved.stale(approved, delivery.plan)
+    if not found and any(entry.exact for entry in approved.entries):
+        found = saved.stale_answers(approved, delivery.target.rehearse(delivery.plan))
+    if found:
+        raise Refused(_told(path, found))
+    return delivery
+
+
+def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float = 0) -> Outcome:
+    """Carries the plan out. Raises Refused when it deletes more than goes without counting.
+
+    `wait` is how many seconds the controllers have to take up what was written; who has not is in the problems.
+    """
+    if why := pruning.too_many(delivery.plan, deletions):
+        count = len(delivery.plan.of(Action.DELETE))
+        raise Refused(
+            f"{why}; nothing was changed. If that is meant, say --deletions {count}; --no-prune leaves them standing"
+        )
+    outcome = delivery.target.apply(delivery.plan)
+    if not wait:
+        return outcome
+    return replace(outcome, problems=(*outcome.problems, *delivery.target.wait(delivery.plan, outcome, wait)))
+
+
+def _exported(environment: Environment, folder: Path) -> Target:
+    from capgen.targets.exported import Exported
+
+    if environment.kubernetes is None:
+        raise UsageError(
+            f"the environment {environment.metadata.name!r} has no cluster whose objects could be exported"
+        )
+    return Exported(folder, environment.kubernetes.namespace)
+
+
+def _declared(environments: Sequence[tuple[object, Environment]], name: str) -> Environment:
+    return next(model for _, model in environments if model.metadata.name == name)
+
+
+def _forgotten(delivered: Collection[str], artifacts: Sequence[Artifact]) -> tuple[str, ...]:
+    """Services that were delivered and that no spec declares any more: nobody would notice them otherwise."""
+    lost = sorted(set(delivered) - {artifact.service for artifact in artifacts} - {""})
+    return tuple(
+        f"{name} was delivered here and no spec declares it any more: `capgen destroy {name}` removes it"
+        for name in lost
+    )
+
+
+def _listed(place: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(place.items()) if value)
+
+
+def _told(path: Path, found: Sequence[Stale]) -> str:
+    from capgen.report.plan import stale_lines
+
+    lines = "\n".join(line for each in found for line in stale_lines(each))
+    return (
+        f"{path} is stale: {len(found)} of its changes are not what was approved. Nothing was changed; "
+        f"look at `capgen diff --save` and approve it again\n{lines}"
+    )

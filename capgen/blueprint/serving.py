@@ -1,0 +1,23 @@
+"""How a signal reaches an autoscaler: through a metrics adapter for the whole cluster, or through KEDA."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServedMetric:
+    """A record that prometheus-adapter serves as an external metric."""
+
+    name: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class KedaTriggers:
+    """What makes an HPA one that KEDA owns: it asks Prometheus itself."""
+
+    server: str
+    """Prometheus' address."""
+    queries: tuple[str, ...]
+    """For each of the HPA's metrics the query that gives its value; "" for what the kubelet measures."""

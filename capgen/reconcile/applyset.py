@@ -1,0 +1,145 @@
+"""What capgen delivered, kept as an ApplySet (KEP-3659), so that kubectl understands it too.
+
+A service's parent is a ConfigMap that says which kinds, in which namespaces, to look for objects with the service's
+label. It names a superset before anything is written, so that whatever a killed run made is found by the next one. One
+parent a service lets two services be delivered at the same time.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from capgen import naming
+from capgen.reconcile.kinds import KINDS, Kind
+from capgen.reconcile.manifest import PART_OF
+from capgen.reconcile.plan import Document
+
+_DOMAIN = "applyset.kubernetes.io"
+ID = f"{_DOMAIN}/id"
+TOOLING, GROUP_KINDS, NAMESPACES = (
+    f"{_DOMAIN}/{name}" for name in ("tooling", "contains-group-kinds", "additional-namespaces")
+)
+PLACES = "capgen/places"
+_VERSION = "v1"
+
+NEVER_DELETED = frozenset(("Namespace",))
+"""Kinds that are written and never taken into an inventory: deleting one deletes what others put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """One service's parent: where members may be. `problem` says why it cannot be used, "" if it can.
+
+    KEP-3659 looks for every kind in every namespace. capgen notes which are together, so that nobody needs the right to
+    list what was never there.
+    """
+
+    service: str
+    home: str
+    places: frozenset[tuple[str, str]] = frozenset()
+    """(kind with its group, namespace)."""
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The ConfigMap's name, and the lease's."""
+        return parent_name(self.service)
+
+    @property
+    def id(self) -> str:
+        """The value of the members' label."""
+        return set_id(self.name, self.home)
+
+    @property
+    def scopes(self) -> tuple[tuple[Kind, str], ...]:
+        """Where to look for members: of kinds that capgen knows and deletes."""
+        known = {group_kind(kind): kind for kind in KINDS.values() if kind.name not in NEVER_DELETED}
+        return tuple((known[name], home) for name, home in sorted(self.places) if name in known)
+
+    @property
+    def unknown_kinds(self) -> tuple[str, ...]:
+        """Recorded kinds that are in no table of this version."""
+        return tuple(sorted({name for name, _ in self.places} - {group_kind(kind) for kind in KINDS.values()}))
+
+    def covers(self, other: Inventory) -> bool:
+        """Whether every member of the other one would be found by this one."""
+        return self.places >= other.places
+
+    def with_members(self, places: Iterable[tuple[Kind, str]]) -> Inventory:
+        """The inventory with these kinds and namespaces as well."""
+        more = {(group_kind(kind), home) for kind, home in places if kind.name not in NEVER_DELETED}
+        return Inventory(self.service, self.home, self.places | more, self.problem)
+
+
+def parent_name(service: str) -> str:
+    """`capgen.apm`. With a dot, since no generated name has one; `capgen` for what belongs to all services."""
+    return f"{naming.PREFIX}.{service}" if service else naming.PREFIX
+
+
+def set_id(name: str, namespace: str) -> str:
+    """The ApplySet's id by its parent's name, as KEP-3659 has it for a ConfigMap."""
+    digest = hashlib.sha256(f"{name}.{namespace}.ConfigMap.".encode()).digest()
+    return f"applyset-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}-v1"
+
+
+def group_kind(kind: Kind) -> str:
+    """`HorizontalPodAutoscaler.autoscaling`, and `ConfigMap` for the core group."""
+    return f"{kind.name}.{kind.group}" if kind.group else kind.name
+
+
+def read_parent(parent: Document) -> Inventory:
+    """An inventory from its ConfigMap; with a problem when it is another tool's, or not whole."""
+    metadata = parent["metadata"]
+    name, home = metadata["name"], metadata["namespace"]
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    service = name.removeprefix(naming.PREFIX).removeprefix(".")
+    tool = annotations.get(TOOLING, "").rpartition("/")[0]
+    problem = ""
+    if parent_name(service) != name or tool != naming.MANAGER:
+        problem = f"the inventory ConfigMap/{home}/{name} is kept by {tool or 'another tool'}, not by capgen"
+    elif labels.get(ID) != set_id(name, home):
+        problem = f"the inventory ConfigMap/{home}/{name} was copied or renamed: its id is of another one"
+    noted = {(kind, place or home) for kind, _, place in (p.partition("@") for p in _split(annotations.get(PLACES)))}
+    others = _split(annotations.get(GROUP_KINDS)) - {kind for kind, _ in noted}
+    homes = _split(annotations.get(NAMESPACES)) | {home}
+    return Inventory(service, home, frozenset(noted | {(kind, place) for kind in others for place in homes}), problem)
+
+
+def parent_document(inventory: Inventory) -> Document:
+    """The ConfigMap of an inventory."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": inventory.name,
+            "namespace": inventory.home,
+            "labels": {ID: inventory.id},
+            "annotations": {
+                TOOLING: f"{naming.MANAGER}/{_VERSION}",
+                GROUP_KINDS: ",".join(sorted({kind for kind, _ in inventory.places})),
+                NAMESPACES: ",".join(sorted({place for _, place in inventory.places} - {inventory.home})),
+                PLACES: ",".join(sorted(f"{kind}@{place}" for kind, place in inventory.places)),
+            },
+        },
+    }
+
+
+def member(document: Document, service: str, home: str) -> Document:
+    """The object with the label of its service's set."""
+    if document["kind"] in NEVER_DELETED:
+        return document
+    metadata = document["metadata"]
+    labels = {**(metadata.get("labels") or {}), PART_OF: set_id(parent_name(service), home)}
+    return {**document, "metadata": {**metadata, "labels": labels}}
+
+
+def part_of(live: Document) -> str:
+    """The id of the set that an object says it belongs to, "" if it says nothing."""
+    return str((live["metadata"].get("labels") or {}).get(PART_OF, ""))
+
+
+def _split(text: str | None) -> frozenset[str]:
+    return frozenset(part for part in (text or "").split(",") if part)

@@ -1,0 +1,55 @@
+"""How a delivered object is, by its own status: ready, not yet, or in trouble, and what it says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from capgen.reconcile.plan import Document
+
+_AWAITED: Mapping[str, str] = {
+    "HorizontalPodAutoscaler": "AbleToScale",
+    "VerticalPodAutoscaler": "RecommendationProvided",
+    "ScaledObject": "Ready",
+}
+"""The condition by which a controller says that it has taken the object up; other kinds have none to wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`ready` is None for kinds that say nothing about it."""
+
+    ready: bool | None
+    told: tuple[str, ...] = ()
+
+
+def health(kind: str, live: Document) -> Health:
+    """What an object's status says."""
+    status = live.get("status") or {}
+    told = list(_numbers(kind, status))
+    conditions = {str(c.get("type")): c for c in status.get("conditions") or () if isinstance(c, Mapping)}
+    for name, condition in conditions.items():
+        bad = condition.get("status") == ("True" if name in _BAD_WHEN_TRUE else "False")
+        if bad:
+            told.append(f"{name}: {condition.get('reason', '')} {condition.get('message', '')}".strip())
+    awaited = _AWAITED.get(kind)
+    if awaited is None:
+        return Health(None, tuple(told))
+    if awaited not in conditions:
+        return Health(False, (*told, f"no controller has said {awaited} yet"))
+    return Health(conditions[awaited].get("status") == "True", tuple(told))
+
+
+_BAD_WHEN_TRUE = frozenset(
+    ("ScalingLimited", "LowConfidence", "NoPodsMatched", "ConfigUnsupported", "ConfigDeprecated", "Fallback", "Paused")
+)
+
+
+def _numbers(kind: str, status: Mapping[str, Any]) -> list[str]:
+    if kind == "HorizontalPodAutoscaler" and "desiredReplicas" in status:
+        return [f"{status.get('currentReplicas', 0)} replicas, {status['desiredReplicas']} wanted"]
+    if kind == "CronJob" and status.get("lastScheduleTime"):
+        last = status.get("lastSuccessfulTime")
+        return [f"last started {status['lastScheduleTime']}, last succeeded {last or 'never'}"]
+    return []

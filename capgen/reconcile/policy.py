@@ -1,0 +1,123 @@
+"""What is done about fields that others hold: nothing, unless a person said so beforehand, field by field.
+
+`yield` leaves the field to whoever holds it; `take` makes it capgen's again. Adoption is for objects that another tool
+made and that capgen is to have from now on: what the tool declared counts as declared by capgen, so that what the
+artifact does not say goes away with the next apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from capgen.naming import MANAGER
+from capgen.reconcile.paths import without
+from capgen.reconcile.plan import Document, FieldChange
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPolicy:
+    """For a kind's field, in the object of a name or ("") in every one of the kind."""
+
+    kind: str
+    field: str
+    policy: Literal["yield", "take"]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A declared object after the policies: what is applied, what was left to others, and what is taken from them."""
+
+    document: Document
+    yielded: tuple[FieldChange, ...] = ()
+    taken: tuple[FieldChange, ...] = ()
+
+
+def settle(policies: Sequence[FieldPolicy], kind: str, document: Document, fields: Sequence[FieldChange]) -> Settled:
+    """What becomes of the fields that others hold; those without a policy stay in the way."""
+    name = document["metadata"]["name"]
+    mine = [policy for policy in policies if policy.kind == kind and policy.name in ("", name)]
+    yielded: list[FieldChange] = []
+    taken: list[FieldChange] = []
+    for field in fields:
+        policy = next((p for p in mine if field.owner and covers(p.field, field.path)), None)
+        if policy is None:
+            continue
+        if policy.policy == "take":
+            taken.append(field)
+        else:
+            yielded.append(field)
+            document = without(document, policy.field)
+    return Settled(document, tuple(yielded), tuple(taken))
+
+
+def covers(field: str, path: str) -> bool:
+    """Whether a path is the field or lies in it: `.spec.max` is not the beginning of `.spec.maxReplicas`."""
+    return path.startswith(field) and path[len(field) :][:1] in ("", ".", "[")
+
+
+def adopted(live: Document, managers: Collection[str], api_version: str) -> tuple[Document, tuple[str, ...]]:
+    """The object as if capgen had declared what these managers did, and which of them hold anything in it.
+
+    What is held in another version of the kind is named otherwise there and stays theirs.
+    """
+    entries = live.get("metadata", {}).get("managedFields") or []
+    theirs = [entry for entry in entries if _adoptable(entry, managers, api_version)]
+    if not theirs:
+        return live, ()
+    ours = [entry for entry in entries if entry.get("manager") == MANAGER and entry.get("operation") == "Apply"]
+    fields: dict[str, Any] = {}
+    for entry in (*ours, *theirs):
+        fields = _union(fields, entry.get("fieldsV1") or {})
+    _forget(fields, ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}"))
+    latest = max(str(entry.get("time", "")) for entry in (*ours, *theirs))
+    entry = {
+        "manager": MANAGER, "operation": "Apply", "apiVersion": api_version, "time": latest,
+        "fieldsType": "FieldsV1", "fieldsV1": fields,
+    }  # fmt: skip
+    rest = [other for other in entries if other not in theirs and other not in ours]
+    metadata = {**live["metadata"], "managedFields": [*rest, entry]}
+    if LAST_APPLIED in (metadata.get("annotations") or {}):
+        metadata["annotations"] = {k: v for k, v in metadata["annotations"].items() if k != LAST_APPLIED}
+    return {**live, "metadata": metadata}, tuple(sorted({str(entry["manager"]) for entry in theirs}))
+
+
+def adoption(live: Document, after: Document) -> list[dict[str, Any]]:
+    """The JSON patch that makes it so, for the very version of the object that was looked at."""
+    metadata = live["metadata"]
+    patch: list[dict[str, Any]] = [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+        {"op": "replace", "path": "/metadata/managedFields", "value": after["metadata"]["managedFields"]},
+    ]
+    if LAST_APPLIED in (metadata.get("annotations") or {}):
+        patch.append({"op": "remove", "path": f"/metadata/annotations/{LAST_APPLIED.replace('/', '~1')}"})
+    return patch
+
+
+def _adoptable(entry: Mapping[str, Any], managers: Collection[str], api_version: str) -> bool:
+    ours = entry.get("manager") == MANAGER and entry.get("operation") == "Apply"
+    return (
+        entry.get("manager") in managers
+        and not ours
+        and not entry.get("subresource")
+        and entry.get("apiVersion") == api_version
+    )
+
+
+def _union(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: _union(one[key], other[key]) for key in one.keys() & other.keys()}
+    return {**one, **other, **both}
+
+
+def _forget(fields: dict[str, Any], path: tuple[str, ...]) -> None:
+    inside = fields
+    for step in path[:-1]:
+        if step not in inside:
+            return
+        inside[step] = dict(inside[step])
+        inside = inside[step]
+    inside.pop(path[-1], None)

@@ -1,0 +1,73 @@
+"""What an inventory holds and no artifact asks for: what of it may be deleted, and how much at once.
+
+An object goes only when everything says that it is capgen's: the label of the service's set, fields that capgen
+applied, a kind that capgen makes, no owner beside it. Whatever could not be looked at completely is not deleted from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from capgen.reconcile import applyset, owners
+from capgen.reconcile.kinds import KINDS
+from capgen.reconcile.manifest import key
+from capgen.reconcile.plan import Action, Change, Document, Plan
+from capgen.reconcile.target import LiveObjects
+
+AT_ONCE = 20
+"""More deletions than these need a word from a person, as do more than half of what a delivery holds."""
+_FEW = 2
+
+
+def leftovers(wanted: Collection[str], live: LiveObjects) -> tuple[Change, ...]:
+    """The members of the inventories that nobody asks for, in the order in which they are deleted."""
+    services = {inventory.id: service for service, inventory in live.inventories.items() if not inventory.problem}
+    found = []
+    for place, document in live.members.items():
+        if place not in wanted and (service := services.get(applyset.part_of(document))) is not None:
+            found.append(_leftover(place, document, service, live.unsearched.get(service, "")))
+    return tuple(sorted(found, key=lambda change: (-KINDS[change.kind].order, change.key)))
+
+
+def member_key(document: Document) -> str:
+    """An object's key."""
+    metadata = document["metadata"]
+    return key(document["kind"], metadata.get("namespace", ""), metadata["name"])
+
+
+def too_many(plan: Plan, confirmed: int | None = None) -> str:
+    """Why the plan's deletions are not carried out without being counted by a person; "" if they may be.
+
+    `confirmed` is the number a person expects, which has to be exact.
+    """
+    count = len(plan.of(Action.DELETE))
+    if confirmed is not None:
+        return "" if confirmed == count else f"{count} would be deleted, and {confirmed} were expected"
+    if count > AT_ONCE:
+        return f"{count} would be deleted, and more than {AT_ONCE} at once are a mistake more often than not"
+    if count > _FEW and count * 2 > plan.managed:
+        return f"{count} of the {plan.managed} that capgen delivered would be deleted, which is more than half"
+    return ""
+
+
+def _leftover(place: str, document: Document, service: str, unsearched: str) -> Change:
+    obstacle = _obstacle(document)
+    if not obstacle and unsearched:
+        obstacle = f"no spec asks for it any more; nothing of {service or 'the fleet'} is deleted now: {unsearched}"
+    action = Action.EXTRA if obstacle else Action.DELETE
+    reason = obstacle or "no spec asks for it any more"
+    return Change(place, action, document["kind"], service, "", before=document, reason=reason)
+
+
+def _obstacle(document: Document) -> str:
+    """Why an object with the label is not capgen's to delete."""
+    metadata = document["metadata"]
+    if owners.ours(owners.holders(document)) is None:
+        return "it has the label of capgen's inventory and capgen never applied it: it is left alone; remove the label"
+    if holders := metadata.get("ownerReferences"):
+        owner = f"{holders[0].get('kind')}/{holders[0].get('name')}"
+        return f"no spec asks for it any more, and it belongs to {owner}: it is left alone"
+    if metadata.get("deletionTimestamp"):
+        waits = ", ".join(metadata.get("finalizers") or ()) or "the server"
+        return f"it is being deleted since {metadata['deletionTimestamp']} and waits for {waits}"
+    return ""

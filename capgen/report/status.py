@@ -1,0 +1,65 @@
+"""What is delivered and how it is: for a person, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from capgen.reconcile.health import Health
+from capgen.reconcile.plan import Action, Change, Plan
+from capgen.report.color import Style, painted
+from capgen.report.visible import visible
+
+if TYPE_CHECKING:
+    from capgen.targets.rules import RuleGroup
+
+_SHOWN: dict[Action, tuple[str, Style, str]] = {
+    Action.UNCHANGED: ("=", "green", "as the spec says"), Action.CREATE: ("!", "red", "missing"),
+    Action.UPDATE: ("~", "yellow", "differs"), Action.CONFLICT: ("!", "red", "held by somebody else"),
+    Action.BLOCKED: ("!", "red", "cannot be delivered"), Action.DELETE: ("?", "yellow", "left over"),
+    Action.EXTRA: ("?", "dim", "left over"),
+}  # fmt: skip
+
+
+def render(plan: Plan, healths: Sequence[Health | None], groups: Sequence[RuleGroup], form: str, *, color: bool) -> str:
+    """Each object with its drift and its own status, and the rule groups that Prometheus evaluates."""
+    if form == "json":
+        return _json(plan, healths, groups)
+    lines = []
+    for change, health in zip(plan.changes, healths, strict=True):
+        sign, style, words = _SHOWN[change.action]
+        lines.append(painted(f"{sign} {visible(change.key)}", style, color) + f": {words}{_editors(change)}")
+        lines += [f"    {visible(line)}" for line in (health.told if health else ())]
+    for group in groups:
+        lines.append(
+            f"{'!' if group.problems else '='} {visible(group.name)}: {group.rules} rules, evaluated {group.evaluated}"
+        )
+        lines += [f"    {visible(problem)}" for problem in group.problems]
+    lines += [painted(f"note: {visible(note)}", "yellow", color) for note in plan.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _editors(change: Change) -> str:
+    held = sorted({f"{field.owner} since {field.since}" for field in change.fields if field.owner})
+    return f" ({', '.join(map(visible, held))})" if held else ""
+
+
+def _json(plan: Plan, healths: Sequence[Health | None], groups: Sequence[RuleGroup]) -> str:
+    objects = [
+        {
+            "key": change.key, "service": change.service, "state": change.action, "reason": change.reason,
+            "ready": health.ready if health else None, "told": list(health.told) if health else [],
+            "fields": [{"path": f.path, "owner": f.owner, "since": f.since} for f in change.fields],
+        }
+        for change, health in zip(plan.changes, healths, strict=True)
+    ]  # fmt: skip
+    rules = [{"name": g.name, "rules": g.rules, "evaluated": g.evaluated, "problems": list(g.problems)} for g in groups]
+    body = {
+        "schema_version": 1,
+        "target": plan.target,
+        "objects": objects,
+        "rule_groups": rules,
+        "notes": list(plan.notes),
+    }
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"

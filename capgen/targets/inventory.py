@@ -1,0 +1,51 @@
+"""The inventories in a namespace of an API server: read by one list, written before and after the objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from capgen.errors import TargetError
+from capgen.naming import MANAGER
+from capgen.reconcile import applyset
+from capgen.reconcile.applyset import Inventory
+from capgen.reconcile.kinds import KINDS
+from capgen.targets.listing import collection, list_objects, quoted
+from capgen.targets.objects import APPLY, remove
+from capgen.targets.wire import Wire, encode
+
+_WRITER = f"{MANAGER}-applyset"
+
+
+def read_inventories(wire: Wire, home: str, page: int) -> Mapping[str, Inventory] | str:
+    """By service, or why they cannot be had."""
+    listed = list_objects(wire, KINDS["ConfigMap"], home, page, selector=applyset.ID)
+    if isinstance(listed, str):
+        return listed
+    found = (applyset.read_parent(parent) for name, parent in listed.items() if _is_ours(name))
+    return {inventory.service: inventory for inventory in found}
+
+
+def write_inventory(wire: Wire, inventory: Inventory, standing: Inventory | None) -> str:
+    """Makes the parent say what the inventory says; "" when it does, else why not. No write when nothing changes."""
+    if standing is not None and standing.problem:
+        return standing.problem
+    if standing == inventory:
+        return ""
+    path = f"{collection(KINDS['ConfigMap'], inventory.home)}/{quoted(inventory.name)}"
+    try:
+        there = wire.request("GET", path, {}) if standing is None or not inventory.places else None
+        if standing is None and there is not None and there.status == 200:
+            return f"ConfigMap/{inventory.home}/{inventory.name} is there and is no inventory: give it another name"
+        if not inventory.places:
+            answer = remove(wire, path, there.document) if there is not None and there.status == 200 else there
+            return "" if answer is None or answer.status in (200, 404) else answer.message
+        query = {"fieldManager": _WRITER, "force": "true", "fieldValidation": "Strict"}
+        answer = wire.request("PATCH", path, query, encode(applyset.parent_document(inventory)), APPLY)
+    except TargetError as error:
+        return str(error)
+    return "" if answer.status < 300 else answer.message
+
+
+def _is_ours(name: str) -> bool:
+    prefix = applyset.parent_name("")
+    return name == prefix or name.startswith(f"{prefix}.")

@@ -1,0 +1,160 @@
+"""One writer at a time for a service: a Lease beside its inventory, renewed while the run lasts.
+
+Times are the server's own (its Date header), so the clocks of two machines that deliver need not agree. A lease is
+deleted at every end of a run; one whose holder was killed is taken over when it has not been renewed for its time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from capgen.errors import Refused, TargetError
+from capgen.reconcile.plan import Document
+from capgen.targets.listing import quoted
+from capgen.targets.objects import remove
+from capgen.targets.wire import Answer, Wire
+
+SECONDS = 30
+_PATIENCE = 2  # times the lease's own: longer than it takes for a killed run's to be stale
+
+
+class Leases:
+    """Those that this run holds. `lost` says that one of them was taken away, "" while all are held."""
+
+    def __init__(self, wire: Wire, home: str, seconds: int) -> None:
+        self._wire, self._home, self._seconds = wire, home, seconds
+        self._holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._held: dict[str, Document] = {}
+        self._done = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self.lost = ""
+
+    def take(self, name: str) -> None:
+        """Raises Refused when another run keeps it, and TargetError when leases cannot be kept here."""
+        end = time.monotonic() + _PATIENCE * self._seconds
+        while True:
+            answer = self._wire.request("GET", self._path(name), {})
+            if answer.status == 404:
+                answer = self._send("POST", name, self._body(name, answer))
+            elif answer.status == 200:
+                holder = answer.document.get("spec", {})
+                if holder.get("holderIdentity") != self._holder and not _is_stale(holder, _now(answer)):
+                    if time.monotonic() > end:
+                        raise Refused(_busy(name, holder))
+                    time.sleep(min(1.0, self._seconds / 5))
+                    continue
+                answer = self._send("PUT", name, self._body(name, answer))
+            if answer.status in (200, 201):
+                self._held[name] = answer.document
+                return
+            if answer.status != 409:
+                raise TargetError(
+                    f"no lease {name} in the namespace {self._home}, so another run could write at the same time: "
+                    f"{answer.message}"
+                )
+
+    def keep(self) -> None:
+        """Renews what is held, beside whatever else is done, until it is released."""
+        self._keeper.start()
+
+    def _keep(self) -> None:
+        while not self._done.wait(self._seconds / 3):
+            for name, lease in list(self._held.items()):
+                if self._done.is_set():
+                    return
+                with contextlib.suppress(TargetError):
+                    answer = self._wire.request("GET", self._path(name), {})
+                    if answer.status == 200 and answer.document.get("spec", {}).get("holderIdentity") == self._holder:
+                        answer = self._send("PUT", name, self._body(name, answer))
+                    if answer.status == 200 and _same(lease, answer.document):
+                        self._held[name] = answer.document
+                    elif answer.status in (200, 404, 409):
+                        self.lost = f"another run took the lease {name} meanwhile"
+
+    def release(self) -> None:
+        """Gives back whatever is held."""
+        self._done.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
+        for name, lease in self._held.items():
+            with contextlib.suppress(TargetError):
+                remove(self._wire, self._path(name), lease)
+
+    def _path(self, name: str = "") -> str:
+        leases = f"/apis/coordination.k8s.io/v1/namespaces/{quoted(self._home)}/leases"
+        return f"{leases}/{quoted(name)}" if name else leases
+
+    def _send(self, method: str, name: str, body: Document) -> Answer:
+        path = self._path() if method == "POST" else self._path(name)
+        return self._wire.request(
+            method, path, {"fieldManager": "capgen-lease"}, json.dumps(body).encode(), "application/json", pinned=True
+        )
+
+    def _body(self, name: str, seen: Answer) -> Document:
+        """The lease in this run's name; of one that is there the version is kept, so that only one run gets it."""
+        now = _now(seen).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        before = seen.document if seen.status == 200 else {}
+        kept = before.get("metadata") or {}
+        old = before.get("spec") or {}
+        metadata: dict[str, Any] = {"name": name, "namespace": self._home}
+        metadata |= {key: kept[key] for key in ("uid", "resourceVersion") if key in kept}
+        ours = old.get("holderIdentity") == self._holder
+        spec = {
+            "holderIdentity": self._holder,
+            "leaseDurationSeconds": self._seconds,
+            "acquireTime": old.get("acquireTime", now) if ours else now,
+            "renewTime": now,
+            "leaseTransitions": int(old.get("leaseTransitions") or 0) + (0 if ours or not old else 1),
+        }
+        return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+
+@contextlib.contextmanager
+def held(wire: Wire, home: str, names: Sequence[str], seconds: int = SECONDS) -> Iterator[Leases]:
+    """Holds the leases for the length of the block, always taken in the same order so that nobody waits in a ring."""
+    leases = Leases(wire, home, seconds)
+    try:
+        for name in sorted(names):
+            leases.take(name)
+        leases.keep()
+        yield leases
+    finally:
+        leases.release()
+
+
+def _is_stale(holder: Document, now: datetime) -> bool:
+    try:
+        renewed = datetime.fromisoformat(str(holder["renewTime"]).replace("Z", "+00:00"))
+        # The Date header has whole seconds.
+        return now - renewed > timedelta(seconds=int(holder["leaseDurationSeconds"]) + 1)
+    except (KeyError, ValueError, TypeError):
+        return not holder.get("holderIdentity")
+
+
+def _now(answer: Answer) -> datetime:
+    """The server's time."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"])
+    except (KeyError, ValueError, TypeError):
+        return datetime.now(UTC)
+
+
+def _same(before: Document, now: Document) -> bool:
+    return bool(before["metadata"].get("uid") == now.get("metadata", {}).get("uid"))
+
+
+def _busy(name: str, holder: Document) -> str:
+    return (
+        f"another run ({holder.get('holderIdentity')}) holds the lease {name} and renewed it at "
+        f"{holder.get('renewTime')}; nothing was changed: try again when it is done"
+    )

@@ -1,0 +1,41 @@
+"""From a kubeconfig's context to an authenticated connection pool: the one thing the Kubernetes client is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capgen.errors import TargetError
+from capgen.naming import MANAGER
+from capgen.targets import kubeconfig
+from capgen.targets.wire import Login
+
+
+def log_in(access: kubeconfig.Access) -> Login:
+    """A connection pool with the context's certificates and credentials. Raises TargetError, never asks as nobody."""
+    import kubernetes  # half a second
+    import kubernetes.config
+
+    client: Any = kubernetes.client
+    config: Any = kubernetes.config
+
+    user = kubeconfig.with_credentials(access)
+    named = {"cluster": "it", "user": "me"} if user.user else {"cluster": "it"}
+    document = {
+        "current-context": access.context,
+        "contexts": [{"name": access.context, "context": named}],
+        "clusters": [{"name": "it", "cluster": dict(user.cluster)}],
+        "users": [{"name": "me", "user": dict(user.user)}] if user.user else [],
+    }
+    configuration = client.Configuration()
+    try:
+        config.load_kube_config_from_dict(document, access.context, configuration, persist_config=False)
+        settings = configuration.auth_settings().values()
+        pool = client.ApiClient(configuration).rest_client.pool_manager
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise TargetError(f"the context {access.context!r} cannot be used: {error}") from error
+    headers = {str(s["key"]): str(s["value"]) for s in settings if s["in"] == "header" and s["value"]}
+    if access.has_credentials and not headers and not configuration.cert_file:
+        raise TargetError(
+            f"the credentials of the context {access.context!r} could not be used; log in with kubectl first"
+        )
+    return Login(pool, str(configuration.host), {"User-Agent": MANAGER, **headers})

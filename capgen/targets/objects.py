@@ -1,0 +1,183 @@
+"""One object of a plan, at an API server: asked about by a dry run, applied, or deleted.
+
+Applied without force and under the uid that was read; deleted under the uid and the version that were read, so that
+what goes is what was shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from capgen.errors import TargetError
+from capgen.naming import MANAGER
+from capgen.reconcile.compare import compare_whole
+from capgen.reconcile.kinds import KINDS
+from capgen.reconcile.outcome import Result, State
+from capgen.reconcile.owners import holders, others
+from capgen.reconcile.plan import Action, Change, Document, Verdict
+from capgen.reconcile.policy import adopted, adoption
+from capgen.reconcile.saved import meant
+from capgen.targets.listing import collection, quoted
+from capgen.targets.refusal import Why, refusal
+from capgen.targets.wire import Answer, Wire, encode
+
+APPLY = "application/apply-patch+yaml"
+_TRIES = 5
+
+
+def ask(wire: Wire, change: Change) -> Change:
+    """A change as the server's dry run sees it. Taking an object over has two steps, and a dry run knows one."""
+    if change.adopts:
+        return replace(change, verdict=Verdict.UNVERIFIED)
+    try:
+        answer = _patch(wire, change, {"dryRun": "All"})
+    except TargetError as error:
+        return replace(change, reason=str(error))
+    if change.takes and answer.status == 409 and not answer.causes:
+        return change  # its status moved since it was read; applying it looks again
+    refused = refusal(change, answer)
+    if refused is None:
+        return _exact(change, answer.document)
+    match refused.why:
+        case Why.CONFLICT:
+            return replace(
+                change, action=Action.CONFLICT, verdict=Verdict.EXACT, fields=refused.fields, reason=refused.reason
+            )
+        case Why.REFUSED | Why.STALE:
+            return replace(change, action=Action.BLOCKED, verdict=Verdict.EXACT, reason=refused.reason)
+        case Why.NO_DRY_RUN:
+            return replace(change, verdict=Verdict.UNVERIFIED, reason=_both(change.reason, refused.reason))
+        case _:
+            return replace(change, reason=change.reason or f"not asked of the server: {refused.reason}")
+
+
+def apply(wire: Wire, change: Change) -> Result:
+    """Applies one object. Nothing is taken from anybody unless the object still is what the plan saw."""
+    try:
+        if change.adopts and (problem := _adopt(wire, change)):
+            return Result(change.key, State.FAILED, problem)
+        answer = _patch(wire, change, {})
+        if change.takes and answer.status == 409 and not answer.causes:
+            now = wire.request("GET", path_of(change.kind, _object(change.before)), {})
+            if now.status == 200 and meant(change.before) == meant(now.document):
+                answer = _patch(wire, replace(change, before=now.document), {})
+    except TargetError as error:
+        return Result(change.key, State.FAILED, str(error))
+    if refused := refusal(change, answer):
+        state = State.CONFLICT if refused.why is Why.CONFLICT else State.FAILED
+        return Result(change.key, state, refused.reason, refused.fields)
+    # A create whose answer was lost and that was sent again is answered as an update of one's own object.
+    if answer.status == 201 or (change.before is None and not others(holders(answer.document))):
+        return Result(change.key, State.CREATED)
+    same = meta(answer.document, "resourceVersion") == meta(change.before, "resourceVersion")
+    return Result(change.key, State.UNCHANGED if same else State.UPDATED)
+
+
+def delete(wire: Wire, change: Change) -> Result:
+    """Deletes the very object that the plan saw; a status that moved meanwhile does not count."""
+    standing = _object(change.before)
+    for _ in range(_TRIES):
+        try:
+            answer = remove(wire, path_of(change.kind, standing), standing)
+            if answer.status == 409:
+                answer = wire.request("GET", path_of(change.kind, standing), {})
+                if answer.status == 200:
+                    if meant(standing) != meant(answer.document):
+                        return Result(change.key, State.FAILED, "it changed since the plan was made: plan again")
+                    standing = answer.document
+                    continue
+        except TargetError as error:
+            return Result(change.key, State.FAILED, str(error))
+        return _deleted(change, answer)
+    return Result(change.key, State.FAILED, "it changes all the time, and was not deleted: try again")
+
+
+def remove(wire: Wire, path: str, standing: Document) -> Answer:
+    """A DELETE with its preconditions in the body: next to a body the server does not look at the query."""
+    options = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": "Background",
+        "preconditions": {"uid": meta(standing, "uid"), "resourceVersion": meta(standing, "resourceVersion")},
+    }
+    return wire.request("DELETE", path, {}, json.dumps(options).encode(), "application/json", pinned=True)
+
+
+def path_of(kind: str, document: Document) -> str:
+    """An object's URL path."""
+    metadata = document["metadata"]
+    return f"{collection(KINDS[kind], metadata.get('namespace', ''))}/{quoted(metadata['name'])}"
+
+
+def meta(document: Document | str | None, key: str) -> Any:
+    """A field of an object's metadata, None when there is none."""
+    return document.get("metadata", {}).get(key) if isinstance(document, Mapping) else None
+
+
+def _patch(wire: Wire, change: Change, query: Mapping[str, str]) -> Answer:
+    """Server-side apply of one object: no force, unknown fields refused, and the very object that was read."""
+    document = _object(change.after)
+    metadata = dict(document["metadata"])
+    if uid := meta(change.before, "uid"):
+        metadata["uid"] = uid
+    asked = {"fieldManager": MANAGER, "fieldValidation": "Strict", **query}
+    if change.takes:
+        # Force knows no fields, so it is for one version: whoever took another field meanwhile is not overrun.
+        metadata["resourceVersion"] = meta(change.before, "resourceVersion")
+        asked["force"] = "true"
+    body = encode({**document, "metadata": metadata})
+    return wire.request("PATCH", path_of(change.kind, document), asked, body, APPLY, pinned=change.takes)
+
+
+def _adopt(wire: Wire, change: Change) -> str:
+    """Makes what other managers declared capgen's; why not, "" when it is done."""
+    before = _object(change.before)
+    after, _ = adopted(before, change.adopts, KINDS[change.kind].api_version)
+    path, patch = path_of(change.kind, before), json.dumps(adoption(before, after)).encode()
+    answer = wire.request("PATCH", path, {"fieldManager": MANAGER}, patch, "application/json-patch+json", pinned=True)
+    return "" if answer.status == 200 else f"not taken over: {answer.message}"
+
+
+def _deleted(change: Change, answer: Answer) -> Result:
+    if answer.status == 404:
+        return Result(change.key, State.DELETED)
+    if answer.status >= 300:
+        return Result(change.key, State.FAILED, f"not deleted: {answer.message}")
+    if meta(answer.document, "deletionTimestamp") and (waits := meta(answer.document, "finalizers")):
+        return Result(change.key, State.PENDING, f"its deletion waits for {', '.join(waits)}")
+    return Result(change.key, State.DELETED)
+
+
+def _exact(change: Change, result: Document) -> Change:
+    """What a dry run that was taken makes of a change."""
+    if change.before is None:
+        return replace(change, verdict=Verdict.EXACT)
+    before = _object(change.before)
+    held = {field.path: field for field in change.fields}
+    fields = tuple(
+        replace(field, owner=held[field.path].owner, since=held[field.path].since) if field.path in held else field
+        for field in compare_whole(change.kind, before, result)
+    )
+    if not fields and _ownership(before) == _ownership(result):
+        return replace(change, action=Action.UNCHANGED, verdict=Verdict.EXACT, fields=(), reason="")
+    reason = change.reason if change.action is Action.UPDATE else ""
+    return replace(change, action=Action.UPDATE, verdict=Verdict.EXACT, fields=fields, reason=reason)
+
+
+def _ownership(document: Document) -> list[dict[str, Any]]:
+    entries = document.get("metadata", {}).get("managedFields") or ()
+    return sorted(({k: v for k, v in entry.items() if k != "time"} for entry in entries), key=repr)
+
+
+def _object(value: Document | str | None) -> Document:
+    """A plan for a cluster holds objects; a plan for a folder was given to the wrong target."""
+    if not isinstance(value, Mapping):
+        raise TypeError("a change without an object cannot be applied to a cluster")
+    return value
+
+
+def _both(first: str, second: str) -> str:
+    return f"{first}; {second}" if first else second

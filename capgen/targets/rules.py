@@ -1,0 +1,46 @@
+"""Whether a Prometheus has taken the rules: their health and when they were evaluated last, from its HTTP API."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from capgen.errors import TargetError
+from capgen.naming import PREFIX
+
+_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """One of capgen's groups as it is evaluated; `problems` are what its rules failed with."""
+
+    name: str
+    rules: int
+    evaluated: str
+    problems: tuple[str, ...]
+
+
+def rule_groups(url: str) -> tuple[RuleGroup, ...]:
+    """The groups of capgen's that a Prometheus evaluates. Raises TargetError when it cannot be asked."""
+    address = f"{url.rstrip('/')}/api/v1/rules"
+    try:
+        with urllib.request.urlopen(address, timeout=_SECONDS) as answer:  # noqa: S310 - the environment names it
+            groups: Any = json.load(answer)["data"]["groups"]
+        found = [_group(group) for group in groups if str(group["name"]).startswith(f"{PREFIX}/")]
+    except (OSError, urllib.error.URLError, ValueError, KeyError, TypeError) as error:
+        raise TargetError(f"{address} does not say which rules it has: {error}") from error
+    return tuple(sorted(found, key=lambda group: group.name))
+
+
+def _group(group: Any) -> RuleGroup:
+    rules = group.get("rules") or []
+    problems = [
+        f"{rule.get('name')}: {rule.get('lastError') or rule['health']}"
+        for rule in rules
+        if rule.get("health") == "err"
+    ]
+    return RuleGroup(str(group["name"]), len(rules), str(group.get("lastEvaluation", "")), tuple(problems))

@@ -1,0 +1,106 @@
+"""Plans on a real Dask scheduler with two workers, each a process: the same bytes as one process, also when one is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cli.command import environment, line, run
+from harness.processes import Server, free_port, serving
+from planning.shapes import csv, weekly
+
+SPEC = """
+apiVersion: capgen/v1
+kind: Capacity
+metadata: {{name: shop-{number:02d}}}
+sources:
+  app: {{exporter: http, targets: ["localhost:8080"]}}
+planning: {{forecast: {{history: 90d, horizon: 30d}}}}
+"""
+SERVICES = 12
+
+
+@dataclass(frozen=True)
+class Cluster:
+    address: str
+    scheduler: Server
+    workers: tuple[subprocess.Popen[bytes], ...]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    start = [sys.executable, "-m"]
+    flags = ["--host", "127.0.0.1", "--no-dashboard"]
+    scheduler = [*start, "distributed.cli.dask_scheduler", *flags, "--port", str(port)]
+    variables = {**environment(), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "3"}
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        with serving("dask-scheduler", scheduler, tmp_path / "scheduler.log") as server:
+            server.wait_until(lambda: "Scheduler at" in server.tail())
+            workers = []
+            for number in (1, 2):
+                log = (tmp_path / f"worker{number}.log").open("wb")
+                command = [
+                    *start, "distributed.cli.dask_worker", address, "--host", "127.0.0.1", "--no-dashboard", "--no-nanny",
+                    "--nthreads", "1", "--local-directory", str(tmp_path),
+                ]  # fmt: skip
+                workers.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
+            server.wait_until(lambda: server.tail(100).count("Register worker") >= 2)
+            yield Cluster(address, server, tuple(workers))
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "live.yaml").write_text(
+        "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: live}\ndirectory: {root: d}\n"
+    )
+    for number in range(SERVICES):
+        (tmp_path / "specs" / f"shop-{number:02d}.yaml").write_text(SPEC.format(number=number))
+        history = tmp_path / "history" / f"shop-{number:02d}"
+        history.mkdir(parents=True)
+        (history / "app.throughput.csv").write_text(csv(weekly(13, seed=number)))
+    return tmp_path
+
+
+def test_the_cluster_gives_the_bytes_of_one_process(cluster: Cluster, folder: Path) -> None:
+    arguments = ("plan", "--env", "live", "--history", str(folder / "history"), "--format", "json")
+    alone = run(*arguments, cwd=folder)
+    together = run(*arguments, "--engine", f"dask={cluster.address}", cwd=folder)
+    assert (alone.code, together.code) == (0, 0), together.err
+    assert together.out == alone.out
+    assert len(json.loads(alone.out)["services"]) == SERVICES
+
+    # A worker that dies in the middle costs time and nothing else.
+    command = line(*arguments, "--engine", f"dask={cluster.address}")
+    running = subprocess.Popen(
+        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    cluster.scheduler.wait_until(lambda: cluster.scheduler.tail(500).count("Receive client connection") >= 2)
+    time.sleep(0.2)
+    cluster.workers[0].send_signal(signal.SIGKILL)
+    out, _ = running.communicate(timeout=120)
+    assert running.returncode == 0
+    assert out.decode() == alone.out
+
+
+def test_an_engine_that_is_none_is_said(folder: Path) -> None:
+    wrong = run("plan", "--env", "live", "--engine", "spark", cwd=folder)
+    assert (wrong.code, "write dask=tcp://HOST:PORT" in wrong.err) == (2, True)

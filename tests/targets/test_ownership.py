@@ -1,0 +1,143 @@
+"""Fields of others on a real API server: left to them or taken as the environment says, and objects taken over."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from harness.controlplane import ControlPlane
+from harness.delivery import only, plan
+from harness.manifests import HPA, RULES, artifact, config_map
+
+from capgen.artifact import Artifact
+from capgen.reconcile.build import Rules, build_plan
+from capgen.reconcile.outcome import State
+from capgen.reconcile.plan import Action, Plan, Verdict
+from capgen.reconcile.policy import LAST_APPLIED, FieldPolicy
+from capgen.targets.kubernetes import Cluster
+
+MAX = ".spec.maxReplicas"
+
+
+def planned(cluster: Cluster, rules: Rules, *desired: Artifact) -> Plan:
+    return build_plan(cluster.name, desired, cluster.read(desired), rules)
+
+
+def theirs(namespace: str, maximum: int, minimum: int | None = None) -> dict[str, Any]:
+    spec = {"maxReplicas": maximum, **({"minReplicas": minimum} if minimum else {})}
+    metadata = {"name": "apm-hpa", "namespace": namespace}
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
+
+
+def test_a_field_that_is_yielded_stays_with_its_holder_and_the_rest_is_applied(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str
+) -> None:
+    rules = Rules(fields=(FieldPolicy("HorizontalPodAutoscaler", MAX, "yield"),))
+    cluster.apply(planned(cluster, rules, artifact(HPA)))
+    assert control_plane.get("hpa", "apm-hpa", namespace)["spec"]["maxReplicas"] == 20, "nobody held it"
+    control_plane.apply_as("team-blue", theirs(namespace, 9), "--force-conflicts")
+    found = planned(cluster, rules, artifact(HPA.replace("minReplicas: 2", "minReplicas: 3")))
+    change = only(found)
+    assert (change.action, [field.path for field in change.fields]) == (Action.UPDATE, [".spec.minReplicas"])
+    assert change.reason == f"{MAX} is left to team-blue, as the environment says: 9 stays, not 20"
+    assert only(cluster.rehearse(found)).verdict is Verdict.EXACT
+    assert [result.state for result in cluster.apply(found).results] == [State.UPDATED]
+    spec = control_plane.get("hpa", "apm-hpa", namespace)["spec"]
+    assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 9)
+    again = planned(cluster, rules, artifact(HPA.replace("minReplicas: 2", "minReplicas: 3")))
+    assert only(again).action is Action.UNCHANGED and "left to team-blue" in only(again).reason
+
+
+def test_a_field_is_taken_only_where_it_is_said_and_only_as_it_was_seen(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str
+) -> None:
+    rules = Rules(fields=(FieldPolicy("HorizontalPodAutoscaler", MAX, "take", name="apm-hpa"),))
+    cluster.apply(plan(cluster, artifact(HPA)))
+    control_plane.apply_as("team-blue", theirs(namespace, 9, 1), "--force-conflicts")
+    both = only(planned(cluster, rules, artifact(HPA)))
+    assert both.action is Action.CONFLICT, "the other field is in the way"
+    control_plane.apply_as("team-blue", theirs(namespace, 9), "--force-conflicts")
+    found = planned(cluster, rules, artifact(HPA))
+    assert (only(found).action, only(found).takes, only(found).fields[0].owner) == (Action.UPDATE, True, "team-blue")
+    exact = only(cluster.rehearse(found))
+    assert [(f.path, f.old, f.new, f.owner) for f in exact.fields if f.path == MAX] == [(MAX, 9, 20, "team-blue")]
+
+    # Somebody takes another field in between: nothing is overrun.
+    control_plane.apply_as(
+        "team-red",
+        {**theirs(namespace, 9), "metadata": {"name": "apm-hpa", "namespace": namespace, "labels": {"a": "b"}}},
+        "--force-conflicts",
+    )
+    assert [result.state for result in cluster.apply(found).results] == [State.FAILED]
+    found = planned(cluster, rules, artifact(HPA))
+    # Status that moves in between is no reason.
+    status = {"status": {"currentReplicas": 7, "desiredReplicas": 7}}
+    control_plane.kubectl(
+        "patch", "hpa", "apm-hpa", "-n", namespace, "--subresource=status", "--type=merge", "-p", json.dumps(status)
+    )
+    assert [result.state for result in cluster.apply(found).results] == [State.UPDATED]
+    assert control_plane.get("hpa", "apm-hpa", namespace)["spec"]["maxReplicas"] == 20
+    assert planned(cluster, rules, artifact(HPA)).is_clean
+
+
+@pytest.mark.parametrize("tool", ["kubectl", "helm", "by hand"])
+def test_an_object_of_another_tool_is_taken_over_and_what_is_not_wanted_goes(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str, tool: str
+) -> None:
+    metadata: dict[str, Any] = {"name": "taken", "namespace": namespace, "labels": {"old": "yes"}}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"text": "old", "more": "goes"}}
+    if tool == "kubectl":
+        control_plane.kubectl("apply", "-f", "-", stdin=body)
+        manager = "kubectl-client-side-apply"
+    elif tool == "helm":
+        metadata["annotations"] = {"meta.helm.sh/release-name": "shop"}
+        control_plane.kubectl("create", "--field-manager=helm", "-f", "-", stdin=body)
+        manager = "helm"
+    else:
+        control_plane.kubectl("create", "-f", "-", stdin=body)
+        manager = "kubectl-create"
+    control_plane.kubectl(
+        "patch", "configmap", "taken", "-n", namespace, "--field-manager=foreign", "--type=merge",
+        "-p", '{"data":{"kept":"theirs"}}',
+    )  # fmt: skip
+    wanted = config_map("taken", {"text": "new"})
+    assert only(plan(cluster, wanted)).action is Action.CONFLICT, "not without being asked"
+    found = planned(cluster, Rules(adopt=frozenset((manager,))), wanted)
+    change = only(found)
+    shown = {field.path: (field.old, field.new) for field in change.fields}
+    assert change.action is Action.UPDATE and f"takes over what {manager} declared" in change.reason
+    assert shown[".data.text"] == ("old", "new") and ".data.more" in shown and ".metadata.labels.old" in shown
+    assert ".data.kept" not in shown
+    assert [result.state for result in cluster.apply(found).results] == [State.UPDATED]
+    live = control_plane.get("configmap", "taken", namespace)
+    assert live["data"] == {"text": "new", "kept": "theirs"}
+    assert "old" not in live["metadata"]["labels"] and not live["metadata"].get("annotations")
+    assert LAST_APPLIED not in json.dumps(live["metadata"]["managedFields"])
+    assert only(plan(cluster, wanted)).action is Action.UNCHANGED
+
+
+def test_an_object_that_changed_since_it_was_to_be_taken_over_is_not(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str
+) -> None:
+    control_plane.kubectl("create", "configmap", "taken", "--from-literal=text=old", "-n", namespace)
+    found = planned(cluster, Rules(adopt=frozenset(("kubectl-create",))), config_map("taken", {"text": "new"}))
+    control_plane.kubectl(
+        "patch", "configmap", "taken", "-n", namespace, "--type=merge", "-p", '{"data":{"text":"newer"}}'
+    )
+    assert [result.state for result in cluster.apply(found).results] == [State.FAILED]
+    assert control_plane.get("configmap", "taken", namespace)["data"] == {"text": "newer"}
+
+
+def test_a_whole_list_of_another_manager_is_yielded_by_its_name(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str
+) -> None:
+    cluster.apply(plan(cluster, artifact(RULES)))
+    edit = [{"op": "replace", "path": "/spec/groups/0/rules/1/for", "value": "1h"}]
+    control_plane.kubectl(
+        "patch", "prometheusrule", "capgen-apm", "-n", namespace, "--type=json", "-p", json.dumps(edit),
+        "--field-manager=kubectl-edit",
+    )  # fmt: skip
+    rules = Rules(fields=(FieldPolicy("PrometheusRule", '.spec.groups[name="capgen/apm/cpu"].rules', "yield"),))
+    change = only(planned(cluster, rules, artifact(RULES)))
+    assert change.action is Action.UNCHANGED and "left to kubectl-edit" in change.reason
