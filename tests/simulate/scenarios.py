@@ -83,7 +83,7 @@ BEHAVIOURS: Mapping[str, Manifest] = {
         }
     ),
     "down disabled": hpa(behavior={"scaleDown": rules(select="Disabled")}),
-    "up disabled": hpa(behavior={"scaleUp": rules(select="Disabled")}, low=4),
+    "up disabled": hpa(behavior={"scaleUp": rules(select="Disabled")}, low=6),
     "tolerance": hpa(behavior={"scaleUp": rules(tolerance="0.02"), "scaleDown": rules(30, tolerance="350m")}),
     "long period": hpa(
         behavior={"scaleUp": rules(0, ("Percent", 30, 1800)), "scaleDown": rules(45, ("Percent", 25, 900))}
