@@ -93,7 +93,8 @@ def rights_of(paths: Sequence[Path], environment: str, purpose: str, *, settings
     found = rights("apply" if purpose == "apply" else "diff", read_manifests(artifacts, home), home)
     roles = [{"name": f"capgen-{purpose}", "namespace": one.namespace, "rules": one.rules} for one in found]
     templates = api.load_templates(project_folder(paths))
-    return templates.render("kubernetes/rights.yaml.j2", purpose=purpose, environment=environment, roles=roles)
+    common = {"purpose": purpose, "environment": environment}
+    return "---\n".join(templates.render("kubernetes/rights.yaml.j2", role=role, **common) for role in roles)
 
 
 def status(
