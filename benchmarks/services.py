@@ -106,6 +106,14 @@ _HOST_WITHOUT = (
 
 _KINDS = (_DATABASE, _CACHE, _CLUSTER, _HOST)
 
+_RULES_ONLY = """\
+apiVersion: capgen/v1
+kind: Environment
+metadata: {name: default}
+directory: {root: deploy}
+deliver: {grafana: none, alertmanager: none, jobs: none}
+"""
+
 
 def spec(i: int, *, rules_only: bool = False, changed: bool = False) -> str:
     """The YAML of service `i`. `rules_only`: somebody else scrapes and scales it, so that rules are all it
@@ -149,6 +157,8 @@ def write_fleet(folder: Path, count: int, *, rules_only: bool = False) -> Path:
         path = specs / f"{i // 100:03d}" / f"{name(i)}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(spec(i, rules_only=rules_only), encoding="utf-8")
+    if rules_only:
+        (specs / "environment.yaml").write_text(_RULES_ONLY, encoding="utf-8")
     return specs
 
 

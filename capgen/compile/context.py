@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from capgen.blueprint.origin import Origin
 from capgen.catalog.load import Catalog
 from capgen.diagnostics import Diagnostic, Severity, Span
-from capgen.spec.parse import Spec
+from capgen.spec.parse import IMPLICIT, Spec
 from capgen.units import BadQuantity
 from capgen.validation import told
 from capgen.yamlio import Node, Path
@@ -71,6 +71,12 @@ class Context:
                 node.source.line(span.line) if span.file == node.source.name else "",
             )
         )
+
+    def of_jobs(self) -> Severity:
+        """How bad it is that a job cannot run: a mistake only where the environment asks for jobs by name."""
+        environment = self.spec.environment
+        asked = environment is not IMPLICIT and "jobs" in environment.deliver.model_fields_set
+        return Severity.ERROR if asked else Severity.WARNING
 
     def bad_quantity(self, name: str, error: BadQuantity, path: Path) -> None:
         """Notes a value that is no quantity of its unit; the error says what is, behind its semicolon."""

@@ -113,7 +113,7 @@ def _task(
 
 def _watch(
     context: Context, path: Path, spec: JobSpec, delivery: JobDelivery, signals: Signals, groups: Sequence[Group]
-) -> Watch:
+) -> Watch | None:
     measures = []
     for index, name in enumerate(spec.watch):
         if name not in signals:
@@ -124,12 +124,13 @@ def _watch(
             context.error(
                 "CG361", f"a script cannot measure {name}: {_why(signal, bound, delivery)}", (*path, "watch", index),
                 "give the environment a `prometheus: {url: …}` to ask, or leave the signal to the alerts",
+                severity=context.of_jobs(),
             )  # fmt: skip
             continue
         query = "" if reading else _query(signal, context, groups)
         floor = not reading and bool(_traffic(signal, groups))
         measures.append(_measured(context, signal, reading, query, floor=floor))
-    return Watch(tuple(measures))
+    return Watch(tuple(measures)) if measures else None
 
 
 def _why(signal: Signal, bound: Bound, delivery: JobDelivery) -> str:

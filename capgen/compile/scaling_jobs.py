@@ -71,7 +71,7 @@ def _target(
     if not delivery.prometheus:
         context.error(
             "CG361", f"a script cannot measure {key}: it is asked by Prometheus alone", (*path, "scale"),
-            "give the environment a `prometheus: {url: …}` to ask",
+            "give the environment a `prometheus: {url: …}` to ask", severity=context.of_jobs(),
         )  # fmt: skip
         return None
     return _signal_target(context, at, signals[key][0], amount)

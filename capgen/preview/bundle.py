@@ -18,6 +18,8 @@ from pathlib import Path
 from capgen.errors import CapgenError
 from capgen.preview.page import Bundle
 
+VERSIONS = "versions.json"
+"""npm's lock file without the addresses that npm would write into one of its own name."""
 APP = Path(__file__).with_name("app")
 _OLDEST_NODE = 18
 _SECONDS = 900
@@ -59,14 +61,14 @@ def _build(cache: Path, done: Path) -> None:
 
 def _installed(cache: Path, npm: str) -> Path:
     """The folder `node_modules` of the lock file; it stays, since sources change more often than versions."""
-    digest = hashlib.sha256((APP / "package.json").read_bytes() + (APP / "package-lock.json").read_bytes()).hexdigest()
+    digest = hashlib.sha256((APP / "package.json").read_bytes() + (APP / VERSIONS).read_bytes()).hexdigest()
     done = cache / f"packages-{digest[:16]}"
     if not done.is_dir():
         with tempfile.TemporaryDirectory(dir=cache, prefix=".packages-") as scratch:
             folder = Path(scratch, "packages")
             folder.mkdir()
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(APP / name, folder / name)
+            shutil.copy(APP / "package.json", folder)
+            shutil.copy(APP / VERSIONS, folder / "package-lock.json")
             options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
             _run("installing Grafana's components", [npm, "ci", *options], folder)
             folder.rename(done)

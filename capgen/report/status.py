@@ -1,4 +1,7 @@
-"""What is delivered and how it is: for a person, and as JSON."""
+"""What is delivered and how it is, for a person and as JSON.
+
+Somebody who is paged wants to know first whether what runs is what the specs say, and what the controllers make of it.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,11 @@ def test_each_service_compiles_to_about_thirty_alerts(tmp_path: Path) -> None:
 
 def test_rules_alone_are_rules_alone(tmp_path: Path) -> None:
     built = api.build([services.write_fleet(tmp_path, 4, rules_only=True)])
-    assert {artifact.kind for _, artifacts in built.artifacts for artifact in artifacts} <= {"rules", "prometheus"}
+    assert {artifact.kind for _, artifacts in built.artifacts for artifact in artifacts} <= {
+        "rules",
+        "prometheus",
+        "page",
+    }
 
 
 def test_the_change_is_a_change_of_one_service(tmp_path: Path) -> None:

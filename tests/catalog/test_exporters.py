@@ -6,12 +6,15 @@ that never match), fire without cause (a division by zero, a rate of a gauge), o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from capgen import naming, promql, units
+from capgen import api, naming, promql, units
 from capgen.catalog.load import Catalog
 from capgen.catalog.model import Exporter, Metric, SignalDef
 from capgen.promql import Aggregate, Binary, Call, Expr, Selector, Shape
@@ -103,12 +106,24 @@ def test_every_selector_is_scoped_before_anything_else(name: str) -> None:
             assert selector.matchers and selector.matchers[0].name == SCOPE, f"{signal}: {selector.name}"
 
 
+@cache
+def shown() -> frozenset[str]:
+    """What the dashboards of the examples read beside the signals."""
+    specs = [Path(__file__).parents[2] / "specs"]
+    other = api.compile_project(specs, settings=["shop:workloads.shop-web.kind=StatefulSet"])
+    fleets = (*api.compile_project(specs).fleets, *other.fleets)
+    boards = [board for fleet in fleets for service in fleet.services for board in service.dashboards]
+    panels = [target.expr for board in boards for row in board.rows for panel in row.panels for target in panel.targets]
+    marks = [annotation.expr for board in boards for annotation in board.annotations]
+    return frozenset(re.findall(r"kube_[a-z_]+", " ".join((*panels, *marks))))
+
+
 @pytest.mark.parametrize("name", EXPORTERS)
 def test_every_metric_that_is_read_is_declared_and_every_declared_one_is_read(name: str) -> None:
     owner = exporter(name)
     read = {selector.name for _, expr in expressions(owner) for selector in promql.selectors(expr)} - {"up"}
     assert {series for series in read if metric_of(owner, series) is None} == set()
-    families = {series if series in owner.metrics else series.rpartition("_")[0] for series in read}
+    families = {series if series in owner.metrics else series.rpartition("_")[0] for series in read | shown()}
     assert set(owner.metrics) - families == set(), "declared and read by nothing"
 
 

@@ -123,14 +123,17 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         for group in groups:
             subject = group["name"].removeprefix("capgen/apm/")
             read[subject] = sum(samples_of(server, rule["expr"]) for rule in group["rules"])
-            wrote[subject] = sum(found.get(rule["record"], 0.0) for rule in group["rules"] if "record" in rule)
+            records = [
+                (rule["record"], rule["labels"].get("signal", "")) for rule in group["rules"] if "record" in rule
+            ]
+            wrote[subject] = sum(found.get(record, 0.0) for record in records)
         return {**estimates, "read": read, "wrote": wrote}
 
 
-def recorded(server: Running) -> dict[str, float]:
-    """How many series each record has."""
-    found = series(server, 'count by (__name__) ({__name__=~"capgen:.+"})')
-    return {one["metric"]["__name__"]: float(one["value"][1]) for one in found}
+def recorded(server: Running) -> dict[tuple[str, str], float]:
+    """How many series each record has, by its name and, for one that all signals have, the signal."""
+    found = series(server, 'count by (__name__, signal) ({__name__=~"capgen:.+"})')
+    return {(one["metric"]["__name__"], one["metric"].get("signal", "")): float(one["value"][1]) for one in found}
 
 
 def samples_of(server: Running, expr: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from capgen.catalog.model import Exporter, Ladders
 from capgen.spec.documents import KINDS
-from capgen.validation import SPELLINGS
+from capgen.spellings import SPELLINGS
 
 QUANTITIES = ("^[+-]?(", "^([0-9]{1,15}", "^(?=.)")
 """How the patterns of quantities begin; the parser of units says what is wrong with those."""

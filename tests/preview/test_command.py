@@ -14,7 +14,7 @@ from cli.command import run
 from preview.boards import EVERY_TYPE
 
 from capgen.cli.output import cache_folder
-from capgen.preview.bundle import APP, bundle
+from capgen.preview.bundle import APP, VERSIONS, bundle
 from capgen.preview.page import Bundle
 
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_drawn_is_told_before_anything_is_written(
 
 
 def test_the_packages_are_pinned_by_digest_and_none_is_under_a_licence_that_binds_its_user() -> None:
-    packages = json.loads((APP / "package-lock.json").read_text())["packages"]
+    packages = json.loads((APP / VERSIONS).read_text())["packages"]
     wanted = json.loads((APP / "package.json").read_text())["dependencies"]
     assert [name for name, version in wanted.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
     assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted

@@ -9,13 +9,16 @@ import pytest
 from prove.groups import CPU, ERRORS, FREE, SIGNALS, group, signal, watch
 
 from capgen.blueprint import Blueprint, Delivery, Group
+from capgen.blueprint.origin import Origin
 from capgen.errors import CapgenError
 from capgen.prove.run import Proof, prepare, prove
 
 
 def blueprint(*groups: Group) -> Blueprint:
     delivery = Delivery("files", False, "", (), 15.0, 15.0)
-    return Blueprint("shop", "Shop", "", "", (), "test", "shop.yaml", delivery, (), (), groups, (), (), ())
+    return Blueprint(
+        "shop", "Shop", "", "", (), "test", "shop.yaml", delivery, (), (), groups, (), (), (), Origin("metadata")
+    )
 
 
 def judged(promtool: Path, *groups: Group, cache: Path | None = None) -> Proof:

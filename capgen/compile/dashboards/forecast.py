@@ -7,6 +7,7 @@ are numbers here, with the horizon in words; the curves that honour seasons are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from capgen import markdown, naming, units
 from capgen.blueprint import Signal
@@ -43,7 +44,8 @@ def forecast_panels(
     by_id = {signal.id: signal for signal in signals}
     for name, amount in sorted(planning.capacity.items()) if planning else ():
         if name in by_id:
-            yield _sized(service, by_id[name], units.parse(amount, by_id[name].unit), ids)
+            with suppress(units.BadQuantity):  # it has a finding of its own
+                yield _sized(service, by_id[name], units.parse(amount, by_id[name].unit), ids)
     requests = next((s for s in signals if s.id.endswith(".throughput")), None)
     if money.measured is not None and requests is not None:
         total, rate = f"sum({series(service, money.measured)})", f"sum({series(service, requests)})"

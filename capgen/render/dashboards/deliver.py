@@ -23,6 +23,8 @@ Json = dict[str, Any]
 
 WIDTH = 110
 """Longer values are broken over lines."""
+MANY = 8
+"""What has more entries is broken without a look at how long it is."""
 
 FLEET = "fleet_"
 """Begins the folders of the fleet's dashboards; no service's name has an underscore."""
@@ -109,16 +111,17 @@ def _lines(body: Json) -> str:
 
 
 def _written(value: Any, depth: int) -> str:
-    compact = orjson.dumps(value).decode()
-    if len(compact) + depth <= WIDTH:
-        return compact
+    entries = len(value) if isinstance(value, (dict, list, tuple)) else 0
+    if entries <= MANY:
+        compact = orjson.dumps(value)
+        if not entries or len(compact) + depth <= WIDTH:
+            return compact.decode()
     edge = "\n" + " " * depth
+    inner = depth + 1
     if isinstance(value, dict):
-        items = [f"{orjson.dumps(key).decode()}: {_written(inner, depth + 1)}" for key, inner in value.items()]
+        items = [f"{orjson.dumps(key).decode()}: {_written(item, inner)}" for key, item in value.items()]
         return "{" + edge + " " + f",{edge} ".join(items) + edge + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + edge + " " + f",{edge} ".join([_written(inner, depth + 1) for inner in value]) + edge + "]"
-    return compact
+    return "[" + edge + " " + f",{edge} ".join([_written(item, inner) for item in value]) + edge + "]"
 
 
 def _without_exponents(node: Any) -> Any:
