@@ -110,7 +110,7 @@ _RULES_ONLY = """\
 apiVersion: capgen/v1
 kind: Environment
 metadata: {name: default}
-directory: {root: deploy}
+kubernetes: {namespace: monitoring}
 deliver: {grafana: none, alertmanager: none, jobs: none}
 """
 
