@@ -26,7 +26,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup ## build the example specs, check them, apply the host environment to deploy/, show what changes
+demo: setup ## build the example specs, check them, apply the host environment to deploy/, show what changes and the plan
 	$(BIN)/capgen validate specs
 	$(BIN)/capgen build specs --out generated
 	$(BIN)/capgen check generated --scrape-interval 15s --evaluation-interval 15s
@@ -37,6 +37,8 @@ demo: setup ## build the example specs, check them, apply the host environment t
 	$(BIN)/capgen diff specs --env host --root deploy --exit-code
 	@echo "--- why one line of it says what it says:"
 	$(BIN)/capgen explain apm:host.cpu --env host
+	@echo "--- and the plan that follows from the same spec:"
+	$(BIN)/capgen plan specs/apm.yaml --env host
 
 test: setup debian components ## run every test with the real servers (ARGS="-k word" for some of them)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
