@@ -37,7 +37,7 @@ def _git(*words: str) -> bytes:
     program = shutil.which("git")
     if program is None:
         raise UsageError("git is not installed, and a review compares with a commit of git")
-    run = subprocess.run([program, *words], capture_output=True, check=False)  # noqa: S603
+    run = subprocess.run([program, *words], capture_output=True, check=False)  # noqa: S603 - git itself, and no shell
     if run.returncode:
         said = run.stderr.decode(errors="replace").strip().splitlines()
         raise UsageError(f"git {words[0]}: {said[-1] if said else 'failed'}; was the base fetched?")

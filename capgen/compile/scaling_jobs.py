@@ -65,7 +65,7 @@ def _target(
         value = _quantity(context, at, amount, unit)
         title = f"{resource} of {container}" if container else resource
         of = "request" if share else "each"
-        return None if value is None else ScaleTarget(resource, title, unit, value, of, "", container)  # type: ignore[arg-type]
+        return None if value is None else ScaleTarget(resource, title, unit, value, of, "", container)  # type: ignore[arg-type]  # cpu or memory
     if key not in signals:
         return None  # what it is instead has a finding already
     if not delivery.prometheus:

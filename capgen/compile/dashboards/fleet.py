@@ -280,4 +280,4 @@ def _panel(
         "exempt": _EXEMPT,
         **more,
     }
-    return Panel(key, naming.panel(key), type_, title, text, width, height, (target,), **settings)  # type: ignore[arg-type]
+    return Panel(key, naming.panel(key), type_, title, text, width, height, (target,), **settings)  # type: ignore[arg-type]  # a row of settings
