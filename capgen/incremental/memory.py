@@ -55,11 +55,11 @@ def _program() -> list[tuple[str, int, int]]:
     """capgen's own files. In a checkout they change without a new version."""
     found = []
     for root in (Path(__file__).parents[1], template_root()):
-        for folder, _, names in os.walk(root):
+        for folder, folders, names in os.walk(root):
+            folders[:] = [name for name in folders if name != "__pycache__"]  # another process may be writing there
             for name in names:
-                if not name.endswith(".pyc"):
-                    status = os.stat(path := os.path.join(folder, name))  # noqa: PTH116, PTH118 (hundreds of them)
-                    found.append((path, status.st_size, status.st_mtime_ns))
+                status = os.stat(path := os.path.join(folder, name))  # noqa: PTH116, PTH118 (hundreds of them)
+                found.append((path, status.st_size, status.st_mtime_ns))
     return sorted(found)
 
 

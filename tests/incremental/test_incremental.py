@@ -11,7 +11,7 @@ import pytest
 
 from capgen import api, disk
 from capgen.errors import Findings
-from capgen.incremental import crew
+from capgen.incremental import crew, memory
 from capgen.incremental.build import Files, build_files
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +130,18 @@ def test_defaults_in_disguise_are_defaults(project: Project, monkeypatch: pytest
     files = project.build()
     assert files.wanted == project.plain()
     assert "organisation: example" in files.wanted["production/shop/prometheusrule.yaml"]
+
+
+def test_bytecode_that_comes_and_goes_is_no_part_of_the_program(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another interpreter writes `x.pyc.<number>` beside the module and renames it, at any time."""
+    own = tmp_path / "own"
+    (own / "__pycache__").mkdir(parents=True)
+    (own / "__pycache__/le_float.cpython-311.pyc.1234").symlink_to("gone")
+    monkeypatch.setattr(memory, "template_root", lambda: own)
+    project.build()
+    assert not fresh_services(project.build())
 
 
 def write(path: Path, text: str) -> None:
