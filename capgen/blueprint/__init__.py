@@ -112,7 +112,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alerting rule. `kind`: a signal's level, a metric that is gone, a target that is down."""
+    """An alerting rule. `kind`: a signal's level, a metric that is gone, a target that is down, a signal that
+    is full soon, a month that costs too much."""
 
     name: str
     expr: str
@@ -120,11 +121,34 @@ class Alert:
     keep_firing_for: float
     labels: Labels
     annotations: Labels
-    kind: Literal["level", "absent", "down"]
+    kind: Literal["level", "absent", "down", "ahead", "budget"]
     signal: str
-    """The signal's id for a level, the source's name for the others."""
+    """The signal's id; the source's name for `absent` and `down`."""
     level: str
-    """The level's name; the metric for `absent`; "" for `down`."""
+    """The level's name; the metric for `absent`; the share for `budget`; "" for the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Somebody is told so many seconds before a signal is full, by the drift between its last two whole weeks."""
+
+    signal: Signal
+    full: float
+    lead: float
+    of: str
+    """`capacity`, `level`, or the name of the volume that it measures."""
+    worse: Literal["above", "below"]
+    proportional: bool
+    """Whether its peaks grow in proportion to its mean (load), and not as they do (what fills up)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Somebody is told when a month at the last week's rate costs as much as these amounts, by the alerts' levels."""
+
+    signal: Signal
+    """What is spent an hour."""
+    amounts: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +160,10 @@ class Group:
     records: tuple[Record, ...]
     alerts: tuple[Alert, ...]
     signal: Signal | None
-    """None for the group that watches a source's targets and metrics."""
+    """None for the groups that watch a source's targets and metrics, or what is to come."""
     scrape: Scrape
     origin: Origin
+    ahead: Ahead | Spending | None = None
 
 
 @dataclass(frozen=True, slots=True)

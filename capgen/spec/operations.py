@@ -147,6 +147,8 @@ class StorageVolume(Model):
     """The signal that measures it."""
     step: Bytes | None = None
     """In which steps the volume is made larger."""
+    lead_time: Duration | None = None
+    """How long before it is full somebody is told, by its signal's drift over whole weeks."""
 
 
 class AddInstances(Model):
@@ -242,6 +244,9 @@ class PlanningSpec(Model):
     """What forecast, plans and budget are made from."""
 
     capacity: dict[SignalName, Quantity] = Field(default_factory=dict)
+    lead_time: dict[SignalName, Duration] = Field(default_factory=dict, examples=[{"app.throughput": "14d"}])
+    """How long before a signal is at its capacity (without one: at the level that calls) somebody is told, by its drift
+    over whole weeks."""
     forecast: ForecastSpec | None = None
     compute: ComputePlan | None = None
     storage: dict[Word, StorageVolume] = Field(default_factory=dict)
