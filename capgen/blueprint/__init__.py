@@ -18,6 +18,7 @@ from capgen.blueprint.notifications import NO_NOTIFY, NotifyDelivery, Receiver, 
 from capgen.blueprint.origin import Labels, Origin, Severity
 from capgen.blueprint.planning import Planning
 from capgen.blueprint.serving import KedaTriggers, ServedMetric
+from capgen.blueprint.sizing import SizedWorkload
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +308,8 @@ class Blueprint:
     """The service's dashboard; () where the environment takes none."""
     cost: Cost | None = None
     """What its rules cost, estimated; None where no budget asks."""
+    sized: tuple[SizedWorkload, ...] = ()
+    """Its workloads with the sizes of their pods, by name."""
 
 
 @dataclass(frozen=True, slots=True)

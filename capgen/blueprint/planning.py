@@ -17,6 +17,8 @@ class Growth:
 
     points: Decimal | None
     percent: Decimal | None
+    signal: str = ""
+    """The signal whose history says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class Volume:
     signal: str
     """The signal that measures it; "" for none."""
     origin: Origin
+    retention: Decimal | None = None
+    """For how many seconds it is kept today."""
+    keep: tuple[Decimal, ...] = ()
+    """Shorter retentions in seconds, the longest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +84,26 @@ class CostPart:
     step_words: str
     """What a step adds, in words; "" without steps."""
     step_months: tuple[int, ...]
+    signal: str = ""
+    """The signal that it grows with, in place of `growth`."""
+    each: Decimal | None = None
+    """What one instance costs, for compute."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavingOption:
-    """A way to save a share of a part."""
+    """A way to save a share of a part, or of one of its items."""
 
     name: str
     saves: Decimal
     of: str
     note: str
+    item: str = ""
+    covers: Decimal = Decimal(1)
+    term: int | None = None
+    """For how many months today's amount is committed to."""
+    retention: tuple[Decimal, Decimal] | None = None
+    """Kept for so many seconds today, and then."""
 
 
 @dataclass(frozen=True, slots=True)

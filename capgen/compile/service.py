@@ -20,6 +20,7 @@ from capgen.compile.receivers import bind_receivers, notify_delivery
 from capgen.compile.references import check_references
 from capgen.compile.schedules import check_schedules
 from capgen.compile.signals import resolve_signals
+from capgen.compile.sizing import sized_workloads
 from capgen.compile.sources import DEFAULT_INTERVAL, bind_sources, prometheus_setting
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.naming import RESERVED_LABELS
@@ -83,6 +84,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         declared=context.origin(("metadata", "owner" if metadata.owner else "name")),
         planning=planning,
         cost=spent,
+        sized=tuple(sized_workloads(context)),
         dashboards=(dashboard,) if dashboard else (),
     )
     return blueprint, found

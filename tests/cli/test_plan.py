@@ -60,7 +60,7 @@ def test_the_runbook_in_every_form(folder: Path) -> None:
     assert [month["nodes"] for month in plan["compute"]] == [3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7]
     assert plan["cost"]["months"][3] == {
         "month": 3, "compute": "984.39", "storage": "302.40", "network": "125.00", "monitoring": "150.00",
-        "total": "1561.79",
+        "total": "1561.79", "total_p10": "1561.79", "total_p90": "1561.79",
     }  # fmt: skip
     markdown = run("plan", *SPECS, "--format", "markdown", cwd=folder).out
     assert markdown.startswith("<!-- capgen -->\n")
