@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from capgen.artifact import Artifact
 from capgen.catalog.load import Catalog
@@ -23,8 +24,7 @@ from capgen.spec.quotes import quoting
 from capgen.yamlio import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Struct, frozen=True):
     """The text of every file below the output folder, by path; `same` are those that lie there already."""
 
     wanted: Mapping[str, str]
