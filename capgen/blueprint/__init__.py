@@ -8,8 +8,9 @@ missing here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from capgen.blueprint.cost import Cost
 from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
@@ -21,8 +22,7 @@ from capgen.blueprint.serving import KedaTriggers, ServedMetric
 from capgen.blueprint.sizing import SizedWorkload
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceRef:
+class ServiceRef(Struct, frozen=True):
     """A Kubernetes Service whose endpoints are scraped (rendered as a ServiceMonitor)."""
 
     namespace: str
@@ -30,8 +30,7 @@ class ServiceRef:
     port: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scrape:
+class Scrape(Struct, frozen=True):
     """One scrape job. `existing` jobs are scraped by someone else: capgen reads their series only."""
 
     source: str
@@ -48,8 +47,7 @@ class Scrape:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """A named range of a signal: it begins at `threshold`. `severity` is None where nobody is told."""
 
     name: str
@@ -60,8 +58,7 @@ class Level:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """A measured quantity with levels. Its recorded series has exactly `labels` beside service and source."""
 
     id: str
@@ -102,8 +99,7 @@ class Signal:
     """Whether it is shown only when that part is opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A recording rule."""
 
     name: str
@@ -111,8 +107,7 @@ class Record:
     labels: Labels
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """An alerting rule. `kind`: a signal's level, a metric that is gone, a target that is down, a signal that
     is full soon, a month that costs too much."""
 
@@ -129,8 +124,7 @@ class Alert:
     """The level's name; the metric for `absent`; the share for `budget`; "" for the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ahead:
+class Ahead(Struct, frozen=True):
     """Somebody is told so many seconds before a signal is full, by the drift between its last two whole weeks."""
 
     signal: Signal
@@ -143,8 +137,7 @@ class Ahead:
     """Whether its peaks grow in proportion to its mean (load), and not as they do (what fills up)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(Struct, frozen=True):
     """Somebody is told when a month at the last week's rate costs as much as these amounts, by the alerts' levels."""
 
     signal: Signal
@@ -152,8 +145,7 @@ class Spending:
     amounts: tuple[tuple[str, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A rule group: the records first, then the alerts that read them, so that both see the same cycle."""
 
     name: str
@@ -167,8 +159,7 @@ class Group:
     ahead: Ahead | Spending | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScalingPolicy:
+class ScalingPolicy(Struct, frozen=True):
     """At most `value` pods (or percent of them) may be added or removed within `period` seconds."""
 
     type: Literal["Pods", "Percent"]
@@ -176,8 +167,7 @@ class ScalingPolicy:
     period: int
 
 
-@dataclass(frozen=True, slots=True)
-class ScalingRules:
+class ScalingRules(Struct, frozen=True):
     """One direction of an HPA's behaviour; None fields are left to Kubernetes' defaults."""
 
     stabilization: int | None
@@ -186,8 +176,7 @@ class ScalingRules:
     tolerance: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HpaMetric:
+class HpaMetric(Struct, frozen=True):
     """What an HPA looks at. `target` is in Kubernetes' spelling: `70` percent, `500m`, `4Gi`."""
 
     type: Literal["Resource", "ContainerResource", "Pods", "Object", "External"]
@@ -201,8 +190,7 @@ class HpaMetric:
     signal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """A Deployment, StatefulSet, … that is scaled."""
 
     name: str
@@ -211,8 +199,7 @@ class Workload:
     namespace: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hpa:
+class Hpa(Struct, frozen=True):
     """A HorizontalPodAutoscaler."""
 
     name: str
@@ -227,8 +214,7 @@ class Hpa:
     """Where KEDA makes it: then a ScaledObject of its name is written instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerBounds:
+class ContainerBounds(Struct, frozen=True):
     """What a VPA may do to one container; resources in Kubernetes' canonical spelling, sorted by name."""
 
     container: str
@@ -240,8 +226,7 @@ class ContainerBounds:
     controlled_values: Literal["RequestsAndLimits", "RequestsOnly"] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Vpa:
+class Vpa(Struct, frozen=True):
     """A VerticalPodAutoscaler; `mode` is the API's updateMode, never the deprecated Auto."""
 
     name: str
@@ -252,8 +237,7 @@ class Vpa:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """How an environment takes what is generated."""
 
     prometheus: Literal["files", "operator", "configmap"]
@@ -277,8 +261,7 @@ class Delivery:
     """What serves signals to autoscalers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blueprint:
+class Blueprint(Struct, frozen=True):
     """One service in one environment, compiled. Everything in a fixed order that the spec's does not change."""
 
     name: str
@@ -312,8 +295,7 @@ class Blueprint:
     """Its workloads with the sizes of their pods, by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Struct, frozen=True):
     """All services of one environment, by name, and what only holds for all of them together."""
 
     environment: str

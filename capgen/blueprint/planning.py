@@ -5,14 +5,14 @@ Shares are fractions of one, memory and storage are bytes, money is a month's un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capgen.blueprint.origin import Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(Struct, frozen=True):
     """Growth a month, of exactly one kind: points of the whole, or a share of what is used."""
 
     points: Decimal | None
@@ -21,8 +21,7 @@ class Growth:
     """The signal whose history says it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """One resource of all nodes: how much each has, how much of it is in use, how that grows."""
 
     name: str
@@ -32,8 +31,7 @@ class Resource:
     growth: Growth
 
 
-@dataclass(frozen=True, slots=True)
-class Nodes:
+class Nodes(Struct, frozen=True):
     """The compute that is planned."""
 
     count: int
@@ -45,8 +43,7 @@ class Nodes:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """One volume. `growth` is a share a month, `capacity` what fits; None where the spec does not say."""
 
     name: str
@@ -64,16 +61,14 @@ class Volume:
     """Shorter retentions in seconds, the longest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class CostItem:
+class CostItem(Struct, frozen=True):
     """What one item costs a month today."""
 
     name: str
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class CostPart:
+class CostPart(Struct, frozen=True):
     """One part of the costs (compute, storage, …): its items, its growth a month, and steps that are added."""
 
     name: str
@@ -90,8 +85,7 @@ class CostPart:
     """What one instance costs, for compute."""
 
 
-@dataclass(frozen=True, slots=True)
-class SavingOption:
+class SavingOption(Struct, frozen=True):
     """A way to save a share of a part, or of one of its items."""
 
     name: str
@@ -106,8 +100,7 @@ class SavingOption:
     """Kept for so many seconds today, and then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(Struct, frozen=True):
     """What the service costs, and what it may cost."""
 
     currency: str
@@ -123,8 +116,7 @@ class Costs:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class RoadmapEntry:
+class RoadmapEntry(Struct, frozen=True):
     """One piece of work."""
 
     quarter: str
@@ -136,8 +128,7 @@ class RoadmapEntry:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Planning:
+class Planning(Struct, frozen=True):
     """The planning section of one service."""
 
     capacity: tuple[tuple[str, float], ...]

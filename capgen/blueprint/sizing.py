@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capgen.blueprint.origin import Origin
 
 
-@dataclass(frozen=True, slots=True)
-class SizedContainer:
+class SizedContainer(Struct, frozen=True):
     """A container: cores and bytes that it asks for and may use; None where the spec does not say."""
 
     name: str
@@ -17,8 +17,7 @@ class SizedContainer:
     limits: tuple[Decimal | None, Decimal | None]
 
 
-@dataclass(frozen=True, slots=True)
-class SizedWorkload:
+class SizedWorkload(Struct, frozen=True):
     """A workload whose containers the spec names."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capgen import units
 from capgen.blueprint.planning import Planning, Volume
@@ -13,8 +14,7 @@ from capgen.planning.sizing import Joint, Size, WorkloadSize, advised
 from capgen.planning.storage import VolumePlan
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(Struct, frozen=True):
     """What to do, by which rule, from what, and what it would be otherwise."""
 
     what: str

@@ -9,9 +9,11 @@ decides, and is named.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.blueprint.planning import Nodes, Resource
 from capgen.planning.rates import Rate
@@ -21,8 +23,7 @@ Asked = Mapping[str, Decimal]
 """Cores and bytes that pods ask for together, by resource."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeMonth:
+class NodeMonth(Struct, frozen=True):
     """One month: what is used of today's nodes, by resource, and the nodes that this needs."""
 
     month: int

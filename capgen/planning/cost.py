@@ -9,8 +9,10 @@ and a total is the sum of what is shown. What has no price is named, and never g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import units
 from capgen.blueprint.planning import CostPart, Costs, SavingOption
@@ -20,8 +22,7 @@ from capgen.planning.rates import Rate
 CENT = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class CostMonth:
+class CostMonth(Struct, frozen=True):
     """One month: each part, and all of them; `low` and `high` are the 10th and 90th percentile of the total."""
 
     month: int
@@ -31,8 +32,7 @@ class CostMonth:
     high: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Saving:
+class Saving(Struct, frozen=True):
     """What an option saves over the whole time, and what that assumes."""
 
     name: str
@@ -42,8 +42,7 @@ class Saving:
     assumes: str
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetAlert:
+class BudgetAlert(Struct, frozen=True):
     """The first month that costs more than a share of the budget; None when none does."""
 
     share: Decimal
@@ -53,8 +52,7 @@ class BudgetAlert:
     """As `month`, of the 90th percentile: one in ten is there before."""
 
 
-@dataclass(frozen=True, slots=True)
-class CostForecast:
+class CostForecast(Struct, frozen=True):
     """The costs of the coming months; the first month is today."""
 
     currency: str

@@ -7,9 +7,9 @@ end of the history unless the caller says otherwise, so that the same input give
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.blueprint import Ahead, Blueprint, Signal
 from capgen.blueprint.planning import Planning, Volume
@@ -33,8 +33,7 @@ MONTHS = 12
 PAGES = ("critical", "emergency")
 
 
-@dataclass(frozen=True, slots=True)
-class LevelOutlook:
+class LevelOutlook(Struct, frozen=True):
     """A level of a signal, or its declared capacity, and when it is reached."""
 
     name: str
@@ -44,8 +43,7 @@ class LevelOutlook:
     """How long before it somebody is told, in seconds."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outlook:
+class Outlook(Struct, frozen=True, eq=False):
     """One signal. `made` is None where there is no forecast, and `reason` says why."""
 
     signal: Signal
@@ -56,8 +54,7 @@ class Outlook:
     """The busiest hour (95th percentile) of the last four weeks, and of the horizon's end: 10th, 50th, 90th percentile."""
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeOutlook:
+class VolumeOutlook(Struct, frozen=True):
     """One volume: by declared growth, by its signal's history, or the reason why neither."""
 
     volume: Volume
@@ -67,8 +64,7 @@ class VolumeOutlook:
     lead: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ServicePlan:
+class ServicePlan(Struct, frozen=True):
     """The whole plan of one service in one environment."""
 
     service: str

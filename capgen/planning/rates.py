@@ -5,10 +5,10 @@ The forecast's own paths, so that a date, a node and an amount say the same of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.planning.crossing import paths
 from capgen.planning.forecast import DAY, Forecast
@@ -16,8 +16,7 @@ from capgen.planning.forecast import DAY, Forecast
 MONTH = 365.25 / 12 * DAY
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """Growth a month as a share: the 10th, 50th and 90th percentile."""
 
     low: Decimal

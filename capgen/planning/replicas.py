@@ -7,10 +7,10 @@ is moved and not the replicas. It grows with the forecast of what the HPA looks 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from capgen.blueprint import Blueprint, Hpa
@@ -27,8 +27,7 @@ TICKS_AN_HOUR = 240
 ENDS: tuple[End, End, End] = ("low", "expected", "high")
 
 
-@dataclass(frozen=True, slots=True)
-class Scaled:
+class Scaled(Struct, frozen=True):
     """A workload's replicas at the busiest, by month: at the 10th, 50th and 90th percentile of its demand."""
 
     workload: str

@@ -12,11 +12,12 @@ replayed by the controller's algorithm over the same demand: as it is, together,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from capgen.blueprint import Blueprint, Hpa
@@ -45,8 +46,7 @@ ROOM = Decimal("0.9")
 AT_LIMIT = Decimal("0.95")
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """One resource of one container, in cores or bytes. `reason` says why there is no advice."""
 
     container: str
@@ -74,8 +74,7 @@ class Size:
         return self.requested is None or abs(self.percentile - self.requested) >= CHANGE * self.requested
 
 
-@dataclass(frozen=True, slots=True)
-class Joint:
+class Joint(Struct, frozen=True):
     """Request and target of what an HPA holds, together: as it is, as advised, and with the new request alone."""
 
     metric: str
@@ -101,8 +100,7 @@ class Joint:
         return self.request * before - self.advised_request * after
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadSize:
+class WorkloadSize(Struct, frozen=True):
     """A workload's sizes. `joint` stands where an HPA holds a resource, and `unjoint` says why there is none."""
 
     workload: SizedWorkload

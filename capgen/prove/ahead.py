@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from capgen.blueprint import Ahead, Alert, Group, Spending
 from capgen.blueprint.origin import Labels
@@ -31,8 +32,7 @@ Line = list[float | None]
 """A value an hour; None where none was recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """So many hours from a value on, each by `slope` more than the one before; NaN for no value."""
 
     name: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from compile.service import compiled
+from msgspec.structs import replace
 from planning.test_plans import GIB, HERE, template
 
 from capgen.blueprint.planning import SavingOption, Volume

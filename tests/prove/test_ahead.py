@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from compile.service import compiled, service
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from planning.shapes import weekly
 
@@ -65,7 +65,7 @@ def test_a_volume_is_told_of_its_lead_time_before_it_is_full(promtool: Path, tmp
     group = ahead()["db.database_size/ahead"]
     (tmp_path / "rules.yml").write_text(rule_file([group]))
     alert = group.alerts[0].name
-    record = f'capgen:full_in:seconds{{service="shop",signal="db.database_size",source="db",instance="a",datname="d"}}'
+    record = 'capgen:full_in:seconds{service="shop",signal="db.database_size",source="db",instance="a",datname="d"}'
     checks = []
     for days in (40, 30, 21, 10):
         at = full - 24 * days
