@@ -59,7 +59,7 @@ prometheus: {url: "URL"}
 
 def containers() -> Iterator[str]:
     """Six days of what pods used, every four minutes: two of ours at 0.5 and 0.7 cores, and others that are not."""
-    pods = {"web-5d9f7c-aaaaa": 0.5, "web-5d9f7c-bbbbb": 0.7, "web-admin-0": 9.0}
+    pods = {"web-5d9f7c-bb4zk": 0.5, "web-5d9f7c-x2wvq": 0.7, "web-admin-0": 9.0}
     times = [END - 240.0 * step for step in range(6 * 360)][::-1]
     yield "# TYPE container_cpu_usage_seconds counter"
     for pod, cores in pods.items():
