@@ -49,15 +49,18 @@ def bind_receivers(context: Context, groups: Iterable[Group]) -> tuple[Receiver,
         if way == "email" and _smtp(context) is None:
             _without_smtp(context, path)
         secret = bind_secret(context, (*path, way), given) if given else None
-        if kind in ("webhook", "slack") and secret is not None and spec.token is None:
-            _check_pods(context, (*path, way, "file"), secret)
+        token = bind_secret(context, (*path, "token"), spec.token) if spec.token else None
+        _check_pods(context, (*path, way, "file"), secret)
+        _check_pods(context, (*path, "token", "file"), token)
+        if way == "email" and (smtp := _smtp(context)) is not None:
+            _check_pods(context, (*path, way), smtp.password)
         receivers.append(
             Receiver(
                 name,
                 kind,
                 tuple(severity for severity in _ORDER if severity in spec.severities),
                 secret,
-                bind_secret(context, (*path, "token"), spec.token) if spec.token else None,
+                token,
                 spec.channel or "",
                 tuple(spec.email),
             )
@@ -88,7 +91,8 @@ def _smtp(context: Context) -> Smtp | None:
 
 
 def _without_smtp(context: Context, path: Path) -> None:
-    if context.spec.environment.deliver.alertmanager == "none":
+    deliver = context.spec.environment.deliver
+    if deliver.alertmanager == "none" and (deliver.jobs == "none" or not context.spec.model.jobs):
         return
     where = context.spec.environment.metadata.name
     context.error(
@@ -114,9 +118,11 @@ def bind_secret(context: Context, path: Path, given: SecretRef) -> Secret | None
     return _secret(given)
 
 
-def _check_pods(context: Context, path: Path, secret: Secret) -> None:
+def _check_pods(context: Context, path: Path, secret: Secret | None) -> None:
     """In a job's pod a file is mounted by nobody."""
-    if secret.place == "file" and context.spec.model.jobs and context.spec.environment.deliver.jobs == "cronjob":
+    if secret is None or secret.place != "file":
+        return
+    if context.spec.model.jobs and context.spec.environment.deliver.jobs == "cronjob":
         context.error(
             "CG365", f"nothing mounts {secret.where} in the pods of this service's jobs", path,
             "name a key of a Secret: `secret: {name: …, key: …}`",

@@ -18,7 +18,8 @@ from capgen import naming
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint
 from capgen.blueprint.jobs import Job, Object, Resize, Scale
-from capgen.render.jobs import posted, script, variable
+from capgen.render.jobs import script
+from capgen.render.messages import held
 from capgen.render.templates import Templates
 from capgen.schedules import sentence
 
@@ -67,17 +68,19 @@ def _objects(blueprint: Blueprint, job: Job, templates: Templates) -> Iterator[A
     yield artifact(
         "cronjob", "CronJob", "cronjob", name, home, job=job.name, schedule=job.schedule,
         sentence=sentence(job.schedule), time_zone=blueprint.delivery.jobs.time_zone, timeout=ceil(job.timeout),
-        starting_deadline=LATE, image=blueprint.delivery.jobs.image, script=_SCRIPT, secrets=list(_secrets(blueprint)),
+        starting_deadline=LATE, image=blueprint.delivery.jobs.image, script=_SCRIPT, secrets=_secrets(blueprint),
     )  # fmt: skip
 
 
-def _secrets(blueprint: Blueprint) -> Iterator[dict[str, str]]:
-    for number, (_, secret) in enumerate(posted(blueprint), start=1):
-        held = variable(number, secret, in_cluster=True)
-        if secret.place == "env":
-            yield {"variable": held, "name": blueprint.delivery.jobs.secret, "key": secret.where}
-        elif secret.place == "secret":
-            yield {"variable": held, "name": secret.where, "key": secret.key}
+def _secrets(blueprint: Blueprint) -> list[dict[str, str]]:
+    """The variables of the pod that are keys of Secrets, each once."""
+    found = {}
+    for one in held(blueprint):
+        secret = one.secret
+        name, key = (secret.where, secret.key) if secret.place == "secret" else (blueprint.delivery.jobs.secret, secret.where)
+        if variable := one.variable(in_cluster=True):
+            found[variable] = {"variable": variable, "name": name, "key": key}
+    return list(found.values())
 
 
 def _rules(blueprint: Blueprint, job: Job) -> dict[str, list[Rule]]:

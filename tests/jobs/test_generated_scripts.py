@@ -41,7 +41,11 @@ workloads:
   fixed: {kind: StatefulSet, namespace: shop, vertical: {mode: recommend, containers: {"*": {max: {cpu: "2"}}}}}
 notify:
   chat: {webhook: {env: CHAT_URL}}
+  hook: {webhook: {env: HOOK_URL}, token: {env: CHAT_URL}}
   pager: {webhook: {secret: {name: pager, key: url}}, severities: [critical, emergency]}
+  phone: {pagerduty: {secret: {name: pager, key: routing}}}
+  post: {email: [on-call@example.com, second@example.com]}
+  slack: {slack: {env: SLACK_URL}, channel: "#it's"}
 jobs:
   all: {schedule: "@hourly", watch: [host.cpu, host.memory, host.swap, host.swap_activity, host.disk_io, host.disk_space, host.inodes, host.network, host.file_descriptors]}
   one: {schedule: "0 3 * * *", watch: [host.swap]}
@@ -51,7 +55,10 @@ jobs:
   scale: {schedule: "0 3 * * *", scale: web}
   resize: {schedule: "0 3 * * *", resize: fixed, apply: true}
 """).replace("notify: {chat: {webhook: {env: CHAT_URL}}}\n", "")
-ASKING = HOST + 'prometheus: {url: "http://prometheus:9090/p"}\n'
+ASKING = HOST + (
+    'prometheus: {url: "http://prometheus:9090/p"}\n'
+    'alertmanager: {smtp: {host: "mail:465", sender: c@example.com, user: c, password: {env: MAIL}}}\n'
+)
 CLUSTER = ASKING.replace(
     "directory: {root: ./deploy}\n", "kubernetes: {namespace: monitoring}\ndeliver: {jobs: cronjob}\n"
 )
@@ -259,10 +266,16 @@ def test_objects_say_what_they_have_to(tmp_path: Path) -> None:
     assert spec["jobTemplate"]["spec"]["backoffLimit"] == 0
     (container,) = pod["containers"]
     assert (container["image"], container["securityContext"]["readOnlyRootFilesystem"]) == ("x/y:1", True)
+    names = [e["name"] for e in container["env"]]
+    assert len(names) == len(set(names)), "CHAT_URL is two secrets' variable, and one of the pod's"
     secrets = {e["name"]: e["valueFrom"]["secretKeyRef"] for e in container["env"] if "valueFrom" in e}
     assert {name: (ref["name"], ref["key"]) for name, ref in secrets.items()} == {
         "CHAT_URL": ("capgen-notify", "CHAT_URL"),
-        "CAPGEN_ADDRESS_2": ("pager", "url"),
+        "HOOK_URL": ("capgen-notify", "HOOK_URL"),
+        "SLACK_URL": ("capgen-notify", "SLACK_URL"),
+        "MAIL": ("capgen-notify", "MAIL"),
+        "CAPGEN_ADDRESS_3": ("pager", "url"),
+        "CAPGEN_TOKEN_4": ("pager", "routing"),
     }
     role = yaml.safe_load(files["shop/jobs/all/role.yaml"])
     assert role["rules"] == [
