@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from capgen.blueprint.notifications import Secret
 from capgen.blueprint.origin import Origin, Severity
 
 Reading: TypeAlias = Literal[
@@ -153,11 +154,18 @@ class Resize:
     """PromQL for each container's use as a share of its request; "" where only the metrics API knows."""
 
 
+HELD = "CAPGEN_PROMETHEUS"
+"""A reporting pod's variable for a key of a Secret that the Prometheus wants."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Has capgen write a report."""
+    """Has capgen write a report. `files` are what it is made from where there is no project: paths and texts."""
 
     period: str
+    files: tuple[tuple[str, str], ...] = ()
+    secret: Secret | None = None
+    """What the Prometheus wants of who asks it."""
 
 
 Task: TypeAlias = "Watch | Probe | Scale | Resize | Report"
@@ -181,6 +189,8 @@ class JobDelivery:
     form: Literal["crontab", "cronjob", "none"]
     folder: str
     image: str
+    report_image: str
+    """The image of a CronJob that reports, "" where nobody named one."""
     secret: str
     time_zone: str
     prometheus: str
@@ -199,4 +209,4 @@ class CronEntry:
     """The period of a report, "" for a script."""
 
 
-NO_JOBS = JobDelivery("none", "", "", "", "", "")
+NO_JOBS = JobDelivery("none", "", "", "", "", "", "")

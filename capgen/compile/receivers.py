@@ -50,10 +50,10 @@ def bind_receivers(context: Context, groups: Iterable[Group]) -> tuple[Receiver,
             _without_smtp(context, path)
         secret = bind_secret(context, (*path, way), given) if given else None
         token = bind_secret(context, (*path, "token"), spec.token) if spec.token else None
-        _check_pods(context, (*path, way, "file"), secret)
-        _check_pods(context, (*path, "token", "file"), token)
+        check_pods(context, (*path, way, "file"), secret)
+        check_pods(context, (*path, "token", "file"), token)
         if way == "email" and (smtp := _smtp(context)) is not None:
-            _check_pods(context, (*path, way), smtp.password)
+            check_pods(context, (*path, way), smtp.password)
         receivers.append(
             Receiver(
                 name,
@@ -87,7 +87,7 @@ def _smtp(context: Context) -> Smtp | None:
     if given is None or given.smtp is None:
         return None
     smtp = given.smtp
-    return Smtp(smtp.host, smtp.sender, smtp.user or "", _secret(smtp.password) if smtp.password else None)
+    return Smtp(smtp.host, smtp.sender, smtp.user or "", secret_of(smtp.password) if smtp.password else None)
 
 
 def _without_smtp(context: Context, path: Path) -> None:
@@ -115,21 +115,23 @@ def bind_secret(context: Context, path: Path, given: SecretRef) -> Secret | None
             "CG353", f"the Prometheus operator cannot read {given.file}: it takes the keys of Secrets", (*path, "file"),
             "write `secret: {name, key}`; for this environment alone, in its `overrides`, with `file: null` beside it",
         )  # fmt: skip
-    return _secret(given)
+    return secret_of(given)
 
 
-def _check_pods(context: Context, path: Path, secret: Secret | None) -> None:
-    """In a job's pod a file is mounted by nobody."""
-    if secret is None or secret.place != "file":
+def check_pods(context: Context, path: Path, secret: Secret | None) -> None:
+    """Notes a file in a secret's place where jobs run as pods, in which nobody mounts it."""
+    model, environment = context.spec.model, context.spec.environment
+    if secret is None or secret.place != "file" or environment.deliver.jobs != "cronjob":
         return
-    if context.spec.model.jobs and context.spec.environment.deliver.jobs == "cronjob":
+    if model.jobs or (model.reports and environment.jobs.report_image):
         context.error(
             "CG365", f"nothing mounts {secret.where} in the pods of this service's jobs", path,
             "name a key of a Secret: `secret: {name: …, key: …}`",
         )  # fmt: skip
 
 
-def _secret(given: SecretRef) -> Secret:
+def secret_of(given: SecretRef) -> Secret:
+    """The place of a secret."""
     if given.secret is not None:
         return Secret("secret", given.secret.name, given.secret.key)
     return Secret("env", given.env) if given.env is not None else Secret("file", given.file or "")

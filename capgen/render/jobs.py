@@ -25,6 +25,7 @@ from capgen.blueprint.jobs import (
     Resize,
     Scale,
     ScaleTarget,
+    Task,
     Watch,
 )
 from capgen.render.messages import messages
@@ -74,13 +75,13 @@ def script(blueprint: Blueprint, job: Job, templates: Templates) -> str:
         case Resize():
             name, view = "jobs/resize.sh.j2", _resize(job.task)
         case Report():
-            raise TypeError("cron calls capgen for a report; there is no script")
+            name, view = "jobs/report.sh.j2", {"period": job.task.period, "environment": blueprint.environment}
     return templates.render(name, **_common(blueprint, job), **view)
 
 
 def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
     in_cluster = blueprint.delivery.jobs.form == "cronjob"
-    kubectl = in_cluster or isinstance(job.task, (Scale, Resize))
+    programs = _programs(job.task, in_cluster)
     named = naming.job(blueprint.name, job.name)
     return {
         "spec": blueprint.spec,
@@ -89,14 +90,22 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
         "name": job.name,
         "title": blueprint.title,
         "in_cluster": in_cluster,
-        "programs": ["curl", *(["kubectl"] if kubectl else []), *([] if in_cluster else ["flock"])],
+        "programs": programs,
         "prometheus": blueprint.delivery.jobs.prometheus,
         "state_object": f"{named}-state",
         "namespace": blueprint.delivery.namespace,
         "manager": named,
         "host_readings": isinstance(job.task, Watch) and any(m.reading for m in job.task.measures),
-        **messages(blueprint, in_cluster=in_cluster),
+        **messages(blueprint, job, in_cluster=in_cluster),
     }
+
+
+def _programs(task: Task, in_cluster: bool) -> list[str]:
+    """What a script needs beside the shell's own company."""
+    if isinstance(task, Report):
+        return ["curl", "capgen"]
+    kubectl = in_cluster or isinstance(task, (Scale, Resize))
+    return ["curl", *(["kubectl"] if kubectl else []), *([] if in_cluster else ["flock"])]
 
 
 def _comment(text: str) -> Markup:

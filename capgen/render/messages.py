@@ -13,6 +13,7 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from capgen.blueprint import Blueprint
+from capgen.blueprint.jobs import Job, Report
 from capgen.blueprint.notifications import Receiver, Secret, Smtp
 
 _IMPLICIT_TLS = "465"
@@ -36,16 +37,21 @@ class Held:
         return ""
 
 
-def told(blueprint: Blueprint) -> tuple[Receiver, ...]:
-    """The receivers that a script can tell: all, but those by mail where no mail server is known."""
+def told(blueprint: Blueprint, job: Job) -> tuple[Receiver, ...]:
+    """The receivers that a job tells: those by mail only where a mail server is known. A report is news for those who
+    get news (`info`) to read, and pages nobody."""
     smtp = blueprint.delivery.notify.smtp
-    return tuple(r for r in blueprint.receivers if r.secret is not None or (r.kind == "email" and smtp is not None))
+    reached = (r for r in blueprint.receivers if r.secret is not None or (r.kind == "email" and smtp is not None))
+    if not isinstance(job.task, Report):
+        return tuple(reached)
+    return tuple(r for r in reached if r.kind != "pagerduty" and (not r.severities or "info" in r.severities))
 
 
-def held(blueprint: Blueprint) -> Iterator[Held]:
+def held(blueprint: Blueprint, job: Job) -> tuple[Held, ...]:
     """The secrets of all of them."""
-    for number, receiver in enumerate(told(blueprint), start=1):
-        yield from _held(number, receiver, blueprint.delivery.notify.smtp)
+    smtp = blueprint.delivery.notify.smtp
+    receivers = enumerate(told(blueprint, job), start=1)
+    return tuple(one for number, receiver in receivers for one in _held(number, receiver, smtp))
 
 
 def _held(number: int, receiver: Receiver, smtp: Smtp | None) -> Iterator[Held]:
@@ -59,9 +65,10 @@ def _held(number: int, receiver: Receiver, smtp: Smtp | None) -> Iterator[Held]:
         yield Held(number, "token", token)
 
 
-def messages(blueprint: Blueprint, *, in_cluster: bool) -> dict[str, Any]:
+def messages(blueprint: Blueprint, job: Job, *, in_cluster: bool) -> dict[str, Any]:
     """What the script's own receivers and secrets are, for `jobs/tell.sh.j2`."""
     smtp = blueprint.delivery.notify.smtp
+    secrets = held(blueprint, job)
     receivers = [
         {
             "name": receiver.name,
@@ -70,15 +77,15 @@ def messages(blueprint: Blueprint, *, in_cluster: bool) -> dict[str, Any]:
             "channel": receiver.channel,
             "to": [f"<{mailbox}>" for mailbox in receiver.to],
             "shown_to": ", ".join(receiver.to),
-            "secrets": [_view(one, in_cluster) for one in _held(number, receiver, smtp)],
+            "secrets": [_view(one, in_cluster) for one in secrets if one.number == number],
         }
-        for number, receiver in enumerate(told(blueprint), start=1)
+        for number, receiver in enumerate(told(blueprint, job), start=1)
     ]
-    variables = {one.variable(in_cluster=in_cluster) for one in held(blueprint)} - {""}
+    variables = {one.variable(in_cluster=in_cluster) for one in secrets} - {""}
     return {
         "receivers": receivers,
-        "kinds": sorted({receiver.kind for receiver in told(blueprint)}),
-        "tokens": any(one.word == "token" for one in held(blueprint)),
+        "kinds": sorted({receiver.kind for receiver in told(blueprint, job)}),
+        "tokens": any(one.word == "token" for one in secrets),
         "smtp": _server(smtp) if smtp else None,
         "variables": [Markup(name) for name in sorted(variables)],  # noqa: S704 (checked names)
     }
