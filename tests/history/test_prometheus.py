@@ -190,7 +190,9 @@ def test_a_reports_pod_has_all_that_the_report_is_made_from(live: str, tmp_path:
     (mount / "..data").symlink_to("..2026_11_24")
     for name in ("job.sh", "specs", "catalog"):
         (mount / name).symlink_to(f"..data/{name}")
-    assert {e["name"]: e["valueFrom"]["secretKeyRef"]["key"] for e in pod["containers"][0]["env"] if "valueFrom" in e} == {
+    assert {
+        e["name"]: e["valueFrom"]["secretKeyRef"]["key"] for e in pod["containers"][0]["env"] if "valueFrom" in e
+    } == {
         "CHAT": "CHAT",
         "CAPGEN_PROMETHEUS": "token",
     }

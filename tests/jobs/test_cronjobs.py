@@ -39,7 +39,14 @@ def test_they_are_delivered_and_their_memory_is_left_to_them(
     assert {r.state for r in apply(cluster, *desired).results} == {State.CREATED}
     patch = json.dumps({"data": {"state": "capgen-state-1\nend\n"}})
     control_plane.kubectl("patch", "configmap", "capgen-shop-look-state", "-n", namespace, "--type=merge", "-p", patch)
-    asking = ["auth", "can-i", "--list", f"--as=system:serviceaccount:{namespace}:capgen-shop-report-daily", "-n", namespace]
+    asking = [
+        "auth",
+        "can-i",
+        "--list",
+        f"--as=system:serviceaccount:{namespace}:capgen-shop-report-daily",
+        "-n",
+        namespace,
+    ]
     anybody = ["auth", "can-i", "--list", f"--as=system:serviceaccount:{namespace}:nobody", "-n", namespace]
     assert control_plane.kubectl(*asking) == control_plane.kubectl(*anybody), "a report asks the API server nothing"
     with control_plane.recorded() as seen:

@@ -60,8 +60,10 @@ ASKING = HOST + (
     'alertmanager: {smtp: {host: "mail:465", sender: c@example.com, user: c, password: {env: MAIL}}}\n'
 )
 CLUSTER = ASKING.replace(
-    "directory: {root: ./deploy}\n", "kubernetes: {namespace: monitoring}\ndeliver: {jobs: cronjob}\n"
+    "directory: {root: ./deploy}\n",
+    "kubernetes: {namespace: monitoring}\ndeliver: {jobs: cronjob}\njobs: {report_image: x/capgen:1}\n",
 )
+REPORTS = 'reports: {daily: {schedule: "@daily"}, quarterly: {schedule: "0 8 1 1,4,7,10 *"}}\n'
 
 
 def scripts(files: dict[str, str]) -> dict[str, str]:
@@ -78,12 +80,12 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Every script of a spec that uses everything, in both forms, and of the examples."""
     found: dict[str, str] = {}
     for name, environment in (("host", ASKING), ("cluster", CLUSTER)):
-        for path, text in scripts(built(tmp_path_factory.mktemp(name), EVERYTHING, environment)).items():
+        for path, text in scripts(built(tmp_path_factory.mktemp(name), EVERYTHING + REPORTS, environment)).items():
             found[f"{name}/{path}"] = text
     for environment, artifacts in api.build([ROOT / "specs"]).artifacts:
         for path, text in scripts({a.path: a.text for a in artifacts}).items():
             found[f"{environment}/{path}"] = text
-    assert len(found) >= 2 * 7 + 2 * 4
+    assert len(found) >= 2 * 7 + 2 * 4 + 3
     return found
 
 
@@ -108,7 +110,7 @@ def test_every_shell_parses_them(shell: str, generated: dict[str, str]) -> None:
 def test_cron_takes_the_crontab(tmp_path: Path) -> None:
     files = built(
         tmp_path,
-        EVERYTHING + 'reports: {daily: {schedule: "@daily"}, quarterly: {schedule: "0 8 1 1,4,7,10 *"}}\n',
+        EVERYTHING + REPORTS,
         ASKING,
     )
     path = tmp_path / "crontab"
@@ -257,7 +259,7 @@ def test_objects_say_what_they_have_to(tmp_path: Path) -> None:
     files = built(
         tmp_path,
         EVERYTHING,
-        CLUSTER.replace("kind: Environment", "kind: Environment\njobs: {time_zone: Europe/Berlin, image: x/y:1}"),
+        CLUSTER.replace("jobs: {report_image:", "jobs: {time_zone: Europe/Berlin, image: x/y:1, report_image:"),
     )
     cronjob: dict[str, Any] = yaml.safe_load(files["shop/jobs/scale/cronjob.yaml"])
     spec = cronjob["spec"]
