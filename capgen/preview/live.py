@@ -57,6 +57,10 @@ class Prometheus:
             data = self._get("/api/v1/query_range", {"query": query.expr, **span})
         return tuple(_series(data))
 
+    def marks(self, query: Query, window: Window) -> tuple[Series, ...]:
+        """The series of an annotation's query."""
+        return self.ask(query, {}, window)
+
     def alerts(self) -> tuple[StandingAlert, ...]:
         """What Prometheus itself says of its alerting rules, the worst first."""
         found = self._get("/api/v1/alerts", {})["alerts"]

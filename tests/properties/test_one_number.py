@@ -72,7 +72,10 @@ def report(service: Blueprint, signal: Signal) -> str:
     times = np.arange(48) * 3600.0
     history = {signal.id: Series(signal.id, times, np.full(48, good))}
     text = document.shown(
-        periodic.document([review(service, history, {}, period_of("daily", 48 * 3600.0))]), "markdown", color=False, width=80
+        periodic.document([review(service, history, {}, period_of("daily", 48 * 3600.0))]),
+        "markdown",
+        color=False,
+        width=80,
     )
     # How far the peak is from a level is no number of the spec's.
     return re.sub(r"its peak is [0-9.]+% (below|beyond)", "its peak is far from", text)
