@@ -43,6 +43,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "method": ("GET", "POST", "PUT"),
     "mountpoint": ("/", "/var/lib/data", "/var/log"),
     "namespace": ("shop",),
+    "persistentvolumeclaim": ("data-0", "data-1", "data-2"),
     "pod": ("web-6f7c9-2xkqd", "web-6f7c9-8mz4t", "web-6f7c9-hw5nr"),
     "queue": ("orders", "mails"),
     "resource": ("cpu", "memory"),
