@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from capgen import api, naming, units
 from capgen.blueprint import Fleet
@@ -33,8 +34,7 @@ _PODS = (("-6f7c9-2xkqd", "-6f7c9-8mz4t", "-6f7c9-hw5nr"), ("-0", "-1", "-2"))
 _VALUE = re.compile(r"\{\{[^}]*\}\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Dashboard:
+class Dashboard(Struct, frozen=True):
     """One dashboard to draw: where its files go, below the output folder, and what the browser is given."""
 
     path: str

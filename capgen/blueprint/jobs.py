@@ -6,8 +6,9 @@ read on its own machine comes with the PromQL that asks for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from capgen.blueprint.notifications import Secret
 from capgen.blueprint.origin import Origin, Severity
@@ -18,8 +19,7 @@ Reading: TypeAlias = Literal[
 """What a script reads on its own machine: /proc, and `df` for file systems."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A level that somebody is told of."""
 
     level: str
@@ -27,8 +27,7 @@ class Limit:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """A signal as a script sees it: read on the machine (`reading`), or asked of Prometheus (`query`)."""
 
     signal: str
@@ -49,15 +48,13 @@ class Measured:
     """What 100 % is, for a network reading; 0 where the device knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """Tells of the levels of signals."""
 
     measures: tuple[Measured, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(Struct, frozen=True):
     """The counter of requests on a metrics page, and which of them are errors."""
 
     metric: str
@@ -68,8 +65,7 @@ class Counters:
     """The signal of the errors' share, whose levels are judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """Asks an HTTP service from outside."""
 
     url: str
@@ -81,8 +77,7 @@ class Probe:
     counters: Counters | None
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(Struct, frozen=True):
     """A workload as kubectl and RBAC name it."""
 
     kind: str
@@ -93,8 +88,7 @@ class Object:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleTarget:
+class ScaleTarget(Struct, frozen=True):
     """What is held at `target`: a share of requests (cpu, memory), or a signal as it is or for each replica."""
 
     name: str
@@ -106,8 +100,7 @@ class ScaleTarget:
     container: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """How far one run may go in one direction, and how long it waits."""
 
     pods: int
@@ -116,8 +109,7 @@ class Step:
     forbidden: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """Moves a workload's replicas between two bounds."""
 
     workload: Object
@@ -128,8 +120,7 @@ class Scale:
     down: Step
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What may be recommended for one container (`*`: any other one). Amounts are Kubernetes' base units, 0 for none."""
 
     container: str
@@ -139,8 +130,7 @@ class Bounds:
     limits_follow: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Struct, frozen=True):
     """Compares use with requests, and recommends or sets what they should be."""
 
     workload: Object
@@ -158,8 +148,7 @@ HELD = "CAPGEN_PROMETHEUS"
 """A reporting pod's variable for a key of a Secret that the Prometheus wants."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """Has capgen write a report. `files` are what it is made from where there is no project: paths and texts."""
 
     period: str
@@ -171,8 +160,7 @@ class Report:
 Task: TypeAlias = "Watch | Probe | Scale | Resize | Report"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A scheduled script."""
 
     name: str
@@ -182,8 +170,7 @@ class Job:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class JobDelivery:
+class JobDelivery(Struct, frozen=True):
     """How an environment runs jobs."""
 
     form: Literal["crontab", "cronjob", "none"]
@@ -197,8 +184,7 @@ class JobDelivery:
     """Its URL, "" for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class CronEntry:
+class CronEntry(Struct, frozen=True):
     """A line of an environment's crontab. All of it is checked text: a schedule, DNS labels, whole seconds."""
 
     service: str

@@ -10,8 +10,9 @@ import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from capgen import promql
 from capgen.preview.data import Query, Series, StandingAlert
@@ -65,12 +66,11 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """A data source whose series are computed from the panel."""
 
     standing: tuple[StandingAlert, ...] = ()
-    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    known: Mapping[str, tuple[str, ...]] = {}
     """Values of labels that the specs know; all others are made up."""
 
     @property

@@ -7,12 +7,12 @@ workload gets a second Role in that one's namespace.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import ceil
 from textwrap import indent
 from typing import Any
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from capgen import naming
 from capgen.artifact import Artifact
@@ -33,8 +33,7 @@ _REPORTING = {"cpu": "250m", "memory": "128Mi", "most": "384Mi", "room": "64Mi"}
 """Measured: a quarterly report on 51 signals takes 94 MiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule of a Role; `name` "" for what cannot be narrowed down to one object."""
 
     group: str

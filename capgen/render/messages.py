@@ -7,10 +7,10 @@ secret is handed to curl by a pipe and stands in no argument, file or log.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from capgen.blueprint import Blueprint
 from capgen.blueprint.jobs import Job, Report
@@ -20,8 +20,7 @@ _IMPLICIT_TLS = "465"
 """The port at which a mail server wants TLS from the first byte on; at all others it is begun by STARTTLS."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A secret of the receiver of a number: an `address`, or a `token` (of a bearer, a PagerDuty service, a mail user)."""
 
     number: int

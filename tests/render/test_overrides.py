@@ -68,7 +68,10 @@ def test_annotations_of_ones_own_and_the_sidecars_are_one_mapping(
     (tmp_path / "specs" / "there.yaml").write_text(environment)
     found = yaml.safe_load(build(tmp_path, {"kubernetes/metadata.yaml.j2": text})["shop/configmap-dashboard.yaml"])
     assert found["metadata"]["annotations"] == whole
-    assert (found["metadata"]["name"], found["metadata"]["labels"]["grafana_dashboard"]) == ("capgen-shop.dashboard", "1")
+    assert (found["metadata"]["name"], found["metadata"]["labels"]["grafana_dashboard"]) == (
+        "capgen-shop.dashboard",
+        "1",
+    )
 
 
 def test_an_included_part_is_replaced_everywhere(tmp_path: Path) -> None:
