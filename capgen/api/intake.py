@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import disk, naming
 from capgen.api import load_catalog
@@ -36,8 +38,7 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 _LARGEST = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What is imported: exported files, or namespaces of the cluster of an environment or of a context."""
 
     name: str
@@ -51,8 +52,7 @@ class Asked:
     """Whether signals that no alert was found for take the catalogue's levels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """A draft as files, and what is to be told about it."""
 
     name: str
@@ -63,7 +63,7 @@ class Imported:
     replaced: tuple[str, ...]
     warnings: tuple[Diagnostic, ...] = ()
     unread: tuple[str, ...] = ()
-    environment: str = field(default="")
+    environment: str = ""
 
 
 def import_(asked: Asked) -> Imported:
@@ -287,6 +287,5 @@ def _path_of(node: Node, span: Span | None) -> tuple[str | int, ...]:
 
 def _without_secrets(found: Sequence[Diagnostic]) -> list[Diagnostic]:
     """Findings about exports without the lines they are about, in which anything may stand."""
-    from dataclasses import replace
 
     return [replace(d, excerpt="") for d in found]

@@ -8,8 +8,10 @@ which move to the threshold. What then stands the same is the same; nothing is g
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import promql
 from capgen.promql import Aggregate, Binary, Call, Expr, Matcher, Number, Selector, String, Subquery, Unary
@@ -25,19 +27,17 @@ _CONSTANT = frozenset(("job",))
 """Labels that are one value in all that a source gives."""
 
 
-@dataclass
-class Match:
+class Match(Struct):
     """What a template's placeholders stand for in an expression that is the same."""
 
     window: float | None = None
-    numbers: dict[str, float] = field(default_factory=dict)
-    words: dict[str, str] = field(default_factory=dict)
-    scopes: list[tuple[str, frozenset[Matcher]]] = field(default_factory=list)
+    numbers: dict[str, float] = {}
+    words: dict[str, str] = {}
+    scopes: list[tuple[str, frozenset[Matcher]]] = []
     """(metric, the matchers that stand where `$selector` does), in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A catalogue expression in the one form; `numbers` are the sentinels of its params."""
 
     core: Expr

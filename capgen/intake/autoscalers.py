@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from msgspec import Struct
 
 from capgen import naming, units
 from capgen.compile.autoscale import API_VERSIONS
@@ -29,19 +30,19 @@ ServedSignal = Callable[[str, Mapping[str, str], Decimal, str], "tuple[str, Any]
 draft makes of it, if it is one."""
 
 
-@dataclass
 class Cannot(Exception):
     """What keeps an autoscaler from being said in the language."""
 
-    remark: Remark
+    def __init__(self, remark: Remark) -> None:
+        super().__init__(remark.why)
+        self.remark = remark
 
 
-@dataclass
-class Workloads:
+class Workloads(Struct):
     """The workloads of a draft by their keys, and the key of each target."""
 
-    specs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    by_target: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    specs: dict[str, dict[str, Any]] = {}
+    by_target: dict[tuple[str, str, str], str] = {}
     """(namespace, kind, name) -> key."""
 
     def of(self, namespace: str, kind: str, name: str, api_version: str = "") -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capgen import naming, promql, units
 from capgen.blueprint import Alert, Blueprint, Scrape
@@ -17,8 +18,7 @@ from capgen.reconcile.compare import compare_whole
 from capgen.reconcile.plan import ABSENT
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One thing: `sign` is + for new, ~ for changed, = for the same; `details` say what changes."""
 
     sign: str

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import promql
 from capgen.promql import COMPARISONS, Aggregate, Binary, Expr, Matcher, Number, Selector, Unary
@@ -21,8 +23,7 @@ _TOKEN = re.compile(
 _TURNED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """`measured op threshold`. `measured` is PromQL, with the condition (`… and …`) in it, as written."""
 
     measured: str
@@ -152,7 +153,6 @@ def scoped(text: str, is_scope: Callable[[Matcher], bool]) -> str | None:
 
 def unscoped_tree(expr: Expr, is_scope: Callable[[Matcher], bool]) -> Expr:
     """The tree without the matchers that say whose series it reads: what two spellings are compared by."""
-    from dataclasses import replace
 
     match expr:
         case Selector():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from capgen import naming, promql, units
 from capgen.catalog.load import Catalog
@@ -25,19 +27,18 @@ from capgen.intake.written import Service, read_service
 _PART = re.compile(r"(.+)_(bucket|sum|count)")
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """A spec as data, and what is to be told about it. `exporters` are catalogue files to lie beside it."""
 
     spec: dict[str, Any]
-    exporters: dict[str, dict[str, Any]] = field(default_factory=dict)
-    remarks: list[Remark] = field(default_factory=list)
+    exporters: dict[str, dict[str, Any]] = {}
+    remarks: list[Remark] = []
     found: tuple[Found, ...] = ()
-    autoscalers: dict[tuple[str, str], Found] = field(default_factory=dict)
+    autoscalers: dict[tuple[str, str], Found] = {}
     """(horizontal or vertical, the workload's key) -> what it was drafted from."""
-    scrapes: dict[str, Scraped] = field(default_factory=dict)
+    scrapes: dict[str, Scraped] = {}
     """By the source's name."""
-    unseen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unseen: dict[str, dict[str, Any]] = {}
     """Sources that rules read, and that something scrapes which was not found."""
     signals: Signals = field(default_factory=Signals)
     earlier: frozenset[str] = frozenset()

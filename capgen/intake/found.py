@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capgen.check.rulefile import documents_of
 from capgen.diagnostics import Diagnostic, Severity, Span
@@ -22,8 +23,7 @@ _TIMES = 16
 """How many times the size of a spec an export may have: a List of everything in a namespace, with its owners."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """One object, or one file of a Prometheus. `live`: it was read from a server, where lines mean nothing."""
 
     kind: str
@@ -49,8 +49,7 @@ class Found:
         return self.labels.get(PART_OF, "") if self.labels.get(MANAGED_BY) == "capgen" else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Struct, frozen=True):
     """What is not taken over as it is: the object, the field, and why."""
 
     object: str
@@ -59,8 +58,7 @@ class Remark:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A place in an object. Values of a wrong type are noted in `into` and read as if they were not there."""
 
     found: Found

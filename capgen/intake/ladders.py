@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
+
+from msgspec import Struct
 
 from capgen import units
 from capgen.catalog.model import Ladder, SignalDef
@@ -17,8 +18,7 @@ _CALLED = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """An alert as one step of a ladder; `level` is where the step's name is known."""
 
     threshold: float

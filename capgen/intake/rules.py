@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from capgen import promql, units
 from capgen.catalog.model import Exporter, Ladder, SignalDef
@@ -25,8 +26,7 @@ from capgen.promql import Binary, Call, Matcher, Number, Selector
 _PART = re.compile(r"_(?:bucket|sum|count)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """An alert and where it stands."""
 
     found: Found
@@ -47,8 +47,7 @@ class Written:
         return Remark(str(self.found), self.shown, why, None if self.found.live else self.rule.node.span)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A drafted source, as far as rules care."""
 
     name: str
@@ -58,19 +57,17 @@ class Source:
     """Whether its exporter is drafted too."""
 
 
-@dataclass
-class Signals:
+class Signals(Struct):
     """What the rules came to. `alerts` are those that were carried over: the alert, its signal, its threshold there."""
 
-    specs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    alerts: list[tuple[Written, str, float]] = field(default_factory=list)
-    watched: list[tuple[Written, str]] = field(default_factory=list)
+    specs: dict[str, dict[str, Any]] = {}
+    alerts: list[tuple[Written, str, float]] = []
+    watched: list[tuple[Written, str]] = []
     """Alerts that a source brings by itself: that no target answers, that a metric is gone."""
-    remarks: list[Remark] = field(default_factory=list)
+    remarks: list[Remark] = []
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """One alert that measures a known signal: where it begins in that signal's unit, and the signal's params."""
 
     written: Written

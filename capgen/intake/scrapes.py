@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capgen import units
 from capgen.intake.autoscalers import word
@@ -29,8 +30,7 @@ _PREFIX = "capgen-"
 _STAYS = "the language has no word for it: the job stays as it is, and its series are read"
 
 
-@dataclass(frozen=True, slots=True)
-class Scraped:
+class Scraped(Struct, frozen=True):
     """One scrape job. `spec` is its source without the exporter; `hints` and `ports` tell which one that is."""
 
     view: View

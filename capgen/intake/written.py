@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from capgen import naming, promql
 from capgen.catalog.model import Exporter, Ladder, SignalDef
@@ -28,19 +29,18 @@ _VALUE = re.compile(r": \{\{ \$value")
 _ENTITY = re.compile(r", [A-Za-z_][A-Za-z0-9_]* \{\{ \$labels\.")
 
 
-@dataclass
-class Service:
+class Service(Struct):
     """What the rules of one service say of its spec."""
 
-    metadata: dict[str, Any] = field(default_factory=dict)
-    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metadata: dict[str, Any] = {}
+    sources: dict[str, dict[str, Any]] = {}
     """Exporter, job and scope of each; how it is scraped is in other objects."""
-    signals: dict[str, dict[str, Any] | None] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    signals: dict[str, dict[str, Any] | None] = {}
+    seen: set[str] = set()
     """All signals that have rules, also those of which the spec says nothing."""
-    scraped: set[str] = field(default_factory=set)
+    scraped: set[str] = set()
     """Sources that capgen has scraped itself."""
-    unread: list[tuple[Written, str]] = field(default_factory=list)
+    unread: list[tuple[Written, str]] = []
 
 
 def read_service(
