@@ -24,9 +24,10 @@ from capgen.check.scaling import check_scaling
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic, Severity, Span, has_errors, in_order
 from capgen.errors import Findings, Refused, UsageError
-from capgen.intake.changes import Difference, counted, differences, replaced
+from capgen.intake.changes import counted, differences, replaced
 from capgen.intake.draft import Draft, draft, dropped
-from capgen.intake.found import CONFIGURATION, KINDS, SERVICE, WORKLOADS, Found, Remark, read_found, view
+from capgen.intake.found import CONFIGURATION, KINDS, SERVICE, WORKLOADS, Found, read_found, view
+from capgen.intake.imported import Imported
 from capgen.intake.printed import printed
 from capgen.spec.parse import parse_project, specs
 from capgen.yamlio import Node, Source, read
@@ -50,20 +51,6 @@ class Asked(Struct, frozen=True):
     selector: str = ""
     levels: bool = False
     """Whether signals that no alert was found for take the catalogue's levels."""
-
-
-class Imported(Struct, frozen=True):
-    """A draft as files, and what is to be told about it."""
-
-    name: str
-    files: Mapping[Path, str]
-    counted: str
-    remarks: tuple[Remark, ...]
-    differences: tuple[Difference, ...]
-    replaced: tuple[str, ...]
-    warnings: tuple[Diagnostic, ...] = ()
-    unread: tuple[str, ...] = ()
-    environment: str = ""
 
 
 def import_(asked: Asked) -> Imported:

@@ -14,7 +14,7 @@ from capgen.report.visible import visible
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from capgen.api.intake import Imported
+    from capgen.intake.imported import Imported
 
 _STYLES: dict[str, Style] = {"+": "green", "~": "yellow", "-": "red", "=": "dim"}
 

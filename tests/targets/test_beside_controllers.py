@@ -147,7 +147,7 @@ def test_what_a_cronjob_has_started_is_collected_with_it(
     until(lambda: control_plane.kubectl("get", "pods", "-l", "job-name=now", "-n", namespace, "-o", "name"))
     env = {"KUBECONFIG": str(control_plane.kubeconfig())}
     guess = run("destroy", "shop", "--env", "test", "--yes", "--deletions", "1", cwd=tmp_path, env=env)
-    count = re.search(r"(\d+) would be deleted", guess.err)
+    count = re.search(r"--deletions (\d+)", guess.err)
     assert guess.code == 6 and count, guess.err
     capgen(control_plane, tmp_path, "destroy", "shop", "--env", "test", "--yes", "--deletions", count[1])
     until(lambda: not control_plane.kubectl("get", "jobs,pods", "-l", "job-name=now", "-n", namespace, "-o", "name"))

@@ -12,6 +12,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -28,7 +29,10 @@ sources: {web: {exporter: http, targets: ["localhost:1"]}}
 class Grafana(http.server.BaseHTTPRequestHandler):
     """One dashboard under its title, one under another, and no third."""
 
-    has = {"capgen_host_shop": ("", 4), "capgen-overview_host": ("Renamed by hand", 1)}
+    has: ClassVar[dict[str, tuple[str, int]]] = {
+        "capgen_host_shop": ("", 4),
+        "capgen-overview_host": ("Renamed by hand", 1),
+    }
 
     def do_GET(self) -> None:
         uid = self.path.removeprefix("/api/dashboards/uid/")
@@ -86,7 +90,7 @@ def test_what_prometheus_and_grafana_have_taken_is_told(
         cut["rules"] = cut["rules"][:1]
         file["groups"] = [group for group in file["groups"] if group["name"] != "capgen/shop/web.latency"]
         rules.write_text(yaml.safe_dump(file))
-        urllib.request.urlopen(urllib.request.Request(f"{running.url}/-/reload", method="POST"), timeout=10)  # noqa: S310
+        urllib.request.urlopen(urllib.request.Request(f"{running.url}/-/reload", method="POST"), timeout=10)
         said = run(*asked, "--format", "json", cwd=tmp_path, env=env)
         groups = {group["name"]: group for group in json.loads(said.out)["rule_groups"]}
         assert groups["capgen/shop/web.latency"]["problems"] == ["Prometheus does not evaluate it"]
