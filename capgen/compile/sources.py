@@ -15,7 +15,7 @@ from capgen.compile.context import Context
 from capgen.diagnostics import suggest
 from capgen.errors import Findings
 from capgen.spec.documents import PrometheusSpec
-from capgen.spec.sections import SourceSpec
+from capgen.spec.sections import SourceSpec, WorkloadSpec
 from capgen.units import duration
 
 DEFAULT_INTERVAL = 15.0
@@ -274,4 +274,9 @@ def _workload_scope(context: Context, name: str, source: SourceSpec) -> tuple[Ma
         equal["horizontalpodautoscaler"] = workload.horizontal.name or naming.hpa(source.workload)
     # A DNS label holds nothing that a regular expression would read as syntax.
     volume = f".+-{target}-[0-9]+" if workload.kind == "StatefulSet" else f"(.+-)?{target}(-.+)?"
-    return equal, {"pod": target + POD_NAMES.get(workload.kind, "-.+"), "persistentvolumeclaim": volume}
+    return equal, {"pod": pods_of(workload, source.workload), "persistentvolumeclaim": volume}
+
+
+def pods_of(workload: WorkloadSpec, name: str) -> str:
+    """A regular expression for the names of a workload's pods."""
+    return (workload.name or name) + POD_NAMES.get(workload.kind, "-.+")
