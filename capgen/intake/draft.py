@@ -96,6 +96,8 @@ def draft(
     kept = {k: w for k, w in workloads.specs.items() if w.keys() & {"horizontal", "vertical"} or k in used}
     if kept:
         made.spec["workloads"] = kept
+    if service.planning:
+        made.spec["planning"] = service.planning
     _own_exporters(made, foreign)
     return made, tuple(wrong)
 

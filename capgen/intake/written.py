@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from capgen import naming, promql
+from capgen import naming, promql, units
 from capgen.catalog.model import Exporter, Ladder, SignalDef
 from capgen.check.rulefile import Rule
 from capgen.compile.sources import POD_NAMES
@@ -40,6 +40,7 @@ class Service(Struct):
     """All signals that have rules, also those of which the spec says nothing."""
     scraped: set[str] = set()
     """Sources that capgen has scraped itself."""
+    planning: dict[str, dict[str, Any]] = {}
     unread: list[tuple[Written, str]] = []
 
 
@@ -57,12 +58,17 @@ def read_service(
     by_group: dict[tuple[str, str], list[Written]] = {}
     for written in rules:
         by_group.setdefault((written.found.name, written.rule.group.name), []).append(written)
-    signals = [group for group in by_group.values() if any(not w.rule.alert for w in group)]
+    signals = [
+        group for (_, name), group in by_group.items()
+        if any(not w.rule.alert for w in group) and name.count("/") == 2
+    ]  # fmt: skip
     scopes: dict[str, list[tuple[str, frozenset[Matcher]]]] = {}
     for group in signals:
         _read_exporter(service, group, exporters)
     for group in signals:
         _read_signal(service, group, exporters, ladders, scopes, who)
+    for group in by_group.values():
+        _read_lead_time(service, group, exporters)
     for written in alerts:
         source = written.rule.labels.get(naming.SOURCE, "")
         if not written.rule.labels.get(naming.SIGNAL) and source:
@@ -125,6 +131,33 @@ def _named(record: str, exporter: Exporter) -> Iterator[tuple[str, SignalDef]]:
     for name, definition in exporter.signals.items():
         if naming.record(exporter.exporter, name, definition.record) == record:
             yield name, definition
+
+
+def _read_lead_time(service: Service, group: Sequence[Written], exporters: Mapping[str, Exporter]) -> None:
+    """How long before a signal is full somebody is told, and what full is. Which volume that is, no rule says."""
+    record = next((w.rule for w in group if w.rule.name == naming.FULL_IN), None)
+    alert = next((w.rule for w in group if w.rule.labels.get(naming.KIND) == "ahead"), None)
+    if record is None or alert is None:
+        return
+    id_ = record.labels.get(naming.SIGNAL, "")
+    source, _, name = id_.partition(".")
+    exporter = exporters.get(service.sources.get(source, {}).get("exporter", ""))
+    definition = exporter.signals.get(name) if exporter else None
+    unit = definition.unit if definition else str((service.signals.get(id_) or {}).get("unit", "short"))
+    full = next((full for node in promql.walk(record.expr) if (full := _over(node)) is not None), None)
+    lead = next((amount for _, amount in _comparisons(alert, naming.FULL_IN)), None)
+    if full is None or lead is None:
+        return
+    service.planning.setdefault("capacity", {})[id_] = units.human(full, unit)
+    service.planning.setdefault("lead_time", {})[id_] = units.duration(lead)
+
+
+def _over(node: promql.Expr) -> float | None:
+    match node:
+        case Binary(op="/", left=Number(value=value)):
+            return value
+        case _:
+            return None
 
 
 def _read_exporter(service: Service, group: Sequence[Written], exporters: Mapping[str, Exporter]) -> None:
