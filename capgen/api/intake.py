@@ -72,7 +72,7 @@ def import_(asked: Asked) -> Imported:
     if has_errors(wrong):
         raise Findings(in_order(_without_secrets(wrong)))
     if not {"sources", "workloads", "signals"} & made.spec.keys():
-        others = "; ".join(r.why for r in made.remarks[:3])
+        others = "; ".join(f"{r.span}: {r.why}" if r.span else r.why for r in made.remarks[:3])
         raise UsageError(f"nothing of {asked.name} was found in what was read{f' ({others})' if others else ''}")
     if asked.environment:
         made.spec["metadata"]["environments"] = [asked.environment]

@@ -15,6 +15,7 @@ from capgen import naming, promql, units
 from capgen.catalog.load import Catalog
 from capgen.catalog.model import Exporter, Ladder
 from capgen.check.rulefile import rules_of
+from capgen.check.syntax import CODE as SYNTAX
 from capgen.diagnostics import Diagnostic
 from capgen.intake import autoscalers
 from capgen.intake.autoscalers import Cannot, Workloads, word
@@ -62,7 +63,7 @@ def draft(
                      for s, n in sorted(others.items())]  # fmt: skip
     exporters = all_exporters(catalog)
     workloads = Workloads()
-    rules = _rules(mine, wrong)
+    rules = _rules(mine, made.remarks, wrong)
     ours = [w for w in rules if w.rule.group.name.startswith(f"{naming.PREFIX}/")]
     own = tuple(w for w in ours if w.rule.group.name.startswith(f"{naming.PREFIX}/{name}/"))
     foreign = tuple(w for w in rules if w not in ours)
@@ -102,12 +103,17 @@ def draft(
     return made, tuple(wrong)
 
 
-def _rules(found: Sequence[Found], wrong: list[Diagnostic]) -> tuple[Written, ...]:
+def _rules(found: Sequence[Found], remarks: list[Remark], wrong: list[Diagnostic]) -> tuple[Written, ...]:
     rules = []
     for one in found:
         if one.kind == RULES or (one.kind == CONFIGURATION and one.node.at(("groups",)) is not None):
             file = rules_of(one.node)
-            wrong += [d for d in file.found if d.severity == "error"]
+            errors = [d for d in file.found if d.severity == "error"]
+            # A Prometheus may know functions that are not known here: such a rule stays where it is.
+            remarks += [
+                Remark(str(one), "expr", d.message, None if one.live else d.span) for d in errors if d.code == SYNTAX
+            ]
+            wrong += [d for d in errors if d.code != SYNTAX]
             rules += [Written(one, rule) for rule in file.rules]
     return tuple(rules)
 

@@ -1,4 +1,4 @@
-"""Alerts at rising thresholds as the levels of one signal."""
+"""Alerts at rising thresholds as the levels of one signal: where a ladder has a step for each, and in its order."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_what_cannot_be_read_is_pointed_at(tmp_path: Path, text: str, place: str
     (tmp_path / "in").mkdir()
     (tmp_path / "in/x.yaml").write_text(text)
     code, said = imported(tmp_path / "in")
-    assert (code, place in said) == (3, True), said
+    assert (code, place in said) == (2 if "((" in text else 3, True), said
     assert "Traceback" not in said
     assert not (tmp_path / "specs").exists()
 

@@ -80,7 +80,8 @@ def test_a_checkout_is_what_argo_cd_and_flux_build(control_plane: ControlPlane, 
     assert run("apply", "--env", "production", "--yes", cwd=tmp_path).code == 0
 
     tree = str(tmp_path / "deploy")
-    built = list(yaml.safe_load_all(control_plane.kubectl("kustomize", tree)))
+    # PyYAML takes a bare `=` for a value of its own; as text everything reads.
+    built = list(yaml.load_all(control_plane.kubectl("kustomize", tree), Loader=yaml.BaseLoader))
     waves = {d["kind"]: (d["metadata"].get("annotations") or {}).get("argocd.argoproj.io/sync-wave") for d in built}
     assert waves["HorizontalPodAutoscaler"] == "1"
     assert waves["PrometheusRule"] is None
