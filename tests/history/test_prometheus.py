@@ -27,7 +27,7 @@ from capgen.errors import TargetError, UsageError
 from capgen.history.cache import Cache
 from capgen.history.login import headers
 from capgen.history.prometheus import Server, query_range
-from capgen.spec.documents import PrometheusAuth
+from capgen.spec.documents import ServerAuth
 
 WEEKS = 13
 VALUES = weekly(WEEKS, seed=21)
@@ -364,12 +364,12 @@ def test_a_server_that_is_none_is_a_reason_and_no_traceback(status: int, body: b
 def test_secrets_are_references(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("from-a-file\n")
-    bearer = PrometheusAuth.model_validate({"bearer": {"file": str(token)}})
-    basic = PrometheusAuth.model_validate({"basic": {"username": "planner", "password": {"env": "PASSWORD"}}})
+    bearer = ServerAuth.model_validate({"bearer": {"file": str(token)}})
+    basic = ServerAuth.model_validate({"basic": {"username": "planner", "password": {"env": "PASSWORD"}}})
     assert headers(bearer, {}) == {"Authorization": "Bearer from-a-file"}
     assert headers(basic, {"PASSWORD": "p"}) == {"Authorization": "Basic cGxhbm5lcjpw"}
     assert headers(None) == {}
-    for auth in (basic, PrometheusAuth.model_validate({"bearer": {"secret": {"name": "a", "key": "b"}}})):
+    for auth in (basic, ServerAuth.model_validate({"bearer": {"secret": {"name": "a", "key": "b"}}})):
         with pytest.raises(UsageError, match=r"prometheus\.auth"):
             headers(auth, {})
     with pytest.raises(UsageError, match="no secret that a header can carry"):
