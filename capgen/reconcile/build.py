@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from capgen.artifact import Artifact
 from capgen.reconcile import applyset, policy
 from capgen.reconcile.compare import Difference, compare
+from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import Manifest, read_manifests
@@ -21,12 +22,14 @@ from capgen.reconcile.target import LeftFile, Live, LiveFiles, LiveObjects
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a person decided beforehand. Without `prune` what is left over is listed and stays; `adopt` are the
-    managers whose objects capgen takes over, and `fields` says what is done about single fields of others.
+    managers whose objects capgen takes over, `fields` says what is done about single fields of others, and `replace`
+    has the keys of objects that may be deleted and made again where the server changes nothing in place.
     """
 
     prune: bool = True
     adopt: frozenset[str] = frozenset()
     fields: tuple[FieldPolicy, ...] = ()
+    replace: frozenset[str] = frozenset()
 
 
 CAREFUL = Rules()
@@ -116,14 +119,13 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
     before = live.found.get(manifest.key)
 
     def change(action: Action, reason: str = "", verdict: Verdict = Verdict.ESTIMATED, **more: Any) -> Change:
-        basis = None if action is Action.BLOCKED else before
         return Change(
-            manifest.key, action, kind.name, artifact.service, artifact.path, basis, document,
+            manifest.key, action, kind.name, artifact.service, artifact.path, before, document,
             reason=reason, verdict=verdict, **more,
         )  # fmt: skip
 
     if reason := manifest.obstacle or live.blocked.get(manifest.key, "") or _elsewhere(manifest, before):
-        return change(Action.BLOCKED, reason, Verdict.EXACT)
+        return replace(change(Action.BLOCKED, reason, Verdict.EXACT), before=None)
     if before is None:
         return change(Action.CREATE)
     seen, managers = policy.adopted(before, rules.adopt, kind.api_version)
@@ -133,6 +135,11 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
         document = settled.document
         difference = compare(kind.name, document, seen)
     action, reason = judge(difference, settled.taken)
+    fixed = fixed_field(kind.name, before, difference.fields) if action is Action.UPDATE else ""
+    if fixed:
+        if why := why_not_replaced(manifest.key, fixed, before, manifest.key in rules.replace):
+            return change(Action.BLOCKED, why, Verdict.EXACT, fields=difference.fields)
+        reason = f"{fixed} cannot be changed in place: it is deleted and made again"
     if managers and action is Action.UNCHANGED:
         action = Action.UPDATE
     told = [
@@ -145,7 +152,7 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
     ]
     return change(
         action, "; ".join(line for line in told if line), fields=difference.fields,
-        takes=bool(settled.taken) and action is Action.UPDATE, adopts=managers,
+        takes=bool(settled.taken) and action is Action.UPDATE, adopts=() if fixed else managers, replaces=bool(fixed),
     )  # fmt: skip
 
 

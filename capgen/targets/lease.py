@@ -25,6 +25,7 @@ from capgen.targets.objects import remove
 from capgen.targets.wire import Answer, Wire
 
 SECONDS = 30
+_PUTTING_BACK = 10.0  # seconds, also when the time for the run is over
 _PATIENCE = 2  # times the lease's own: longer than it takes for a killed run's to be stale
 
 
@@ -35,6 +36,7 @@ class Leases:
         self._wire, self._home, self._seconds = wire, home, seconds
         self._holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._held: dict[str, Document] = {}
+        self._asked: set[str] = set()
         self._done = threading.Event()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self.lost = ""
@@ -42,6 +44,7 @@ class Leases:
     def take(self, name: str) -> None:
         """Raises Refused when another run keeps it, and TargetError when leases cannot be kept here."""
         end = time.monotonic() + _PATIENCE * self._seconds
+        self._asked.add(name)
         while True:
             answer = self._wire.request("GET", self._path(name), {})
             if answer.status == 404:
@@ -82,13 +85,21 @@ class Leases:
                         self.lost = f"another run took the lease {name} meanwhile"
 
     def release(self) -> None:
-        """Gives back whatever is held."""
+        """Gives back whatever is held, and what was got without the answer having been read."""
         self._done.set()
+        self._wire.allow(_PUTTING_BACK)
         if self._keeper.is_alive():
             self._keeper.join()
-        for name, lease in self._held.items():
+        for name in sorted(self._asked):
             with contextlib.suppress(TargetError):
-                remove(self._wire, self._path(name), lease)
+                lease = self._held.get(name) or self._mine(name)
+                if lease:
+                    remove(self._wire, self._path(name), lease)
+
+    def _mine(self, name: str) -> Document | None:
+        answer = self._wire.request("GET", self._path(name), {})
+        ours = answer.document.get("spec", {}).get("holderIdentity") == self._holder
+        return answer.document if answer.status == 200 and ours else None
 
     def _path(self, name: str = "") -> str:
         leases = f"/apis/coordination.k8s.io/v1/namespaces/{quoted(self._home)}/leases"

@@ -7,18 +7,24 @@ from typing import Any
 from capgen.errors import TargetError
 from capgen.naming import MANAGER
 from capgen.targets import kubeconfig
+from capgen.targets.pace import MOST
 from capgen.targets.wire import Login
 
+_PLUGIN_SECONDS = 60.0
 
-def log_in(access: kubeconfig.Access) -> Login:
-    """A connection pool with the context's certificates and credentials. Raises TargetError, never asks as nobody."""
+
+def log_in(access: kubeconfig.Access, seconds: float = _PLUGIN_SECONDS) -> Login:
+    """A connection pool with the context's certificates and credentials. Raises TargetError, never asks as nobody.
+
+    A credential plugin has so many seconds, and never more than a minute.
+    """
     import kubernetes  # half a second
     import kubernetes.config
 
     client: Any = kubernetes.client
     config: Any = kubernetes.config
 
-    user = kubeconfig.with_credentials(access)
+    user = kubeconfig.with_credentials(access, seconds=min(seconds, _PLUGIN_SECONDS))
     named = {"cluster": "it", "user": "me"} if user.user else {"cluster": "it"}
     document = {
         "current-context": access.context,
@@ -27,6 +33,7 @@ def log_in(access: kubeconfig.Access) -> Login:
         "users": [{"name": "me", "user": dict(user.user)}] if user.user else [],
     }
     configuration = client.Configuration()
+    configuration.connection_pool_maxsize = MOST
     try:
         config.load_kube_config_from_dict(document, access.context, configuration, persist_config=False)
         settings = configuration.auth_settings().values()
