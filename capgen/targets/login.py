@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import urllib.parse
 from typing import Any
 
 from capgen.errors import TargetError
@@ -36,6 +38,8 @@ def log_in(access: kubeconfig.Access, seconds: float = _PLUGIN_SECONDS) -> Login
     configuration.connection_pool_maxsize = MOST
     try:
         config.load_kube_config_from_dict(document, access.context, configuration, persist_config=False)
+        if "proxy-url" not in access.cluster and _is_here(access.server):
+            configuration.proxy = None  # as kubectl: a proxy of the environment is for what is elsewhere
         settings = configuration.auth_settings().values()
         pool = client.ApiClient(configuration).rest_client.pool_manager
     except (config.ConfigException, OSError, ValueError) as error:
@@ -46,3 +50,12 @@ def log_in(access: kubeconfig.Access, seconds: float = _PLUGIN_SECONDS) -> Login
             f"the credentials of the context {access.context!r} could not be used; log in with kubectl first"
         )
     return Login(pool, str(configuration.host), {"User-Agent": MANAGER, **headers})
+
+
+def _is_here(server: str) -> bool:
+    """Whether a URL leads to this machine."""
+    host = urllib.parse.urlsplit(server).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -13,11 +13,11 @@ from typing import Any
 
 from capgen.errors import TargetError
 from capgen.naming import MANAGER
-from capgen.reconcile.compare import compare_whole
+from capgen.reconcile.compare import compare, compare_whole
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.outcome import Result, State
 from capgen.reconcile.owners import holders, others
-from capgen.reconcile.plan import Action, Change, Document, Verdict
+from capgen.reconcile.plan import Action, Change, Document, FieldChange, Verdict
 from capgen.reconcile.policy import adopted, adoption
 from capgen.reconcile.saved import meant
 from capgen.targets.listing import collection, quoted
@@ -167,7 +167,9 @@ def _deleted(change: Change, answer: Answer) -> Result:
 
 
 def _exact(change: Change, result: Document) -> Change:
-    """What a dry run that was taken makes of a change."""
+    """What a dry run that was taken makes of a change, and what admission makes of what is declared."""
+    asked = compare(change.kind, _object(change.after), result)
+    change = replace(change, mutated=tuple(FieldChange(f.path, f.new, f.old) for f in asked.fields))
     if change.before is None:
         return replace(change, verdict=Verdict.EXACT)
     before = _object(change.before)

@@ -231,6 +231,8 @@ def _may_pass(answer: Answer, pinned: bool) -> bool:
         # A quota or a stored version that moved under the server; owners, identities and preconditions do not pass.
         if pinned:
             return False
+        if answer.document.get("reason") == "AlreadyExists":
+            return True  # two made it at once; applying it again meets the one that is there
         return "cannot be fulfilled" in answer.message and not answer.causes and "uid mismatch" not in answer.message
     if answer.status == 500:
         # Says the document does not fit the schema, and says so for ever.

@@ -53,6 +53,8 @@ class Fault:
     cut: int = 0
     """Only so many bytes of the answer arrive, under the length of the whole one."""
     seconds: float = 0
+    then: Callable[[], object] = lambda: None
+    """What happens before the connection is reset."""
 
 
 def status(code: int, message: str, *, reason: str = "", headers: Mapping[str, str] | None = None) -> Fault:
@@ -159,6 +161,7 @@ def _handler(proxy: Proxy, upstream: str) -> type[http.server.BaseHTTPRequestHan
                 if fault is None or not fault.reset:
                     self.send(code, headers, content, cut=fault.cut if fault else 0)
                     return
+            fault.then()
             self.reset()
 
         do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the names are http.server's
