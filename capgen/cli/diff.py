@@ -80,7 +80,14 @@ def command(
     paths = tuple(map(str, spec_paths(specs)))
     delivery = api.plan_delivery(
         Request(
-            paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt), tuple(replace), str(offline or "")
+            paths,
+            tuple(settings),
+            environment,
+            str(root or ""),
+            prune,
+            tuple(adopt),
+            tuple(replace),
+            str(offline or ""),
         ),
         seconds=timeout,
     )

@@ -13,6 +13,7 @@ from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import Manifest, read_manifests
+from capgen.reconcile.packed import head, unpacked
 from capgen.reconcile.plan import Action, Change, Document, FieldChange, Plan, Verdict
 from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.prune import leftovers
@@ -79,7 +80,7 @@ def _wide(live: LiveObjects, changes: Sequence[Change]) -> Iterator[str]:
         if service in live.unsearched or inventory.problem:
             continue
         places = [
-            (KINDS[change.kind], change.before["metadata"].get("namespace", ""))
+            (KINDS[change.kind], head(change.before).get("namespace", ""))
             for change in changes
             if change.service == service and isinstance(change.before, Mapping)
         ]
@@ -116,11 +117,13 @@ def _file_change(artifact: Artifact, live: LiveFiles) -> Change:
 
 def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Change:
     kind, artifact, document = manifest.kind, manifest.artifact, manifest.document
-    before = live.found.get(manifest.key)
+    found = live.found.get(manifest.key)
+    before = unpacked(found) if found is not None else None
 
     def change(action: Action, reason: str = "", verdict: Verdict = Verdict.ESTIMATED, **more: Any) -> Change:
+        standing = found if action is Action.UNCHANGED else before
         return Change(
-            manifest.key, action, kind.name, artifact.service, artifact.path, before, document,
+            manifest.key, action, kind.name, artifact.service, artifact.path, standing, document,
             reason=reason, verdict=verdict, **more,
         )  # fmt: skip
 

@@ -26,7 +26,9 @@ def fixed_field(kind: str, live: Document, fields: Sequence[FieldChange]) -> str
 def why_not_replaced(key: str, field: str, live: Document, allowed: bool) -> str:
     """Why an object with a fixed field to change is not deleted and made again; "" when it may be."""
     if others := sorted({holder.manager for holder in owners.others(owners.holders(live))}):
-        return f"{field} cannot be changed in place, and {' and '.join(others)} holds fields in it too: delete it by hand"
+        return (
+            f"{field} cannot be changed in place, and {' and '.join(others)} holds fields in it too: delete it by hand"
+        )
     if not allowed:
         return f"{field} cannot be changed in place: --replace {key} has it deleted and made again"
     return ""

@@ -19,6 +19,7 @@ from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.manifest import Manifest, key, read_manifests
 from capgen.reconcile.order import missing_for, waves
 from capgen.reconcile.outcome import Outcome, Result, State
+from capgen.reconcile.packed import Packed
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
 from capgen.targets import kubeconfig, lease, objects
@@ -80,7 +81,7 @@ class Cluster:
         mine = {service: known[service] for service in sorted(meant & known.keys())}
         scopes = {(m.kind.name, m.namespace) for m in manifests if not m.obstacle}
         scopes |= {scope for inventory in mine.values() for scope in _places(inventory)}
-        by_scope = self._listed(sorted(scopes))
+        by_scope = self._listed(sorted(scopes), {(m.kind.name, m.namespace, m.name) for m in manifests})
         found: dict[str, Document] = {}
         blocked: dict[str, str] = {}
         for manifest in manifests:
@@ -107,7 +108,11 @@ class Cluster:
         created = {change.key for change in asked if change.kind == "Namespace" and change.action is Action.CREATE}
         seen = {c.key: _unverified(c) for c in asked if f"Namespace/{_home(c)}" in created}
         may = dict(
-            zip(homes := sorted({_home(c) for c in asked}), self.wire.at_once(partial(patchable, self.wire), homes), strict=True)
+            zip(
+                homes := sorted({_home(c) for c in asked}),
+                self.wire.at_once(partial(patchable, self.wire), homes),
+                strict=True,
+            )
         )
         seen |= {c.key: _estimated(c) for c in asked if not may[_home(c)](KINDS[c.kind], str(meta(c.after, "name")))}
         asked = tuple(change for change in asked if change.key not in seen)
@@ -211,8 +216,20 @@ class Cluster:
             )
         )
 
-    def _listed(self, scopes: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Document] | str]:
-        found = self.wire.at_once(lambda scope: list_objects(self.wire, KINDS[scope[0]], scope[1], self.page), scopes)
+    def _listed(
+        self, scopes: Sequence[tuple[str, str]], wanted: Collection[tuple[str, str, str]]
+    ) -> dict[tuple[str, str], dict[str, Document] | str]:
+        """What is wanted or in some inventory, of each kind and namespace; nobody needs what is neither."""
+
+        def listed(scope: tuple[str, str]) -> dict[str, Document] | str:
+            def take(item: Document) -> Document | None:
+                if (*scope, item["metadata"]["name"]) not in wanted and not applyset.part_of(item):
+                    return None
+                return Packed({**item, "kind": scope[0]})
+
+            return list_objects(self.wire, KINDS[scope[0]], scope[1], self.page, take=take)
+
+        found = self.wire.at_once(listed, scopes)
         return dict(zip(scopes, found, strict=True))
 
     def _homeless(self, missing: Iterable[Manifest], created: set[str]) -> dict[str, str]:
@@ -221,7 +238,9 @@ class Cluster:
         for manifest in missing:
             if manifest.namespace not in created:
                 homes.setdefault(manifest.namespace, []).append(manifest.key)
-        answers = self.wire.at_once(lambda home: self.wire.request("GET", f"/api/v1/namespaces/{quoted(home)}", {}), list(homes))
+        answers = self.wire.at_once(
+            lambda home: self.wire.request("GET", f"/api/v1/namespaces/{quoted(home)}", {}), list(homes)
+        )
         blocked: dict[str, str] = {}
         for (home, keys), answer in zip(homes.items(), answers, strict=True):
             if answer.status == 404:
@@ -276,7 +295,7 @@ def _unsearched(inventory: Inventory, by_scope: Mapping[tuple[str, str], dict[st
 
 def _members(by_scope: Mapping[tuple[str, str], dict[str, Document] | str]) -> dict[str, Document]:
     return {
-        key(kind, home, name): {**document, "kind": kind}
+        key(kind, home, name): document
         for (kind, home), listed in by_scope.items()
         if isinstance(listed, dict)
         for name, document in listed.items()

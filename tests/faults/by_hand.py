@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cli.command import Ran
-from harness.proxy import Fault, Seen, status
-
 from faults.by_proxy import CHANGED, Injected, quickly
 from faults.scene import Scene
+from harness.proxy import Fault, Seen, status
 
 GROWN = '{%% include "capgen/%s" %%}\n%s'
 
@@ -195,7 +194,9 @@ def role_changes(*more: str) -> Injected:
         sources = "sources: {host: {exporter: node, targets: ['h:9100']}}\n"
         scene.spec.write_text(scene.spec.read_text() + sources + job)
         scene.applied()
-        binding = scene.plane.kubectl("get", "rolebinding", "-n", scene.namespace, "-o", "jsonpath={.items[0].metadata.name}")
+        binding = scene.plane.kubectl(
+            "get", "rolebinding", "-n", scene.namespace, "-o", "jsonpath={.items[0].metadata.name}"
+        )
         scene.template("kubernetes/rolebinding.yaml.j2", OTHER_ROLE)
         flags = [word.replace("BINDING", f"RoleBinding/{scene.namespace}/{binding}") for word in more]
         ran = scene.apply(*flags)
@@ -235,12 +236,16 @@ def large(kilobytes: int) -> Injected:
 
 def odd_text(scene: Scene) -> Ran:
     text = "🔥 a/b {{ $value }} null"
-    scene.change("owner: team}", f'owner: team, title: "{text}"}}\nsources: {{host: {{exporter: node, targets: ["h:9100"]}}}}')
+    scene.change(
+        "owner: team}", f'owner: team, title: "{text}"}}\nsources: {{host: {{exporter: node, targets: ["h:9100"]}}}}'
+    )
     scene.change("grafana: none", "grafana: sidecar", file=scene.environment)
     ran = scene.apply()
     assert ran.code == 0, ran.err
     listed = json.loads(scene.plane.kubectl("get", "configmap", "-n", scene.namespace, "-o", "json"))["items"]
-    boards = [json.loads(text) for item in listed for name, text in item.get("data", {}).items() if name.endswith(".json")]
+    boards = [
+        json.loads(text) for item in listed for name, text in item.get("data", {}).items() if name.endswith(".json")
+    ]
     assert any(board["title"].startswith("🔥 a/b {{ $value }} null") for board in boards), [b["title"] for b in boards]
     return ran
 

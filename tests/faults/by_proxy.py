@@ -11,9 +11,8 @@ from email.utils import formatdate
 from typing import Any
 
 from cli.command import Ran
-from harness.proxy import Fault, Seen, status
-
 from faults.scene import QUICK, Scene
+from harness.proxy import Fault, Seen, status
 
 Injected = Callable[[Scene], Ran]
 CHANGED = ("max: 10", "max: 12")

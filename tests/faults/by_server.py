@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 from cli.command import Ran
-from harness.delivery import granted
-
 from faults import admission
 from faults.by_proxy import CHANGED, Injected
 from faults.scene import Scene
+from harness.delivery import granted
 
 REFUSES = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy"}
 BINDS = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding"}
@@ -26,7 +25,12 @@ def held(*fields: dict[str, Any], alone: bool = True) -> Injected:
         scene.applied()
         for number, spec in enumerate(fields):
             metadata = {"name": "web-hpa", "namespace": scene.namespace}
-            theirs = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
+            theirs = {
+                "apiVersion": "autoscaling/v2",
+                "kind": "HorizontalPodAutoscaler",
+                "metadata": metadata,
+                "spec": spec,
+            }
             scene.plane.apply_as(f"team-{number}", theirs, "--force-conflicts")
         if not alone:
             scene.workloads("web", "cart", "search", "more")
@@ -99,7 +103,9 @@ def kubectl_made_it(*flags: str) -> Injected:
         scene.plane.kubectl("apply", "-f", "-", stdin=made)
         ran = scene.apply(*flags)
         live = scene.live("web")
-        assert (live["spec"]["maxReplicas"], "old" in live["metadata"]["labels"]) == ((10, False) if flags else (7, True))
+        assert (live["spec"]["maxReplicas"], "old" in live["metadata"]["labels"]) == (
+            (10, False) if flags else (7, True)
+        )
         if not flags:
             scene.afterwards(lambda: deleted(scene))
         return ran
@@ -129,7 +135,9 @@ def limited(*grants: tuple[str, str]) -> Injected:
         scene.applied()
         scene.change(*CHANGED)
         for number, (verbs, resources) in enumerate(grants):
-            granted(scene.plane, scene.namespace, "limited", *verbs.split(), resources=resources, name=f"limited-{number}")
+            granted(
+                scene.plane, scene.namespace, "limited", *verbs.split(), resources=resources, name=f"limited-{number}"
+            )
         return scene.apply(env={"KUBECONFIG": str(scene.proxy.kubeconfig("limited"))})
 
     return inject
@@ -213,7 +221,9 @@ def finalizer_stays(scene: Scene) -> Ran:
     scene.afterwards(lambda: scene.patch("hpa", "cart-hpa", {"metadata": {"finalizers": []}}))
     scene.workloads("web", "search")
     first = scene.apply()
-    kinds = scene.live("capgen.shop", "configmap")["metadata"]["annotations"]["applyset.kubernetes.io/contains-group-kinds"]
+    kinds = scene.live("capgen.shop", "configmap")["metadata"]["annotations"][
+        "applyset.kubernetes.io/contains-group-kinds"
+    ]
     assert "HorizontalPodAutoscaler" in kinds
     assert "waits for example.org/wait" in scene.diff().out
     return first
@@ -241,7 +251,12 @@ def crd(scene: Scene, **schema: Any) -> None:
         "name": "v1beta1", "served": True, "storage": True,
         "schema": {"openAPIV3Schema": {**open_ended, "properties": properties}},
     }  # fmt: skip
-    names = {"kind": "GrafanaDashboard", "plural": "grafanadashboards", "singular": "grafanadashboard", "listKind": "GrafanaDashboardList"}
+    names = {
+        "kind": "GrafanaDashboard",
+        "plural": "grafanadashboards",
+        "singular": "grafanadashboard",
+        "listKind": "GrafanaDashboardList",
+    }
     scene.create({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "grafanadashboards.grafana.integreatly.org"},

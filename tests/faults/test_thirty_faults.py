@@ -11,14 +11,65 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from faults import admission
+from faults.by_hand import (
+    clock_skew,
+    crash,
+    environment_says,
+    large,
+    odd_text,
+    one_after_the_other,
+    plugin,
+    project_changes,
+    proxied,
+    prune_counted,
+    role_changes,
+    said_no,
+    server,
+    slow,
+    template,
+    two_services,
+    unknown_once,
+)
+from faults.by_proxy import (
+    Injected,
+    answered,
+    between,
+    dated,
+    deletions_recorded,
+    killed,
+    old_list,
+    old_server_s_dry_run,
+    refused_dry_run,
+    shrinking_list,
+    webhook_without_dry_run,
+)
+from faults.by_server import (
+    capped_again,
+    crd_removed,
+    deleted,
+    deletion_denied,
+    finalizer_stays,
+    held,
+    held_in_a_keyed_list,
+    hook,
+    kubectl_made_it,
+    label_copied,
+    limited,
+    made_again,
+    namespace_ends,
+    no_crd,
+    no_namespace,
+    old_crd,
+    quota,
+    replica_watched,
+    saved_then,
+    status_moves,
+    yielded,
+)
+from faults.scene import Scene, states
 from harness.controlplane import ControlPlane
 from harness.proxy import Fault, Proxy, status
-
-from faults import admission
-from faults.by_hand import *  # noqa: F403 - the table is what is read here
-from faults.by_proxy import *  # noqa: F403
-from faults.by_server import *  # noqa: F403
-from faults.scene import Scene, states
 
 WEB, ALL = "/web-hpa", ""
 BUSY = {"Retry-After": "1"}
