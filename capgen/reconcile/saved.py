@@ -175,6 +175,7 @@ def shown(change: Change) -> dict[str, Any]:
         "verdict": str(change.verdict),
         **{name: value for name, value in facts.items() if value},
         "fields": [_shown_field(field) for field in change.fields],
+        **({"mutated": [_shown_field(field) for field in change.mutated]} if change.mutated else {}),
     }
 
 

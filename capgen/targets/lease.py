@@ -30,16 +30,26 @@ _PATIENCE = 2  # times the lease's own: longer than it takes for a killed run's 
 
 
 class Leases:
-    """Those that this run holds. `lost` says that one of them was taken away, "" while all are held."""
+    """Those that this run holds."""
 
     def __init__(self, wire: Wire, home: str, seconds: int) -> None:
         self._wire, self._home, self._seconds = wire, home, seconds
         self._holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._held: dict[str, Document] = {}
+        self._renewed: dict[str, float] = {}
         self._asked: set[str] = set()
         self._done = threading.Event()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
-        self.lost = ""
+        self._taken = ""
+
+    @property
+    def lost(self) -> str:
+        """Why nothing more may be written: a lease was taken away, or may have been by now; "" while all are held."""
+        now = time.monotonic()
+        late = next((name for name, then in self._renewed.items() if now - then > self._seconds), "")
+        return self._taken or (
+            f"the lease {late} could not be renewed for {self._seconds} s, and another run may have it" if late else ""
+        )
 
     def take(self, name: str) -> None:
         """Raises Refused when another run keeps it, and TargetError when leases cannot be kept here."""
@@ -58,7 +68,7 @@ class Leases:
                     continue
                 answer = self._send("PUT", name, self._body(name, answer))
             if answer.status in (200, 201):
-                self._held[name] = answer.document
+                self._note(name, answer.document)
                 return
             if answer.status != 409:
                 raise TargetError(
@@ -77,12 +87,13 @@ class Leases:
                     return
                 with contextlib.suppress(TargetError):
                     answer = self._wire.request("GET", self._path(name), {})
-                    if answer.status == 200 and answer.document.get("spec", {}).get("holderIdentity") == self._holder:
+                    if answer.status == 200 and self._is_mine(answer) and _same(lease, answer.document):
                         answer = self._send("PUT", name, self._body(name, answer))
-                    if answer.status == 200 and _same(lease, answer.document):
-                        self._held[name] = answer.document
-                    elif answer.status in (200, 404, 409):
-                        self.lost = f"another run took the lease {name} meanwhile"
+                        if answer.status == 200:
+                            self._note(name, answer.document)
+                    elif answer.status in (200, 404):
+                        self._taken = f"another run took the lease {name} meanwhile"
+                        self._held.pop(name, None)
 
     def release(self) -> None:
         """Gives back whatever is held, and what was got without the answer having been read."""
@@ -96,10 +107,15 @@ class Leases:
                 if lease:
                     remove(self._wire, self._path(name), lease)
 
+    def _note(self, name: str, lease: Document) -> None:
+        self._held[name], self._renewed[name] = lease, time.monotonic()
+
     def _mine(self, name: str) -> Document | None:
         answer = self._wire.request("GET", self._path(name), {})
-        ours = answer.document.get("spec", {}).get("holderIdentity") == self._holder
-        return answer.document if answer.status == 200 and ours else None
+        return answer.document if answer.status == 200 and self._is_mine(answer) else None
+
+    def _is_mine(self, answer: Answer) -> bool:
+        return bool(answer.document.get("spec", {}).get("holderIdentity") == self._holder)
 
     def _path(self, name: str = "") -> str:
         leases = f"/apis/coordination.k8s.io/v1/namespaces/{quoted(self._home)}/leases"

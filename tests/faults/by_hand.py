@@ -246,7 +246,7 @@ def odd_text(scene: Scene) -> Ran:
     boards = [
         json.loads(text) for item in listed for name, text in item.get("data", {}).items() if name.endswith(".json")
     ]
-    assert any(board["title"].startswith("🔥 a/b {{ $value }} null") for board in boards), [b["title"] for b in boards]
+    assert any("🔥 a/b {{ $" in board["title"] for board in boards), [b["title"] for b in boards]
     return ran
 
 

@@ -52,8 +52,8 @@ def killed(number: int, when: str) -> Injected:
 
 def stale_leases(scene: Scene) -> None:
     """What a killed run held is old a minute later."""
-    for name in scene.plane.kubectl("get", "lease", "-n", scene.namespace, "-o", "name").split():
-        scene.patch("lease", name.partition("/")[2], {"spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}})
+    for name in scene.leases():
+        scene.patch("lease", name, {"spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}})
 
 
 def answered(fault: Fault, *, method: str, path: str, times: int = 1, more: tuple[str, ...] = ()) -> Injected:

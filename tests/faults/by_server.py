@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.command import Ran
 from faults import admission
-from faults.by_proxy import CHANGED, Injected
+from faults.by_proxy import CHANGED, Injected, quickly
 from faults.scene import Scene
 from harness.delivery import granted
 
@@ -163,7 +163,7 @@ def hook(kind: str, decide: admission.Decision, *, diff: bool = False) -> Inject
         scene.afterwards(lambda: serving.__exit__(None, None, None))
         scene.create(document)
         awaited(scene)
-        return scene.diff() if diff else scene.apply()
+        return scene.diff() if diff else scene.apply(**quickly())
 
     return inject
 
@@ -200,6 +200,8 @@ def deletion_denied(scene: Scene) -> Ran:
     scene.applied()
     selector = {"matchLabels": {"kubernetes.io/metadata.name": scene.namespace}}
     rules = [{"apiGroups": ["autoscaling"], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["*"]}]
+    probe = ("delete", "hpa", "cart-hpa", "-n", scene.namespace, "--dry-run=server")
+    scene.afterwards(lambda: scene.until(lambda: "Fridays" not in scene.plane.kubectl(*probe, check=False)))
     scene.create({
         **REFUSES, "metadata": {"name": scene.namespace},
         "spec": {
@@ -209,7 +211,6 @@ def deletion_denied(scene: Scene) -> Ran:
     })  # fmt: skip
     spec = {"policyName": scene.namespace, "validationActions": ["Deny"]}
     scene.create({**BINDS, "metadata": {"name": scene.namespace}, "spec": spec})
-    probe = ("delete", "hpa", "cart-hpa", "-n", scene.namespace, "--dry-run=server")
     scene.until(lambda: "Fridays" in scene.plane.kubectl(*probe, check=False))
     scene.workloads("web", "search")
     return scene.apply()

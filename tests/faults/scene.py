@@ -17,6 +17,8 @@ from harness import forked
 from harness.controlplane import ControlPlane
 from harness.proxy import Fault, Proxy, Seen
 
+from capgen.targets import kubeconfig, kubernetes
+
 WORKLOAD = """\
   %s:
     kind: Deployment
@@ -127,6 +129,12 @@ class Scene:
             return None
 
         self.proxy.rule = rule
+
+    def leases(self) -> list[str]:
+        """Who writes, or did when it was killed."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
+        wire = kubernetes.connect(kubeconfig.load([Path(self.kubeconfig)])).wire
+        return [item["metadata"]["name"] for item in wire.request("GET", path, {}).document["items"]]
 
     def writes(self) -> list[str]:
         """What was written of objects, leases aside."""

@@ -20,10 +20,6 @@ def scene(control_plane: ControlPlane, namespace: str, proxy: Proxy, tmp_path: P
     return Scene(tmp_path, control_plane, namespace, proxy)
 
 
-def leases(scene: Scene) -> str:
-    return scene.plane.kubectl("get", "lease", "-n", scene.namespace, "-o", "name")
-
-
 def reached(
     scene: Scene, method: str, path: str, fault: Fault | None = None, *, after: bool = False
 ) -> threading.Event:
@@ -63,7 +59,7 @@ def test_whoever_is_told_to_end_gives_the_lease_back(scene: Scene, where: str, t
     run.tell(told)
     ran = run.ended(20)
     assert (ran.code, ran.err.splitlines()[-1]) == (130, "interrupted"), ran.err
-    assert "Traceback" not in ran.err and not leases(scene)
+    assert "Traceback" not in ran.err and not scene.leases()
     scene.gone()
     assert scene.apply().code == 0 and scene.diff().code == 0
 
@@ -89,7 +85,7 @@ def test_a_second_writer_is_stopped_and_the_first_one_is_not_disturbed(scene: Sc
     second = scene.apply(capgen__targets__lease__SECONDS=1)
     assert second.code == 6 and f"/{first.process.pid}/" in second.err and "nothing was changed" in second.err
     go_on.set()
-    assert first.ended().code == 0 and not leases(scene)
+    assert first.ended().code == 0 and not scene.leases()
 
 
 def test_a_killed_writer_s_lease_is_taken_over_when_it_is_stale(scene: Scene) -> None:
@@ -98,13 +94,13 @@ def test_a_killed_writer_s_lease_is_taken_over_when_it_is_stale(scene: Scene) ->
     run = scene.start(*APPLY, capgen__targets__lease__SECONDS=2)
     assert there.wait(20)
     run.tell(signal.SIGKILL)
-    assert run.ended().code == -signal.SIGKILL and leases(scene)
+    assert run.ended().code == -signal.SIGKILL and scene.leases()
     scene.gone()
     begun = len(scene.proxy.seen)
     assert scene.apply(capgen__targets__lease__SECONDS=5).code == 0
     looked = [s for s in scene.proxy.seen[begun:] if s.method == "GET" and "/leases/" in s.path]
     assert len(looked) > 1, "not before it was stale"
-    assert not leases(scene) and scene.diff().code == 0
+    assert not scene.leases() and scene.diff().code == 0
 
 
 def test_whose_lease_was_taken_writes_nothing_more(scene: Scene) -> None:
