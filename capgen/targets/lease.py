@@ -56,7 +56,7 @@ class Leases:
         end = time.monotonic() + _PATIENCE * self._seconds
         self._asked.add(name)
         while True:
-            answer = self._wire.request("GET", self._path(name), {})
+            answer = self._wire.request("GET", self._path(name), {}, at_once=True)
             if answer.status == 404:
                 answer = self._send("POST", name, self._body(name, answer))
             elif answer.status == 200:
@@ -86,7 +86,7 @@ class Leases:
                 if self._done.is_set():
                     return
                 with contextlib.suppress(TargetError):
-                    answer = self._wire.request("GET", self._path(name), {})
+                    answer = self._wire.request("GET", self._path(name), {}, at_once=True)
                     if answer.status == 200 and self._is_mine(answer) and _same(lease, answer.document):
                         answer = self._send("PUT", name, self._body(name, answer))
                         if answer.status == 200:
@@ -111,7 +111,7 @@ class Leases:
         self._held[name], self._renewed[name] = lease, time.monotonic()
 
     def _mine(self, name: str) -> Document | None:
-        answer = self._wire.request("GET", self._path(name), {})
+        answer = self._wire.request("GET", self._path(name), {}, at_once=True)
         return answer.document if answer.status == 200 and self._is_mine(answer) else None
 
     def _is_mine(self, answer: Answer) -> bool:
@@ -124,7 +124,13 @@ class Leases:
     def _send(self, method: str, name: str, body: Document) -> Answer:
         path = self._path() if method == "POST" else self._path(name)
         return self._wire.request(
-            method, path, {"fieldManager": "capgen-lease"}, json.dumps(body).encode(), "application/json", pinned=True
+            method,
+            path,
+            {"fieldManager": "capgen-lease"},
+            json.dumps(body).encode(),
+            "application/json",
+            pinned=True,
+            at_once=True,
         )
 
     def _body(self, name: str, seen: Answer) -> Document:

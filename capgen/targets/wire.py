@@ -145,16 +145,18 @@ class Wire:
         content_type: str = "",
         *,
         pinned: bool = False,
+        at_once: bool = False,
     ) -> Answer:
         """The server's answer, whatever its status. Raises TargetError when there is none before the deadline.
 
-        `pinned`: the body names the version it is for, so that a conflict does not pass by itself.
+        `pinned`: the body names the version it is for, so that a conflict does not pass by itself. `at_once`: it does
+        not wait for its turn behind requests that may take long (the renewal of a lease).
         """
         login, times = self._current(0)
         waits = _waits()
         while True:
             try:
-                with self._pace.turn() as told:
+                with contextlib.nullcontext(_nobody) if at_once else self._pace.turn() as told:
                     answer = self._send(login, method, path, query, body, content_type)
                     told(answer.status)
             except _NoAnswer as error:
@@ -204,6 +206,10 @@ class Wire:
             raise _NoAnswer(_brief(error), final=not self._answered) from error
         self._answered = True
         return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.data)
+
+
+def _nobody(_: int) -> None:
+    """Whom the status of an answer is told that teaches nothing."""
 
 
 class _NoAnswer(Exception):
