@@ -7,9 +7,11 @@ objects are written and narrowed after them, under a lease that keeps a second r
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import Concatenate, ParamSpec, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.artifact import Artifact
 from capgen.errors import TargetError
@@ -49,8 +51,7 @@ def _verb(method: Callable[Concatenate[Cluster, _Given], _Found]) -> Callable[Co
     return in_time
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(Struct, frozen=True, dict=True):
     """`namespace` is where objects go that name none, and where inventories are kept."""
 
     name: str

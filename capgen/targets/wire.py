@@ -15,10 +15,11 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from capgen.errors import TargetError
 from capgen.targets.at_once import at_once
@@ -33,8 +34,7 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """How to talk to a server: a urllib3 pool, the base URL, and the headers that say who is asking."""
 
     pool: Any
@@ -45,8 +45,7 @@ class Login:
         return f"Login(host={self.host!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A server's answer. `document` is its JSON object, empty when the body is none (a proxy's page, plain text)."""
 
     status: int
