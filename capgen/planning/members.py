@@ -53,7 +53,8 @@ def last_season(rows: Floats) -> Floats:
     known = ~np.isnan(rows)
     newest = len(rows) - 1 - np.argmax(known[::-1], axis=0)
     values = rows[newest, np.arange(rows.shape[1])]
-    return np.where(known.any(axis=0), values, np.nanmedian(rows))
+    none = np.isnan(values)
+    return np.where(none, np.nanmedian(rows), values) if none.any() else values
 
 
 def recent_median(rows: Floats, count: int = RECENT) -> Floats:
