@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from capgen.blueprint import Blueprint
 from capgen.errors import UsageError
@@ -28,8 +29,7 @@ REPLICA_STEP, REPLICA_HISTORY = 300.0, 184 * 86400.0
 HISTORY_SUFFIXES = (".csv", ".parquet")
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Where histories are. A file counts more than what the server says."""
 
     endpoint: PrometheusEndpoint | None

@@ -5,22 +5,21 @@ Shares are fractions of one, memory and storage are bytes, money is a month's un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capgen.blueprint.origin import Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(Struct, frozen=True):
     """Growth a month, of exactly one kind: points of the whole, or a share of what is used."""
 
     points: Decimal | None
     percent: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """One resource of all nodes: how much each has, how much of it is in use, how that grows."""
 
     name: str
@@ -30,8 +29,7 @@ class Resource:
     growth: Growth
 
 
-@dataclass(frozen=True, slots=True)
-class Nodes:
+class Nodes(Struct, frozen=True):
     """The compute that is planned."""
 
     count: int
@@ -43,8 +41,7 @@ class Nodes:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """One volume. `growth` is a share a month, `capacity` what fits; None where the spec does not say."""
 
     name: str
@@ -58,16 +55,14 @@ class Volume:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class CostItem:
+class CostItem(Struct, frozen=True):
     """What one item costs a month today."""
 
     name: str
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class CostPart:
+class CostPart(Struct, frozen=True):
     """One part of the costs (compute, storage, …): its items, its growth a month, and steps that are added."""
 
     name: str
@@ -80,8 +75,7 @@ class CostPart:
     step_months: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SavingOption:
+class SavingOption(Struct, frozen=True):
     """A way to save a share of a part."""
 
     name: str
@@ -90,8 +84,7 @@ class SavingOption:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(Struct, frozen=True):
     """What the service costs, and what it may cost."""
 
     currency: str
@@ -107,8 +100,7 @@ class Costs:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class RoadmapEntry:
+class RoadmapEntry(Struct, frozen=True):
     """One piece of work."""
 
     quarter: str
@@ -120,8 +112,7 @@ class RoadmapEntry:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Planning:
+class Planning(Struct, frozen=True):
     """The planning section of one service."""
 
     capacity: tuple[tuple[str, float], ...]

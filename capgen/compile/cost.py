@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import floor, prod
+
+from msgspec import Struct
 
 from capgen import units
 from capgen.blueprint import Group
@@ -49,8 +50,7 @@ REPLICAS = 2
 _LITERAL = re.compile(r"[A-Za-z0-9_ -]+(?:\|[A-Za-z0-9_ -]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceCost:
+class ServiceCost(Struct, frozen=True):
     """One service in one environment: its groups, their sum, and its budget where it has one."""
 
     service: str
@@ -59,8 +59,7 @@ class ServiceCost:
     budget: BudgetSpec | None
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """One environment: its services, their sum, and its budget where it has one."""
 
     environment: str
@@ -69,8 +68,7 @@ class Estimate:
     budget: BudgetSpec | None
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """How many series there are at a point of an expression, and how many values each of their labels has."""
 
     count: float
@@ -86,8 +84,7 @@ class Series:
         return Series(min(self.count, free * max(places, default=1)), kept, self.target & set(kept))
 
 
-@dataclass(frozen=True, slots=True)
-class _World:
+class _World(Struct, frozen=True):
     """What the expressions of a group read: its source's metrics, and the group's own records."""
 
     bound: Bound

@@ -49,7 +49,7 @@ def unreached(known: Sequence[Facts], environment: str) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "CG352",
                 f"in {environment!r} alerts of {one.service}{more} reach nobody: it declares no receiver{whose}",
-                Span(*one.declared) if one.declared else Span(one.service, 1, 1, 1, 2),
+                one.declared or Span(one.service, 1, 1, 1, 2),
                 "add `notify:` to the spec or to a Defaults; `deliver: {alertmanager: none}` where somebody else routes",
                 Severity.WARNING,
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from capgen import naming, promql
 from capgen.blueprint import Scrape, ServiceRef
@@ -36,8 +37,7 @@ _TARGET_LABELS = frozenset(("job", "instance"))
 _HISTOGRAM_PARTS = re.compile(r"(.+)_(?:bucket|sum|count)")
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True, eq=False):
     """A source with everything it refers to."""
 
     name: str
@@ -48,7 +48,7 @@ class Bound:
     scope: Mapping[str, str]
     scope_regex: Mapping[str, str]
     params: Mapping[str, str]
-    _matchers: dict[tuple[str, bool], str] = field(default_factory=dict, repr=False, compare=False)
+    _matchers: dict[tuple[str, bool], str] = field(default_factory=dict)
     """What `matchers` has said before: a metric is read by many expressions."""
 
     def metric(self, name: str) -> Metric | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from capgen import units
 from capgen.blueprint.planning import Planning, Volume
@@ -11,8 +11,7 @@ from capgen.planning.cost import CostForecast
 from capgen.planning.storage import VolumePlan
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(Struct, frozen=True):
     """What to do, by which rule, from what, and what it would be otherwise."""
 
     what: str

@@ -6,14 +6,14 @@ compounds on what is used. The resource that needs the most nodes decides, and i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+
+from msgspec import Struct
 
 from capgen.blueprint.planning import Nodes, Resource
 
 
-@dataclass(frozen=True, slots=True)
-class NodeMonth:
+class NodeMonth(Struct, frozen=True):
     """One month: what is used of today's nodes, by resource, and the nodes that this needs."""
 
     month: int

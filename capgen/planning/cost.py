@@ -8,16 +8,16 @@ shown. What has no price is named, and never guessed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+
+from msgspec import Struct
 
 from capgen.blueprint.planning import CostPart, Costs
 
 CENT = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class CostMonth:
+class CostMonth(Struct, frozen=True):
     """One month: each part, and all of them."""
 
     month: int
@@ -25,8 +25,7 @@ class CostMonth:
     total: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Saving:
+class Saving(Struct, frozen=True):
     """What an option saves over the whole time, and what that assumes."""
 
     name: str
@@ -36,8 +35,7 @@ class Saving:
     assumes: str
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetAlert:
+class BudgetAlert(Struct, frozen=True):
     """The first month that costs more than a share of the budget; None when none does."""
 
     share: Decimal
@@ -45,8 +43,7 @@ class BudgetAlert:
     month: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CostForecast:
+class CostForecast(Struct, frozen=True):
     """The costs of the coming months; the first month is today."""
 
     currency: str

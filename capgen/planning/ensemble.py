@@ -11,9 +11,9 @@ nine tenths of what the weeks before were, its upper half is stretched to that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.history.series import Bools, Floats
 from capgen.planning.members import DAYS, LAST, MEDIAN, NOW, Seasons
@@ -29,8 +29,7 @@ Lines = Callable[[Floats, int], Floats]
 """From the known values and a number of steps to a row of that many values for each member, NaN for one that cannot."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class Trial(Struct, frozen=True, eq=False):
     """What each member would have said at an earlier origin, and what came."""
 
     origin: int

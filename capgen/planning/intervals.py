@@ -8,9 +8,8 @@ windows before it knew, so its coverage is honest too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from capgen.history.series import Bools, Floats
 from capgen.planning.members import seasonal_naive, straight_line
@@ -18,8 +17,7 @@ from capgen.planning.members import seasonal_naive, straight_line
 MOST_WINDOWS = 10
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Window:
+class Window(Struct, frozen=True, eq=False):
     """What would have been forecast at an earlier origin, and what came."""
 
     origin: int
@@ -27,8 +25,7 @@ class Window:
     actual: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Backtest:
+class Backtest(Struct, frozen=True):
     """How the forecast would have done. None where it cannot be said (no window, or nothing ever changed)."""
 
     origins: int
@@ -44,8 +41,7 @@ class Backtest:
     """The share of windows whose peak was more than a fifth too low."""
 
 
-@dataclass(frozen=True, slots=True)
-class Width:
+class Width(Struct, frozen=True):
     """Half widths of the intervals, as multiples of `scale`."""
 
     q80: float

@@ -7,9 +7,8 @@ of them is best everywhere; see docs/decisions/forecast.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from capgen.history.series import Floats
 
@@ -20,8 +19,7 @@ LONGEST = 13
 """Seasons that the ridge looks at: 90 days of weeks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seasons:
+class Seasons(Struct, frozen=True):
     """How many steps a long and a short season have: a week and a day. `short` is 0 where there is none."""
 
     long: int

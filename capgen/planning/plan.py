@@ -7,10 +7,10 @@ end of the history unless the caller says otherwise, so that the same input give
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.blueprint import Blueprint, Signal
 from capgen.blueprint.planning import Planning, Volume
@@ -32,8 +32,7 @@ MONTHS = 12
 PAGES = ("critical", "emergency")
 
 
-@dataclass(frozen=True, slots=True)
-class LevelOutlook:
+class LevelOutlook(Struct, frozen=True):
     """A level of a signal, or its declared capacity, and when it is reached."""
 
     name: str
@@ -41,8 +40,7 @@ class LevelOutlook:
     reached: Reached
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outlook:
+class Outlook(Struct, frozen=True, eq=False):
     """One signal. `made` is None where there is no forecast, and `reason` says why."""
 
     signal: Signal
@@ -53,8 +51,7 @@ class Outlook:
     """The busiest hour (95th percentile) of the last four weeks, and of the horizon's end: 10th, 50th, 90th percentile."""
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeOutlook:
+class VolumeOutlook(Struct, frozen=True):
     """One volume: by declared growth, by its signal's history, or the reason why neither."""
 
     volume: Volume
@@ -63,8 +60,7 @@ class VolumeOutlook:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServicePlan:
+class ServicePlan(Struct, frozen=True):
     """The whole plan of one service in one environment."""
 
     service: str

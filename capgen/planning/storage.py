@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+
+from msgspec import Struct
 
 from capgen.blueprint.planning import Volume
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Struct, frozen=True):
     """Before this month ends the volume needs this size."""
 
     month: int
     capacity: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class VolumePlan:
+class VolumePlan(Struct, frozen=True):
     """One volume. `full_after` is in months, to a tenth; None: not within the horizon, or nobody knows what fits."""
 
     name: str

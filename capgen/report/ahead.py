@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from capgen.history.series import Floats
 
 SCHEMA_VERSION = 1
-_POINTS = 360
+_POINTS = 900
 
 
 def document(plans: Sequence[ServicePlan]) -> Document:
@@ -68,9 +68,13 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
     """The dates of all levels, then a chart a signal; and what has no history."""
     blocks: list[Block] = []
     rows = []
+    never: dict[str, list[str]] = {}
     for outlook in outlooks:
         for level in outlook.levels:
             when = level.reached
+            if not when.already and when.early is None:
+                never.setdefault(outlook.signal.id, []).append(level.name)
+                continue
             amount = units.human(when.threshold, outlook.signal.unit)
             dates = (
                 ("reached in the last week", "", "")
@@ -81,6 +85,9 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
     if rows:
         headings = ("signal", "level", "early (10%)", "expected (50%)", "late (90%)")
         blocks.append(Table("Dates at which each level is reached", headings, tuple(rows), frozenset({2, 3, 4})))
+    if never:
+        names = "; ".join(f"{signal} {', '.join(levels)}" for signal, levels in never.items())
+        blocks.append(Paragraph(f"Not within the horizon, not even at its early end (10%): {names}."))
     blocks += [chart(outlook, outlook.made) for outlook in outlooks if outlook.made is not None]
     missing = [outlook for outlook in outlooks if outlook.made is None]
     if missing and len(missing) == len(outlooks):
@@ -98,13 +105,18 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
 def chart(outlook: Outlook, made: Forecast) -> Chart:
     """History and forecast of a signal, with its levels."""
     history = made.history
-    past = history.start + history.step * np.arange(len(history.values), dtype=np.float64)
+    # No more of the past than twice what is ahead (four weeks at least), and both in the same steps: a mean of nine
+    # hours beside one of four would look as if the peaks were to come.
+    recent = min(len(history.values), max(2 * len(made.p50), round(28 * 86400 / history.step)))
+    first = len(history.values) - recent
+    past = history.start + history.step * (first + np.arange(recent, dtype=np.float64))
     times = made.times
+    size = max(1, -(-(recent + len(times)) // _POINTS))
     lines = (
-        Line("95% interval", "band95", _thin(times, made.lo95), _thin(times, made.hi95)),
-        Line("80% interval", "band80", _thin(times, made.lo80), _thin(times, made.hi80)),
-        Line("measured", "past", _thin(past, history.values)),
-        Line("expected", "expected", _thin(times, made.p50)),
+        Line("95% interval", "band95", _thin(times, made.lo95, size), _thin(times, made.hi95, size)),
+        Line("80% interval", "band80", _thin(times, made.lo80, size), _thin(times, made.hi80, size)),
+        Line("measured", "past", _thin(past, history.values[first:], size)),
+        Line("expected", "expected", _thin(times, made.p50, size)),
     )
     levels = tuple((level.name, level.reached.threshold, level.severity) for level in outlook.levels)
     told = backtest_in_words(made.backtest)
@@ -113,9 +125,8 @@ def chart(outlook: Outlook, made: Forecast) -> Chart:
     return Chart(f"{outlook.signal.title} ({outlook.signal.id})", outlook.signal.unit, lines, levels, told + ".")
 
 
-def _thin(times: Floats, values: Floats) -> tuple[tuple[float, float], ...]:
-    """At most as many points as a screen shows; each is the mean of its neighbours, gaps stay gaps."""
-    size = max(1, -(-len(values) // _POINTS))
+def _thin(times: Floats, values: Floats, size: int) -> tuple[tuple[float, float], ...]:
+    """A point for so many values: their mean. Gaps stay gaps."""
     found = []
     for begin in range(0, len(values), size):
         part = values[begin : begin + size]
