@@ -75,6 +75,8 @@ COMPONENTS: dict[str, Component] = {
     "pint": Component(("github.com/cloudflare/pint/cmd/pint",), binaries=("pint",)),
     # Kubernetes' own HPA controller in virtual time, which the replay is held against: a test binary of the project's.
     "oracle": Component((".",), binaries=("oracle",), folder=HERE.parent / "oracle"),
+    # Prometheus' own rule engine in virtual time, which the back-test is held against: a program of the project's.
+    "rule-engine": Component((".",), tags="netgo", binaries=("rules",)),
     "dashboard-linter": Component(("github.com/grafana/dashboard-linter",), binaries=("dashboard-linter",)),
 }
 
