@@ -32,10 +32,7 @@ def review(
     With demand and an environment, autoscalers are replayed before and after. Raises Findings when the specs here have
     errors, UsageError for a base or paths that git does not know.
     """
-    if any(path.is_absolute() or ".." in path.parts for path in paths):
-        raise UsageError(
-            "name specs by a path inside the repository, like `specs`: git looks for the same path at the base"
-        )
+    git.inside(paths)
     environments = [environment] if environment else []
     commit = git.commit_of(base)
     after = api.build(paths, environments=environments)
@@ -43,7 +40,7 @@ def review(
     unknown = ["pages a week, since no Prometheus was asked", "what the cluster has, since none was asked"]
     with tempfile.TemporaryDirectory(prefix="capgen-review-") as scratch:
         there = Path(scratch)
-        git.extract(commit, sorted({path.parts[0] for path in paths if path.parts} | {"catalog", "templates"}), there)
+        git.extract(commit, git.project_parts(paths), there)
         before, once = _built(paths, environments, there)
         if before is None:
             unknown.append("how it was, since the base has no valid specs at these paths: everything counts as new")

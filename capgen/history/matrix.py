@@ -33,6 +33,12 @@ class Clock:
     step: int
     count: int
 
+    @classmethod
+    def over(cls, begin: int, end: int, step: int, phase: int = 0) -> Clock:
+        """All instants from `begin` to before `end` that are `phase` after a multiple of the step."""
+        first = begin + (phase - begin) % step
+        return cls(first, step, max(-(-(end - first) // step), 0))
+
     def at(self, tick: int) -> int:
         """The instant of a tick, in milliseconds."""
         return self.start + tick * self.step
@@ -46,6 +52,8 @@ class Matrix:
     failed: tuple[int, ...] = ()
     """Ticks at which the expression could not be evaluated."""
     notices: tuple[Notice, ...] = field(default=())
+    stopped: tuple[int, ...] = ()
+    """Ticks at which nothing was evaluated, since the server did not run."""
 
 
 @dataclass(slots=True)

@@ -36,9 +36,7 @@ class Firing:
         return self.resolved - self.fired
 
 
-def firings(
-    watched: Watched, periods: Mapping[Labels, Sequence[Period]], clock: Clock, begin: int
-) -> Iterator[Firing]:
+def firings(watched: Watched, periods: Mapping[Labels, Sequence[Period]], clock: Clock, begin: int) -> Iterator[Firing]:
     """Those that fired at or after `begin`, and those that still did then."""
     for labels, each in periods.items():
         for one in each:

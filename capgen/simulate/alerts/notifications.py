@@ -8,6 +8,7 @@ when all are resolved, or when `repeat_interval` has passed.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -87,14 +88,13 @@ def _of_group(route: Route, members: Sequence[tuple[Firing, Sequence[Span]]], en
         look = members[gone][0].fired + wait
         while look < end:
             present = [(one, silent) for one, silent in members[gone:] if one.fired <= look]
-            firing = {
-                one.labels: one for one, silent in present if one.resolved > look and not _within(silent, look)
-            }
+            firing = {one.labels: one for one, silent in present if one.resolved > look and not _within(silent, look)}
             fresh = tuple(one for labels, one in sorted(firing.items()) if labels not in last_told)
             if fresh or (firing and last_at < look - repeat):
                 yield Notification(look, route.receiver, fresh, tuple(one for _, one in sorted(firing.items())))
                 last_told, last_at = frozenset(firing), look
-            elif not firing:
+            elif not firing and any(one.resolved <= look for one, _ in present):
+                # Told that all is well; a group of which everything is silenced is told nothing.
                 last_told = frozenset()
             if all(one.resolved <= look for one, _ in present):
                 gone += len(present)
@@ -121,8 +121,6 @@ def _within(spans: Sequence[Span], at: int) -> bool:
 
 def _next(look: int, interval: int, changes: Sequence[int], due: int | None) -> int:
     """The next look at which anything can be different: on the group's grid, at or after a change, or past what is due."""
-    from bisect import bisect_right
-
     place = bisect_right(changes, look)
     moments = [changes[place]] if place < len(changes) else []
     moments += [max(due + 1, look + 1)] if due is not None else []

@@ -103,7 +103,5 @@ def _query(question: Question, threshold: float) -> str:
 def without_traffic(alerts: Sequence[Watched]) -> tuple[Watched, ...]:
     """The alerts that a signal's own series is enough for, as if there were always traffic."""
     return tuple(
-        replace(one, question=replace(one.question, condition=""))
-        for one in alerts
-        if one.alert.kind == "level"
+        replace(one, question=replace(one.question, condition="")) for one in alerts if one.alert.kind == "level"
     )

@@ -44,7 +44,8 @@ def follow(watched: Watched, matrix: Matrix, clock: Clock) -> dict[Labels, tuple
     for labels, (ticks, values) in matrix.rows.items():
         codes = np.zeros(clock.count, dtype=np.int8)
         codes[ticks] = _codes(watched, values)
-        _with_failures(codes, ticks, matrix.failed, clock, recorded=bool(watched.record))
+        _with_failures(codes, matrix.failed, clock, recorded=bool(watched.record))
+        codes[list(matrix.stopped)] = _FAILED
         periods = tuple(_periods(_runs(codes), hold, keep, clock.count))
         if periods:
             found[_overlaid(labels, watched.own)] = periods
@@ -60,9 +61,7 @@ def _codes(watched: Watched, values: NDArray[np.float64]) -> NDArray[np.int8]:
     return np.where(reached, _REACHED, np.where(held, _HELD, _NOTHING)).astype(np.int8)
 
 
-def _with_failures(
-    codes: NDArray[np.int8], ticks: NDArray[np.int64], failed: Sequence[int], clock: Clock, *, recorded: bool
-) -> None:
+def _with_failures(codes: NDArray[np.int8], failed: Sequence[int], clock: Clock, *, recorded: bool) -> None:
     """A record that fails is not marked stale, so its last sample is seen until it is too old; an alert keeps its state."""
     present = set(failed)
     for tick in failed:
