@@ -32,6 +32,10 @@ MOST_DAYS = 400
 WARM_UP = 3_600_000
 """How much earlier than the history alerts are followed, beyond the longest time that one takes to change."""
 
+_NO_PHASE = (
+    "at which instants within its interval each rule group is evaluated, since the server has none of their records: "
+    "multiples of the interval are taken"
+)
 State: TypeAlias = "tuple[Fleet, Sequence[Watched]]"
 """A state of the specs, compiled, and its alerts; the new one comes first."""
 Progress = Callable[[int, int], None]
@@ -87,16 +91,18 @@ def compare(
     on_progress: Progress = lambda *_: None,
 ) -> Backtest:
     """As `backtest`, of specs that are compiled. Raises as it does."""
-    from capgen.simulate.alerts.questions import watched
+    from capgen.simulate.alerts.questions import left_out, watched
 
     fleet, once = _fleet(after, environment), _fleet(before, environment)
     if fleet is None:
         raise UsageError(f"none of these specs is for the environment {environment!r}")
     states = [(one, [alert for service in one.services for alert in watched(service)]) for one in (fleet, once) if one]
+    apart = sorted({name for one, _ in states for service in one.services for name in left_out(service)})
+    unknown = [f"alerts that read weeks of records, which a new spec has not: {', '.join(apart)}"] if apart else []
     if over.history is not None:
-        return _over_files(over, environment, states, incidents)
+        return _over_files(over, environment, states, incidents, unknown)
     endpoint = next(model.prometheus for document, model in after.project.environments if document.name == environment)
-    return _over_server(over, endpoint, environment, states, incidents, on_progress)
+    return _over_server(over, endpoint, environment, states, incidents, unknown, on_progress)
 
 
 def read_incidents(path: Path | None) -> tuple[Incident, ...]:
@@ -116,6 +122,7 @@ def _over_server(
     environment: str,
     states: Sequence[State],
     incidents: Sequence[Incident],
+    unknown: Sequence[str],
     on_progress: Progress,
 ) -> Backtest:
     from capgen.history.series import instant
@@ -143,12 +150,8 @@ def _over_server(
         on_progress(done, total)
         notices = (*notices, *alert_history.said(text, found[question], clocks[question]))
     made = [_side(*state, found, clocks, (begin, end), incidents) for state in states]
-    unknown = []
     if not phases and every:
-        unknown.append(
-            "at which instants within its interval each rule group is evaluated, since the server has none of their "
-            "records: multiples of the interval are taken"
-        )
+        unknown = (*unknown, _NO_PHASE)
     after, before = made[0], made[1] if len(made) > 1 else None
     where = server.url if over.prometheus else f"the Prometheus of {environment}"
     return Backtest(
@@ -165,6 +168,7 @@ def _over_files(
     environment: str,
     states: Sequence[State],
     incidents: Sequence[Incident],
+    unknown: Sequence[str],
 ) -> Backtest:
     from capgen.history.matrix import Clock
     from capgen.simulate.alerts.questions import without_traffic
@@ -197,6 +201,7 @@ def _over_files(
             mine[question] = matrix_of(series[key], clocks[question])
         made.append(_side(fleet, named, mine, clocks, (begin, end), incidents))
     unknown = [
+        *unknown,
         "what each series of a signal did, since a file holds one; absent metrics, dead targets and traffic are not in it",
         *(["levels without a file: " + ", ".join(sorted(missing))] if missing else []),
     ]

@@ -174,6 +174,7 @@ def _compared(
 ) -> Comparison:
     from capgen import naming
     from capgen.simulate import manifest
+    from capgen.simulate.prices import price_of
     from capgen.simulate.result import Comparison
     from capgen.yamlio import Source
 
@@ -181,6 +182,9 @@ def _compared(
         (name, workload) for name, workload in spec.model.workloads.items() if naming.hpa(name) == hpa.name
     )
     around = _of_workload(around, workload, hpa)
+    price = None if around.pod_hour is not None else price_of(service.planning, around.requests)
+    if price is not None:
+        around = replace(around, pod_hour=price.pod_hour)
     columns = {metric.name: metric.signal for metric in hpa.metrics if metric.signal}
     known = replace(known, columns=_renamed(known.columns, columns))
     path = next(
@@ -195,7 +199,8 @@ def _compared(
         if old is None:
             raise Findings(problems)
         before = _replayed(old, known, demand, around) if old != autoscaler else None
-    return Comparison(service.name, name, _replayed(autoscaler, known, demand, around), before)
+    after = _replayed(autoscaler, known, demand, around)
+    return Comparison(service.name, name, after, before, price.words if price else "")
 
 
 def _is_of(artifact: Artifact, hpa: Hpa) -> bool:

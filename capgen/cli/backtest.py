@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from capgen.cli.diff import environment_option
 from capgen.cli.output import colored, set_option, show_findings, spec_paths, specs_argument, width
 from capgen.cli.plan import history_option, moment
 from capgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from capgen.api.backtest import Over
 
 prometheus_url_option = click.option(
     "--prometheus",
@@ -70,10 +74,9 @@ def command(
     from capgen.report import backtest as report
     from capgen.report import document
 
-    if (history is None) == (prometheus is None):
+    history_ = over(prometheus, history, begin, end)
+    if history_ is None:
         raise UsageError("the history is a Prometheus' or a folder's: give --prometheus or --history FOLDER")
-    url = "" if prometheus in (None, "-") else prometheus or ""
-    over = api.Over(history, url, begin, end, moment(None, live=history is None and end is None))
     watched = sys.stderr.isatty()
     with click.progressbar(length=1, label="asking", file=sys.stderr) if watched else nullcontext() as bar:
 
@@ -83,7 +86,7 @@ def command(
                 bar.update(done - bar.pos)
 
         found = api.backtest(
-            spec_paths(specs), environment, over, base=base, old=old, settings=settings, incidents=incidents,
+            spec_paths(specs), environment, history_, base=base, old=old, settings=settings, incidents=incidents,
             on_progress=on_progress,
         )  # fmt: skip
     show_findings(found.diagnostics, "text", err=True)
@@ -93,3 +96,15 @@ def command(
         text = document.shown(report.document(found), form, color=colored(), width=width())
     click.echo(text, nl=False, color=True)
     return 0
+
+
+def over(prometheus: str | None, history: Path | None, begin: str | None, end: str | None) -> Over | None:
+    """The history that the options name; None where they name none."""
+    from capgen.api.backtest import Over
+
+    if history is not None and prometheus is not None:
+        raise UsageError("the history is a Prometheus' or a folder's: give one of --prometheus and --history")
+    if history is None and prometheus is None:
+        return None
+    url = "" if prometheus in (None, "-") else prometheus or ""
+    return Over(history, url, begin, end, moment(None, live=history is None and end is None))

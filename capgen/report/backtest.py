@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from capgen import units
 from capgen.history.series import instant
-from capgen.report.document import Block, Document, Paragraph, Section, Table
+from capgen.report.document import Document, Paragraph, Section, Table
 from capgen.report.machine import plain
 from capgen.report.visible import encodable
 from capgen.simulate.alerts.known_limits import APPROXIMATE_LIMITS, KNOWN_LIMITS
@@ -21,7 +20,7 @@ _MOST_FIRINGS = 1000
 
 def document(found: Backtest) -> Document:
     """The whole: what changes for whoever is called, each level, the incidents, and what this cannot tell."""
-    sections = [Section("Pages", tuple(_pages(found))), Section("Levels", (_levels(found),))]
+    sections = [Section("Pages", (_page_table(found), Paragraph(meaning(found)))), Section("Levels", (_levels(found),))]
     if found.after.caught:
         sections.append(Section("Incidents", (_incidents(found),)))
     told = [*found.unknown, *limits(found)]
@@ -59,11 +58,15 @@ def _of_side(side: Side, weeks: float) -> dict[str, str]:
     return rows
 
 
-def _pages(found: Backtest) -> Iterator[Block]:
-    names = ("", "before", "after") if found.before else ("", "")
+def _page_table(found: Backtest) -> Table:
+    names = ("", "before", "after") if found.before else ("", "after")
     rows = [row if found.before else (row[0], row[2]) for row in page_rows(found)]
-    yield Table("Pages", names, tuple(rows), frozenset(range(1, len(names))))
-    yield Paragraph(meaning(found))
+    return Table("Pages", names, tuple(rows), frozenset(range(1, len(names))))
+
+
+def review_blocks(found: Backtest) -> tuple[Table, ...]:
+    """The tables that a reviewer of a change reads."""
+    return (_page_table(found), _levels(found), *([_incidents(found)] if found.after.caught else []))
 
 
 def meaning(found: Backtest) -> str:

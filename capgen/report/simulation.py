@@ -41,6 +41,7 @@ def compared_json(compared: Sequence[Comparison], found: Sequence[Diagnostic]) -
             "workload": one.workload,
             "before": _data(one.before) if one.before else None,
             "after": _data(one.after),
+            "price": one.price or None,
         }
         for one in compared
     ]
@@ -112,6 +113,7 @@ def compared_text(compared: Sequence[Comparison], *, color: bool = False, width:
             lines.append(f"  {'':24}{'before':>20}{'after':>20}")
         for name, value in _rows(one.after).items():
             lines.append(f"  {name:24}" + (f"{before.get(name, '-'):>20}" if one.before else "") + f"{value:>20}")
+        lines += [f"  {line}" for line in wrapped(visible(one.price), width - 2, width - 2)] if one.price else []
     return "\n".join([*lines, *_unknown(color, width)]) + "\n"
 
 

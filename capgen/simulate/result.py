@@ -63,6 +63,8 @@ class Comparison:
     after: Simulation
     before: Simulation | None
     """None where nothing else was built before."""
+    price: str = ""
+    """What a pod costs, in words; "" where nothing says."""
 
 
 def summarise(

@@ -15,6 +15,8 @@ from capgen.blueprint import Alert, Blueprint, Group, Signal
 from capgen.compile.rules import release
 from capgen.history.matrix import Labels
 
+FOLLOWED = ("level", "absent", "down")
+"""Kinds of alerts that look no further back than a window. Others read weeks of records, which a new spec has not."""
 _BRACES = '{{ "{{" }}'
 
 
@@ -50,8 +52,14 @@ class Watched:
 
 
 def watched(service: Blueprint) -> tuple[Watched, ...]:
-    """Every alert of a service, in the order of its rule groups."""
+    """Every alert of a service that can be followed, in the order of its rule groups."""
     return tuple(one for group in service.groups for one in _of_group(service, group))
+
+
+def left_out(service: Blueprint) -> tuple[str, ...]:
+    """The names of its alerts that cannot be followed."""
+    names = {alert.name for group in service.groups for alert in group.alerts if alert.kind not in FOLLOWED}
+    return tuple(sorted(names))
 
 
 def _of_group(service: Blueprint, group: Group) -> Iterator[Watched]:
@@ -67,7 +75,7 @@ def _of_group(service: Blueprint, group: Group) -> Iterator[Watched]:
             question = Question(signal.expr, signal.worse == "above", _condition(signal), interval)
             labels = _labels({**identity, **own, "alertname": alert.name})
             yield Watched(service.name, alert, question, signal.record, labels, level.threshold, back, hold, keep)
-        else:
+        elif alert.kind in FOLLOWED:
             labels = _labels({**own, "alertname": alert.name})
             question = Question(alert.expr, None, "", interval)
             yield Watched(service.name, alert, question, "", labels, 0.0, 0.0, hold, keep)
