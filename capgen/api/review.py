@@ -110,7 +110,7 @@ def _replays(
     before: api.Built | None,
     there: Path,
 ) -> tuple[tuple[Comparison, ...], tuple[Diagnostic, ...]]:
-    from capgen.api.simulate import simulate_specs
+    from capgen.api.replays import simulate_specs
 
     built = there / "generated-at-base"
     for path, text in (api.generated_files(before) if before else {}).items():

@@ -65,6 +65,8 @@ class Comparison:
     """None where nothing else was built before."""
     price: str = ""
     """What a pod costs, in words; "" where nothing says."""
+    ahead: tuple[tuple[str, Simulation], ...] = ()
+    """Replays over forecast demand, by its percentile; () where none was asked for."""
 
 
 def summarise(

@@ -134,8 +134,9 @@ def test_pages_before_and_after(shell: Any) -> None:
 
 def test_money_from_the_costs_of_the_spec(shell: Any) -> None:
     planning = (
-        "planning:\n  compute: {nodes: 3, node: {cpu: 4, memory: 16Gi}, used: {cpu: 60%}}\n"
-        "  cost: {currency: EUR, compute: {instances: 3, each: 146}}\n"
+        "planning:\n  compute: {nodes: 3, node: {cpu: 4, memory: 16Gi}, used: {cpu: 60%, memory: 50%}, keep_below: 80%, "
+        "months: 12, growth: {cpu: {points: 5}, memory: {points: 5}}}\n"
+        "  cost: {currency: EUR, months: 12, compute: {instances: 3, each: 146}}\n"
     )
     Path("specs/shop.yaml").write_text(SPEC + planning)
     out = shell("--env", "production", "--demand", "demand.csv")[1]
