@@ -88,6 +88,7 @@ class _Run:
         self.inclusive = behavior is None
         self.has_up, self.has_down = up > 0, down > 0 or self.inclusive
         self.up_ticks, self.down_ticks = self._reach(up), self._reach(down)
+        self.remembers = bool(self.up_ticks or self.down_ticks or self.has_up or self.has_down)
         # What was recommended at each tick, for the window down and for the window up; nothing says nothing.
         self.highs: list[int] = []
         self.lows: list[int] = []
@@ -146,7 +147,8 @@ class _Run:
                 wanted, self.condition = self._bounded(count, tick, steady)
                 if count == 0 and wanted < hpa.minimum:
                     wanted = hpa.minimum
-        self._remember(count, tick, proposal)
+        if self.remembers:
+            self._remember(count, tick, proposal)
         if wanted == count:
             self.quiet += 1
         else:
@@ -202,6 +204,8 @@ class _Run:
 
     def _steadied(self, count: int, tick: int, proposal: int) -> tuple[int, int]:
         """The proposal between what was recommended lately, and what AbleToScale says of it."""
+        if not self.remembers:
+            return proposal, _READY
         low = high = proposal
         if self.up_ticks and tick:
             low = min(low, min(self.lows[max(0, tick - self.up_ticks) : tick]))
@@ -276,9 +280,10 @@ class _Run:
     ) -> None:  # fmt: skip
         """Writes down a stretch in which replicas stood still."""
         hpa, span = self.hpa, slice(self.tick, self.tick + len(proposed))
-        numbers = proposed.tolist()
-        self.highs += numbers
-        self.lows += numbers if known.all() else np.where(known, proposed, _HIGHEST).tolist()
+        if self.remembers:
+            numbers = proposed.tolist()
+            self.highs += numbers
+            self.lows += numbers if known.all() else np.where(known, proposed, _HIGHEST).tolist()
         too_many = _UP_LIMIT if hpa.maximum > most else _TOO_MANY
         too_few = _DOWN_LIMIT if self.rates and hpa.minimum < fewest else _TOO_FEW
         codes = np.full(len(proposed), _WITHIN, np.uint8)
