@@ -165,7 +165,7 @@ class _Run:
         self.quiet = 0
 
     def _remember(self, count: int, tick: int, proposal: int) -> None:
-        high, low = (proposal, proposal) if proposal != FAILED else (-1, _HIGHEST)
+        high, low = (proposal, proposal) if proposal != FAILED else (FAILED, _HIGHEST)
         if tick == 0:
             # The history starts with what there is, as if it had been recommended at the first tick too.
             high, low = max(high, count), min(low, count)
@@ -186,14 +186,15 @@ class _Run:
                     proposed = (
                         by_value(count, metric.target, value, ready, self.still)
                         if metric.target_type == "Value"
-                        else by_share(count, metric.target, value, self.still)
+                        else by_share(count, metric.target, value, self.still, saturates=metric.kind == "External")
                     )
                 elif count:
                     compute = by_utilization if metric.target_type == "Utilization" else by_average
                     proposed = compute(count, metric.target, self.pods.tally(metric, tick, total), self.still)
             if proposed is None:
                 failed = True
-            elif proposed > largest:
+            elif largest == 0 or proposed > largest:
+                # The controller takes 0 for "none yet".
                 largest = proposed
         return FAILED if failed and largest < count else largest
 
