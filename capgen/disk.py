@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from capgen.diagnostics import Diagnostic, Span
 from capgen.errors import Refused, TargetError
@@ -28,8 +29,7 @@ _FINDINGS: Mapping[State, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(Struct, frozen=True):
     """One file that differs: `before` is None when it is missing, `after` when it is orphaned."""
 
     path: str

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from capgen import units
 from capgen.blueprint import Blueprint, Fleet, Group, Hpa, Signal, Vpa
@@ -20,8 +21,7 @@ from capgen.spec.parse import Spec
 from capgen.yamlio import Node, Path, Source, read
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One answer: what it is, its value as text, and where that was written (layer and place)."""
 
     name: str
@@ -30,8 +30,7 @@ class Fact:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """All there is to say about one thing."""
 
     title: str

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import promql_parser
+from msgspec import Struct
 
 MAX_LENGTH = 8192
 MAX_DEPTH = 60
@@ -24,8 +24,7 @@ class BadPromQL(ValueError):
     """The text is no PromQL expression; the message is the parser's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(Struct, frozen=True):
     """`name op value` inside the braces of a selector."""
 
     name: str
@@ -33,8 +32,7 @@ class Matcher:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """`metric{matchers}`, with `range` seconds when it selects a range; `name` is "" when only matched by label."""
 
     name: str
@@ -43,30 +41,26 @@ class Selector:
     offset: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A literal number."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class String:
+class String(Struct, frozen=True):
     """A literal text."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function; `arguments` in order."""
 
     function: str
     arguments: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(Struct, frozen=True):
     """`sum by (labels) (…)`; `grouping` is None for neither by nor without (everything in one)."""
 
     op: str
@@ -76,8 +70,7 @@ class Aggregate:
     parameter: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """`left op right`; `matching` is None when all labels have to agree."""
 
     op: str
@@ -90,8 +83,7 @@ class Binary:
     bool: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Subquery:
+class Subquery(Struct, frozen=True):
     """`inner[range:step]`, seconds; `step` is None for the evaluation interval."""
 
     inner: Expr
@@ -100,8 +92,7 @@ class Subquery:
     offset: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Struct, frozen=True):
     """`-inner` (or `+inner`, which promql-parser does not tell apart)."""
 
     inner: Expr
@@ -234,8 +225,7 @@ def selectors(expr: Expr) -> tuple[Selector, ...]:
 # --- the labels of a result -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """What a result looks like. An `open` label set may hold more labels than `labels`, which are certain."""
 
     kind: Literal["scalar", "string", "vector", "range"]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import pairwise
+
+from msgspec import Struct
 
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµ%/]*)", re.ASCII)
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|us|µs|ns|s|m|h|d|w|y))", re.ASCII)
@@ -31,8 +32,7 @@ _BITS_PER_SECOND = {prefix + "bps": factor / 8 for prefix, factor in {"": Decima
 _COUNT: Mapping[str, Decimal] = {"": Decimal(1), **_DECIMAL}
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """What a unit is called in messages, how values of it are written (`suffixes`, to base units) and explained (`examples`)."""
 
     name: str

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 DAY = 86400.0
 SAMPLE_WEIGHT = 0.1
@@ -45,8 +46,7 @@ class Buckets(Protocol):
         """Where a bucket begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExponentialBuckets:
+class ExponentialBuckets(Struct, frozen=True):
     """Each bucket is `ratio` times as wide as the one before it."""
 
     most: float
@@ -76,8 +76,7 @@ CPU_BUCKETS = ExponentialBuckets(1000.0, 0.01, 1.05)
 MEMORY_BUCKETS = ExponentialBuckets(1e12, 1e7, 1.05)
 
 
-@dataclass(slots=True)
-class DecayingHistogram:
+class DecayingHistogram(Struct):
     """Weights by bucket; a sample weighs twice as much as one that is a half-life older."""
 
     buckets: Buckets
@@ -144,8 +143,7 @@ def _less(value: float, taken: float) -> float:
     return rest if rest >= EPSILON else 0.0
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(Struct):
     """What the containers of one name used, over all pods of a workload."""
 
     cpu: DecayingHistogram = field(default_factory=lambda: DecayingHistogram(CPU_BUCKETS))
@@ -167,8 +165,7 @@ class Usage:
         return min(span / interval, self.samples / (interval / 60))
 
 
-@dataclass(slots=True)
-class MemoryPeaks:
+class MemoryPeaks(Struct):
     """The memory of one container of one pod: of each interval only the peak counts, stamped with its end."""
 
     usage: Usage
@@ -211,16 +208,14 @@ class MemoryPeaks:
             self.peak = size
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(Struct, frozen=True):
     """Whole millicores and bytes."""
 
     cpu: int
     memory: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(Struct, frozen=True):
     """What a container should request; outside the bounds its pod is replaced. `uncapped` is before min and max."""
 
     target: Amounts

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
 from typing import Any, NoReturn, TypeAlias
 
 import yaml
+from msgspec import Struct, field
 
 from capgen.diagnostics import Diagnostic, Severity, Span
 
@@ -39,8 +39,7 @@ _WORDS: Mapping[str, Data] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file's text as read: `name` is what messages call it, `layer` what `explain` calls it."""
 
     name: str
@@ -59,8 +58,7 @@ def _lines(text: str) -> list[str]:
     return text.split("\n")
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A value with its place. Mappings hold `keys`: the place of each key itself."""
 
     value: str | int | float | bool | list[Node] | dict[str, Node] | None

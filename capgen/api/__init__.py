@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from capgen import disk, naming, units
 from capgen.api.reading import called_below, project_folder, read_project, read_sources, source_of
@@ -39,8 +40,7 @@ if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.render.templates import Templates
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """All specs of a project, compiled: a fleet an environment, and what the checks had to say."""
 
     project: Project
@@ -54,8 +54,7 @@ class Compiled:
     """Whether the project has services beside these: then there are no files that speak of all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """The files of each environment, by path below `<out>/<environment>/`."""
 
     compiled: Compiled

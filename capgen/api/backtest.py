@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import api, units
 from capgen.api import alert_history, git, measured
@@ -42,8 +44,7 @@ Progress = Callable[[int, int], None]
 """Told how many of how many evaluations have been asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Over:
+class Over(Struct, frozen=True):
     """Which history: from where and of which time. Times as people write them; a length for `begin` is before `end`."""
 
     history: Path | None = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from capgen import disk
 from capgen.api.reading import read_project
@@ -16,8 +17,7 @@ from capgen.spec.parse import parse_project
 from capgen.yamlio import Node, Source, read
 
 
-@dataclass(frozen=True, slots=True)
-class Pins:
+class Pins(Struct, frozen=True):
     """What tells one cluster from every other."""
 
     server: str

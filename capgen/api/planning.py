@@ -102,7 +102,7 @@ def _plan_one(job: tuple[Blueprint, Sources]) -> ServicePlan:
     from capgen.planning.plan import plan_service
 
     service, sources = job
-    return plan_service(service, measured.signals(sources, service), sources.now)
+    return plan_service(service, measured.signals(sources, service), sources.now, measured.usage(sources, service))
 
 
 def report(

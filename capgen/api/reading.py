@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from capgen.errors import UsageError
 from capgen.yamlio import MAX_BYTES, Source, read
@@ -21,8 +22,7 @@ _SHARED = re.compile(r"\b(?:Defaults|Environment)\b")
 _KIND = re.compile(r"^[ {]*[\"']?kind[\"']?\s*:\s*[\"']?(Capacity|Defaults|Environment)\b", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """The files of a command. `partial`: the project has services beside those, so nothing can be said of all."""
 
     sources: tuple[Source, ...]

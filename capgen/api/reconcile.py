@@ -7,9 +7,11 @@ would now be done otherwise is refused with both versions.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.api.reading import project_folder, read_project
 from capgen.errors import Findings, Refused, UsageError
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from capgen.targets.rules import RuleGroup
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """A plan and the target it is for; `request` is what it was made from."""
 
     plan: Plan
@@ -38,8 +39,7 @@ class Delivery:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """A plan with what each object says of itself, and the rule groups that are evaluated."""
 
     plan: Plan

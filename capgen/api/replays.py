@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import units
 from capgen.api.reading import source_of
@@ -28,8 +30,7 @@ AHEAD_STEP = 3600.0
 PATHS = ("P10", "P50", "P90")
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One autoscaler of a spec, ready to be replayed: what stands around it is the spec's where the caller said nothing."""
 
     service: str

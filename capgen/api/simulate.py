@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import units
 from capgen.api.reading import read_sources
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """What stands around the autoscaler, as the command line writes it. Requests and limits of a pod in thousandths."""
 
     requests: Mapping[str, int]

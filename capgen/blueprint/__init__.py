@@ -8,8 +8,9 @@ missing here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from capgen.blueprint.cost import Cost
 from capgen.blueprint.dashboards import NO_GRAFANA, Dashboard, Grafana
@@ -18,10 +19,10 @@ from capgen.blueprint.notifications import NO_NOTIFY, NotifyDelivery, Receiver, 
 from capgen.blueprint.origin import Labels, Origin, Severity
 from capgen.blueprint.planning import Planning
 from capgen.blueprint.serving import KedaTriggers, ServedMetric
+from capgen.blueprint.sizing import SizedWorkload
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceRef:
+class ServiceRef(Struct, frozen=True):
     """A Kubernetes Service whose endpoints are scraped (rendered as a ServiceMonitor)."""
 
     namespace: str
@@ -29,8 +30,7 @@ class ServiceRef:
     port: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scrape:
+class Scrape(Struct, frozen=True):
     """One scrape job. `existing` jobs are scraped by someone else: capgen reads their series only."""
 
     source: str
@@ -47,8 +47,7 @@ class Scrape:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """A named range of a signal: it begins at `threshold`. `severity` is None where nobody is told."""
 
     name: str
@@ -59,8 +58,7 @@ class Level:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """A measured quantity with levels. Its recorded series has exactly `labels` beside service and source."""
 
     id: str
@@ -101,8 +99,7 @@ class Signal:
     """Whether it is shown only when that part is opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A recording rule."""
 
     name: str
@@ -110,9 +107,9 @@ class Record:
     labels: Labels
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """An alerting rule. `kind`: a signal's level, a metric that is gone, a target that is down."""
+class Alert(Struct, frozen=True):
+    """An alerting rule. `kind`: a signal's level, a metric that is gone, a target that is down, a signal that
+    is full soon, a month that costs too much."""
 
     name: str
     expr: str
@@ -120,15 +117,35 @@ class Alert:
     keep_firing_for: float
     labels: Labels
     annotations: Labels
-    kind: Literal["level", "absent", "down"]
+    kind: Literal["level", "absent", "down", "ahead", "budget"]
     signal: str
-    """The signal's id for a level, the source's name for the others."""
+    """The signal's id; the source's name for `absent` and `down`."""
     level: str
-    """The level's name; the metric for `absent`; "" for `down`."""
+    """The level's name; the metric for `absent`; the share for `budget`; "" for the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Ahead(Struct, frozen=True):
+    """Somebody is told so many seconds before a signal is full, by the drift between its last two whole weeks."""
+
+    signal: Signal
+    full: float
+    lead: float
+    of: str
+    """`capacity`, `level`, or the name of the volume that it measures."""
+    worse: Literal["above", "below"]
+    proportional: bool
+    """Whether its peaks grow in proportion to its mean (load), and not as they do (what fills up)."""
+
+
+class Spending(Struct, frozen=True):
+    """Somebody is told when a month at the last week's rate costs as much as these amounts, by the alerts' levels."""
+
+    signal: Signal
+    """What is spent an hour."""
+    amounts: tuple[tuple[str, float], ...]
+
+
+class Group(Struct, frozen=True):
     """A rule group: the records first, then the alerts that read them, so that both see the same cycle."""
 
     name: str
@@ -136,13 +153,13 @@ class Group:
     records: tuple[Record, ...]
     alerts: tuple[Alert, ...]
     signal: Signal | None
-    """None for the group that watches a source's targets and metrics."""
+    """None for the groups that watch a source's targets and metrics, or what is to come."""
     scrape: Scrape
     origin: Origin
+    ahead: Ahead | Spending | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScalingPolicy:
+class ScalingPolicy(Struct, frozen=True):
     """At most `value` pods (or percent of them) may be added or removed within `period` seconds."""
 
     type: Literal["Pods", "Percent"]
@@ -150,8 +167,7 @@ class ScalingPolicy:
     period: int
 
 
-@dataclass(frozen=True, slots=True)
-class ScalingRules:
+class ScalingRules(Struct, frozen=True):
     """One direction of an HPA's behaviour; None fields are left to Kubernetes' defaults."""
 
     stabilization: int | None
@@ -160,8 +176,7 @@ class ScalingRules:
     tolerance: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HpaMetric:
+class HpaMetric(Struct, frozen=True):
     """What an HPA looks at. `target` is in Kubernetes' spelling: `70` percent, `500m`, `4Gi`."""
 
     type: Literal["Resource", "ContainerResource", "Pods", "Object", "External"]
@@ -175,8 +190,7 @@ class HpaMetric:
     signal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """A Deployment, StatefulSet, … that is scaled."""
 
     name: str
@@ -185,8 +199,7 @@ class Workload:
     namespace: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hpa:
+class Hpa(Struct, frozen=True):
     """A HorizontalPodAutoscaler."""
 
     name: str
@@ -201,8 +214,7 @@ class Hpa:
     """Where KEDA makes it: then a ScaledObject of its name is written instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerBounds:
+class ContainerBounds(Struct, frozen=True):
     """What a VPA may do to one container; resources in Kubernetes' canonical spelling, sorted by name."""
 
     container: str
@@ -214,8 +226,7 @@ class ContainerBounds:
     controlled_values: Literal["RequestsAndLimits", "RequestsOnly"] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Vpa:
+class Vpa(Struct, frozen=True):
     """A VerticalPodAutoscaler; `mode` is the API's updateMode, never the deprecated Auto."""
 
     name: str
@@ -226,8 +237,7 @@ class Vpa:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """How an environment takes what is generated."""
 
     prometheus: Literal["files", "operator", "configmap"]
@@ -251,8 +261,7 @@ class Delivery:
     """What serves signals to autoscalers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blueprint:
+class Blueprint(Struct, frozen=True):
     """One service in one environment, compiled. Everything in a fixed order that the spec's does not change."""
 
     name: str
@@ -282,10 +291,11 @@ class Blueprint:
     """The service's dashboard; () where the environment takes none."""
     cost: Cost | None = None
     """What its rules cost, estimated; None where no budget asks."""
+    sized: tuple[SizedWorkload, ...] = ()
+    """Its workloads with the sizes of their pods, by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Struct, frozen=True):
     """All services of one environment, by name, and what only holds for all of them together."""
 
     environment: str

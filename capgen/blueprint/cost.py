@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """Of a group, a service or an environment."""
 
     rules: int
@@ -17,8 +16,7 @@ class Cost:
     """Samples that all rules read: those of an evaluation, divided by its interval."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupCost:
+class GroupCost(Struct, frozen=True):
     """The cost of one rule group; `subject` is its signal's id, or the source that it watches."""
 
     subject: str

@@ -7,16 +7,16 @@ safe for the place they go to (Markdown in descriptions, plain in titles).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from capgen.blueprint.origin import Labels, Origin
 
 PanelType: TypeAlias = Literal["timeseries", "stat", "heatmap", "state-timeline", "table", "alertlist", "text"]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One query. `legend` names its series by their labels: `{{instance}}`."""
 
     expr: str
@@ -25,16 +25,14 @@ class Target:
     format: Literal["time_series", "table", "heatmap"] = "time_series"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """From `value` on a panel is of this colour; the first step has None and is everything below."""
 
     color: str
     value: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """What is different about some series: by name, by a pattern of names, or by the query's letter."""
 
     by: Literal["byName", "byRegexp", "byFrameRefID"]
@@ -42,8 +40,7 @@ class Override:
     properties: tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ValueText:
+class ValueText(Struct, frozen=True):
     """A value that is shown as a word, so that its colour is not all that tells."""
 
     value: str
@@ -51,24 +48,21 @@ class ValueText:
     color: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A link of a panel or of the whole dashboard."""
 
     title: str
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Transformation:
+class Transformation(Struct, frozen=True):
     """What happens to a query's result before it is shown."""
 
     id: str
     options: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """One panel. `key` is what its id comes from: a signal's id, or a name that no signal can have."""
 
     key: str
@@ -108,8 +102,7 @@ class Panel:
     """Rules of the dashboard linter that it cannot keep, each with the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A titled row of panels; a collapsed one loads nothing until it is opened."""
 
     key: str
@@ -121,8 +114,7 @@ class Row:
     collapsed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A choice at the top of the dashboard, filled by a query."""
 
     name: str
@@ -130,8 +122,7 @@ class Variable:
     query: str
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(Struct, frozen=True):
     """A mark in time on all panels, from a query."""
 
     name: str
@@ -142,8 +133,7 @@ class Annotation:
     tags: str
 
 
-@dataclass(frozen=True, slots=True)
-class TagLink:
+class TagLink(Struct, frozen=True):
     """A link to all dashboards with these tags."""
 
     title: str
@@ -151,8 +141,7 @@ class TagLink:
     dropdown: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Dashboard:
+class Dashboard(Struct, frozen=True):
     """A dashboard of a service, or of a fleet (then `service` is "")."""
 
     uid: str
@@ -171,8 +160,7 @@ class Dashboard:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Grafana:
+class Grafana(Struct, frozen=True):
     """How an environment takes its dashboards."""
 
     deliver: Literal["files", "sidecar", "operator", "none"] = "none"

@@ -6,8 +6,9 @@ read on its own machine comes with the PromQL that asks for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from capgen.blueprint.origin import Origin, Severity
 
@@ -17,8 +18,7 @@ Reading: TypeAlias = Literal[
 """What a script reads on its own machine: /proc, and `df` for file systems."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A level that somebody is told of."""
 
     level: str
@@ -26,8 +26,7 @@ class Limit:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """A signal as a script sees it: read on the machine (`reading`), or asked of Prometheus (`query`)."""
 
     signal: str
@@ -48,15 +47,13 @@ class Measured:
     """What 100 % is, for a network reading; 0 where the device knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """Tells of the levels of signals."""
 
     measures: tuple[Measured, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(Struct, frozen=True):
     """The counter of requests on a metrics page, and which of them are errors."""
 
     metric: str
@@ -67,8 +64,7 @@ class Counters:
     """The signal of the errors' share, whose levels are judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """Asks an HTTP service from outside."""
 
     url: str
@@ -80,8 +76,7 @@ class Probe:
     counters: Counters | None
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(Struct, frozen=True):
     """A workload as kubectl and RBAC name it."""
 
     kind: str
@@ -92,8 +87,7 @@ class Object:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleTarget:
+class ScaleTarget(Struct, frozen=True):
     """What is held at `target`: a share of requests (cpu, memory), or a signal as it is or for each replica."""
 
     name: str
@@ -105,8 +99,7 @@ class ScaleTarget:
     container: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """How far one run may go in one direction, and how long it waits."""
 
     pods: int
@@ -115,8 +108,7 @@ class Step:
     forbidden: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """Moves a workload's replicas between two bounds."""
 
     workload: Object
@@ -127,8 +119,7 @@ class Scale:
     down: Step
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What may be recommended for one container (`*`: any other one). Amounts are Kubernetes' base units, 0 for none."""
 
     container: str
@@ -138,8 +129,7 @@ class Bounds:
     limits_follow: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Struct, frozen=True):
     """Compares use with requests, and recommends or sets what they should be."""
 
     workload: Object
@@ -153,8 +143,7 @@ class Resize:
     """PromQL for each container's use as a share of its request; "" where only the metrics API knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """Has capgen write a report."""
 
     period: str
@@ -163,8 +152,7 @@ class Report:
 Task: TypeAlias = "Watch | Probe | Scale | Resize | Report"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A scheduled script."""
 
     name: str
@@ -174,8 +162,7 @@ class Job:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class JobDelivery:
+class JobDelivery(Struct, frozen=True):
     """How an environment runs jobs."""
 
     form: Literal["crontab", "cronjob", "none"]
@@ -187,8 +174,7 @@ class JobDelivery:
     """Its URL, "" for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class CronEntry:
+class CronEntry(Struct, frozen=True):
     """A line of an environment's crontab. All of it is checked text: a schedule, DNS labels, whole seconds."""
 
     service: str

@@ -6,8 +6,9 @@ services. A secret is a place, and never the secret.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from capgen.blueprint.origin import Severity
 
@@ -15,8 +16,7 @@ Matcher: TypeAlias = "tuple[str, Literal['=', '=~'], str]"
 """A label, how it is compared, and with what; a regular expression is anchored and made of literals."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """Where a secret is found: a variable of the environment, a mounted file, or the `key` of a Secret."""
 
     place: Literal["env", "file", "secret"]
@@ -24,8 +24,7 @@ class Secret:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Receiver:
+class Receiver(Struct, frozen=True):
     """Somebody who is told. `severities` are those that it gets, all if empty."""
 
     name: str
@@ -38,8 +37,7 @@ class Receiver:
     to: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Smtp:
+class Smtp(Struct, frozen=True):
     """A mail server."""
 
     host: str
@@ -48,8 +46,7 @@ class Smtp:
     password: Secret | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyDelivery:
+class NotifyDelivery(Struct, frozen=True):
     """How an environment takes routes, and where its Alertmanager is."""
 
     form: Literal["files", "operator", "none"]
@@ -66,8 +63,7 @@ class NotifyDelivery:
 NO_NOTIFY = NotifyDelivery("none", "", "", "", (), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """How long a route waits, in seconds: for more of a new group, before it tells of a change, before it repeats."""
 
     wait: float
@@ -75,8 +71,7 @@ class Timing:
     repeat: float
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A node of the routing tree: alerts with all `matchers` go to the first of `routes` that takes them (and on, where
     it says `goes_on`), and to `receiver` when none does."""
 
@@ -87,8 +82,7 @@ class Route:
     goes_on: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Inhibition:
+class Inhibition(Struct, frozen=True):
     """While an alert with all of `source` fires, alerts with all of `target` are not told, where `equal`
     labels agree. Alertmanager takes two missing labels as equal, so every matcher names its label."""
 
@@ -97,8 +91,7 @@ class Inhibition:
     equal: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(Struct, frozen=True):
     """Everything that an Alertmanager has to know of a fleet. Receivers by their names in it."""
 
     root: Route

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from capgen.diagnostics import Span
 
-Labels: TypeAlias = "tuple[tuple[str, str], ...]"
+Labels: TypeAlias = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name."""
 
 Severity: TypeAlias = Literal["info", "warning", "critical", "emergency"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where an item was declared: `path` in the spec (`signals.host.cpu`), its place, and the layer's name."""
 
     path: str

@@ -5,22 +5,23 @@ Shares are fractions of one, memory and storage are bytes, money is a month's un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capgen.blueprint.origin import Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(Struct, frozen=True):
     """Growth a month, of exactly one kind: points of the whole, or a share of what is used."""
 
     points: Decimal | None
     percent: Decimal | None
+    signal: str = ""
+    """The signal whose history says it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """One resource of all nodes: how much each has, how much of it is in use, how that grows."""
 
     name: str
@@ -30,8 +31,7 @@ class Resource:
     growth: Growth
 
 
-@dataclass(frozen=True, slots=True)
-class Nodes:
+class Nodes(Struct, frozen=True):
     """The compute that is planned."""
 
     count: int
@@ -43,8 +43,7 @@ class Nodes:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """One volume. `growth` is a share a month, `capacity` what fits; None where the spec does not say."""
 
     name: str
@@ -56,18 +55,20 @@ class Volume:
     signal: str
     """The signal that measures it; "" for none."""
     origin: Origin
+    retention: Decimal | None = None
+    """For how many seconds it is kept today."""
+    keep: tuple[Decimal, ...] = ()
+    """Shorter retentions in seconds, the longest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class CostItem:
+class CostItem(Struct, frozen=True):
     """What one item costs a month today."""
 
     name: str
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class CostPart:
+class CostPart(Struct, frozen=True):
     """One part of the costs (compute, storage, …): its items, its growth a month, and steps that are added."""
 
     name: str
@@ -78,20 +79,28 @@ class CostPart:
     step_words: str
     """What a step adds, in words; "" without steps."""
     step_months: tuple[int, ...]
+    signal: str = ""
+    """The signal that it grows with, in place of `growth`."""
+    each: Decimal | None = None
+    """What one instance costs, for compute."""
 
 
-@dataclass(frozen=True, slots=True)
-class SavingOption:
-    """A way to save a share of a part."""
+class SavingOption(Struct, frozen=True):
+    """A way to save a share of a part, or of one of its items."""
 
     name: str
     saves: Decimal
     of: str
     note: str
+    item: str = ""
+    covers: Decimal = Decimal(1)
+    term: int | None = None
+    """For how many months today's amount is committed to."""
+    retention: tuple[Decimal, Decimal] | None = None
+    """Kept for so many seconds today, and then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(Struct, frozen=True):
     """What the service costs, and what it may cost."""
 
     currency: str
@@ -107,8 +116,7 @@ class Costs:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class RoadmapEntry:
+class RoadmapEntry(Struct, frozen=True):
     """One piece of work."""
 
     quarter: str
@@ -120,8 +128,7 @@ class RoadmapEntry:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Planning:
+class Planning(Struct, frozen=True):
     """The planning section of one service."""
 
     capacity: tuple[tuple[str, float], ...]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ServedMetric:
+class ServedMetric(Struct, frozen=True):
     """A record that prometheus-adapter serves as an external metric."""
 
     name: str
     record: str
 
 
-@dataclass(frozen=True, slots=True)
-class KedaTriggers:
+class KedaTriggers(Struct, frozen=True):
     """What makes an HPA one that KEDA owns: it asks Prometheus itself."""
 
     server: str

@@ -7,10 +7,11 @@ exporters its specs use and not all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from capgen.catalog.model import Exporter, Ladder, Ladders
 from capgen.diagnostics import Diagnostic, Span, suggest
@@ -24,16 +25,14 @@ M = TypeVar("M", bound=Model)
 PACKAGED = Path(__file__).parent
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A catalogue file as data and as text with positions (`explain` shows the line a level comes from)."""
 
     exporter: Exporter
     node: Node
 
 
-@dataclass
-class Catalog:
+class Catalog(Struct, dict=True):
     """Exporters and ladders by name. `project` maps file names of the project's `catalog/` to their text."""
 
     project: Mapping[str, Source] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from capgen.check import syntax
 from capgen.check.lint import EXPRESSION_CHECKS
@@ -13,8 +13,7 @@ from capgen.diagnostics import Severity
 from capgen.promql import BadPromQL, Expr
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class Finding(Struct, frozen=True, order=True):
     """What is wrong with an expression, at `start` (from 0) for `length` characters of its text."""
 
     start: int

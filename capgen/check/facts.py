@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from capgen.catalog.load import Catalog
 from capgen.catalog.model import Exporter, Metric
@@ -30,8 +31,7 @@ OWNED_FROM = 3
 SeriesType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One exporter's series of one name. `labels` are its own, with how many values each typically has."""
 
     exporter: str
@@ -47,8 +47,7 @@ class Fact:
         return (self.exporter, self.job)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """The catalogue by series name: `declared` for the exporters asked for, `all` for every one."""
 
     declared: Mapping[str, tuple[Fact, ...]]

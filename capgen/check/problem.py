@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from capgen import promql
 from capgen.check.facts import Facts
@@ -11,8 +13,7 @@ from capgen.diagnostics import Severity
 from capgen.promql import Aggregate, Binary, Call, Expr, Selector, Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A finding before it has a position.
 
     `at` is the part of the expression it is about, `word` a word in or after it. A problem of another key of
@@ -28,8 +29,7 @@ class Problem:
     key: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What is known beside the rule: the metrics, the intervals in seconds, the file's own records."""
 
     facts: Facts

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
+
+from msgspec import Struct
 
 from capgen import promql, units
 from capgen.check import syntax
@@ -35,8 +36,7 @@ _SEPARATOR = re.compile(r"---(?:\s|$)")
 _NAMES = {"record": re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*"), "label": re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")}
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A group's name, its own interval in seconds (None: the server's), and its place in the file."""
 
     name: str
@@ -45,8 +45,7 @@ class Group:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule whose expression parses. Durations are seconds; `group.labels` are in `labels` already."""
 
     kind: Literal["alert", "record"]
@@ -66,8 +65,7 @@ class Rule:
         return self.kind == "alert"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleFile:
+class RuleFile(Struct, frozen=True):
     """The rules of one file in order, its groups, and its lines (split once: a report quotes many)."""
 
     source: Source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from capgen.blueprint.origin import Origin
 from capgen.catalog.load import Catalog
@@ -13,8 +13,7 @@ from capgen.validation import told
 from capgen.yamlio import Node, Path
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """One spec being compiled. `found` collects the findings of all passes."""
 
     spec: Spec

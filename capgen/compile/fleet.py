@@ -7,9 +7,10 @@ be put together from facts that other processes, or earlier builds, have found.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from capgen import naming
 from capgen.blueprint import Blueprint, Delivery, Fleet
@@ -24,9 +25,7 @@ from capgen.compile.routes import GROUP_BY, routing_tree, unreached
 from capgen.compile.serving import served
 from capgen.diagnostics import Diagnostic, Span, in_order
 
-Place: TypeAlias = "tuple[str, int, int, int, int] | tuple[()]"
-"""A Span's values, () for nowhere: of tens of thousands of claims hardly any ever needs more."""
-Claim: TypeAlias = "tuple[str, str, Place]"
+Claim: TypeAlias = tuple[str, str, Span | None]
 """What is claimed (a key of `_CLAIMS`), its name, and where."""
 
 _CLAIMS = {
@@ -44,8 +43,7 @@ _CLAIMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the other services of an environment have to know of one."""
 
     service: str
@@ -57,7 +55,7 @@ class Facts:
     ladders: tuple[str, ...]
     team: str
     receivers: tuple[Receiver, ...]
-    declared: Place
+    declared: Span | None
     """Where the service says whose it is."""
     shown: Labels = ()
     """What the fleet's dashboards show of it: a kind of signal (`cpu`), and the record that has it."""
@@ -77,12 +75,12 @@ def facts(blueprint: Blueprint) -> Facts:
         service=blueprint.name,
         environment=blueprint.environment,
         delivery=blueprint.delivery,
-        claims=tuple((what, key, _place(origin.span)) for what, key, origin in _claims(blueprint)),
+        claims=tuple((what, key, origin.span) for what, key, origin in _claims(blueprint)),
         alerting=tuple(sorted({s.labels for s in signals if any(level.severity for level in s.levels)})),
         ladders=tuple(sorted({s.ladder for s in signals})),
         team=blueprint.owner,
         receivers=blueprint.receivers,
-        declared=_place(blueprint.declared.span),
+        declared=blueprint.declared.span,
         shown=tuple(sorted({(kind, s.record) for s in signals if (kind := kind_of(s))})),
         scaled=bool(blueprint.hpas) and blueprint.delivery.kubernetes,
         crontab=_crontab(blueprint),
@@ -159,10 +157,6 @@ def _claims(service: Blueprint) -> Iterator[tuple[str, str, Origin]]:
             yield "autoscaler", f"{kind} of {workload.namespace}/{workload.kind}/{workload.name}", item.origin
 
 
-def _place(span: Span | None) -> Place:
-    return (span.file, span.line, span.column, span.end_line, span.end_column) if span else ()
-
-
 def _collisions(known: Sequence[Facts]) -> Iterator[Diagnostic]:
     first: dict[tuple[str, str], tuple[str, Claim]] = {}
     for one in known:
@@ -172,11 +166,11 @@ def _collisions(known: Sequence[Facts]) -> Iterator[Diagnostic]:
             if earlier is claim:
                 continue
             words, hint = _CLAIMS[what]
-            other = f" in {Span(*earlier[2])}" if earlier[2] else f" by {service}"
+            other = f" in {earlier[2]}" if earlier[2] else f" by {service}"
             yield Diagnostic(
                 "CG341" if what in ("dashboard", "uid") else "CG315",
                 f"{words} {key!r} is claimed twice, first{other}",
-                Span(*place) if place else Span(one.service, 1, 1, 1, 2),
+                place or Span(one.service, 1, 1, 1, 2),
                 hint,
             )
 

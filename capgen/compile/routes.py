@@ -49,7 +49,7 @@ def unreached(known: Sequence[Facts], environment: str) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "CG352",
                 f"in {environment!r} alerts of {one.service}{more} reach nobody: it declares no receiver{whose}",
-                Span(*one.declared) if one.declared else Span(one.service, 1, 1, 1, 2),
+                one.declared or Span(one.service, 1, 1, 1, 2),
                 "add `notify:` to the spec or to a Defaults; `deliver: {alertmanager: none}` where somebody else routes",
                 Severity.WARNING,
             )
@@ -65,7 +65,7 @@ def _teams(known: Sequence[Facts]) -> Mapping[str, list[Facts]]:
 def _ours(known: Sequence[Facts]) -> tuple[Matcher, ...]:
     """What only alerts of these teams have: beside others' routes, the tree must not take others' alerts."""
     teams = sorted({one.team for one in known if one.receivers})
-    return ((naming.KIND, "=~", "absent|down|level"), (naming.TEAM, "=~", "|".join(map(_literal, teams))))
+    return ((naming.KIND, "=~", "absent|ahead|budget|down|level"), (naming.TEAM, "=~", "|".join(map(_literal, teams))))
 
 
 def _of_team(team: str, members: Sequence[Facts], named: dict[str, Receiver | None]) -> Iterator[Route]:

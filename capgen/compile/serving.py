@@ -7,7 +7,8 @@ environment names who does it, and what that one cannot do is an error here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from capgen import naming, promql
 from capgen.blueprint import Blueprint, Hpa, HpaMetric, Signal

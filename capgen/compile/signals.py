@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen import naming, promql, units
 from capgen.blueprint import Signal
@@ -26,8 +27,7 @@ REPLICA_LABELS = ("prometheus_replica",)
 _NOTHING = SignalSpec.model_validate({})
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A signal to resolve: the spec's words for it (maybe none) and the catalogue's definition (maybe none)."""
 
     id: str

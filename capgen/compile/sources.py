@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from capgen import naming, promql
 from capgen.blueprint import Scrape, ServiceRef
@@ -14,7 +15,7 @@ from capgen.compile.context import Context
 from capgen.diagnostics import suggest
 from capgen.errors import Findings
 from capgen.spec.documents import PrometheusSpec
-from capgen.spec.sections import SourceSpec
+from capgen.spec.sections import SourceSpec, WorkloadSpec
 from capgen.units import duration
 
 DEFAULT_INTERVAL = 15.0
@@ -36,8 +37,7 @@ _TARGET_LABELS = frozenset(("job", "instance"))
 _HISTOGRAM_PARTS = re.compile(r"(.+)_(?:bucket|sum|count)")
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True, eq=False):
     """A source with everything it refers to."""
 
     name: str
@@ -48,7 +48,7 @@ class Bound:
     scope: Mapping[str, str]
     scope_regex: Mapping[str, str]
     params: Mapping[str, str]
-    _matchers: dict[tuple[str, bool], str] = field(default_factory=dict, repr=False, compare=False)
+    _matchers: dict[tuple[str, bool], str] = field(default_factory=dict)
     """What `matchers` has said before: a metric is read by many expressions."""
 
     def metric(self, name: str) -> Metric | None:
@@ -273,4 +273,9 @@ def _workload_scope(context: Context, name: str, source: SourceSpec) -> tuple[Ma
         equal["horizontalpodautoscaler"] = naming.hpa(source.workload)
     # A DNS label holds nothing that a regular expression would read as syntax.
     volume = f".+-{target}-[0-9]+" if workload.kind == "StatefulSet" else f"(.+-)?{target}(-.+)?"
-    return equal, {"pod": target + _POD_NAMES.get(workload.kind, "-.+"), "persistentvolumeclaim": volume}
+    return equal, {"pod": pods_of(workload, source.workload), "persistentvolumeclaim": volume}
+
+
+def pods_of(workload: WorkloadSpec, name: str) -> str:
+    """A regular expression for the names of a workload's pods."""
+    return (workload.name or name) + _POD_NAMES.get(workload.kind, "-.+")

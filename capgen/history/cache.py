@@ -11,16 +11,16 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 SETTLED = 3600.0
 """How old a sample has to be before it is taken as final."""
 Spans = tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(Struct, frozen=True):
     """A folder of answers. `now` is the caller's: what is newer than an hour before it is not kept."""
 
     folder: Path

@@ -10,8 +10,9 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from capgen.diagnostics import Diagnostic, Span, suggest
 from capgen.errors import Findings
@@ -24,8 +25,7 @@ VALUE_NAMES = ("value", "values", "v", "y")
 _MISSING = frozenset({"", "nan", "null", "none", "na", "n/a", "-", "inf", "+inf", "-inf", "infinity", "-infinity"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     line: int
     cells: tuple[str, ...]
 

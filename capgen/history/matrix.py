@@ -8,10 +8,10 @@ whole: a range that the server refuses is halved until the ticks that cannot be 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from capgen.errors import TargetError
@@ -25,8 +25,7 @@ _MOST_FAILING = 2000
 """Ticks that may fail before it is the query that is taken to be wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """The instants of evaluations: `count` of them, each `step` after the one before. Milliseconds since 1970."""
 
     start: int
@@ -44,23 +43,21 @@ class Clock:
         return self.start + tick * self.step
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Matrix:
+class Matrix(Struct, frozen=True, eq=False):
     """The series of a result by their labels without the metric's name, each as ticks and values; ticks in order."""
 
     rows: Mapping[Labels, tuple[Ticks, Floats]]
     failed: tuple[int, ...] = ()
     """Ticks at which the expression could not be evaluated."""
-    notices: tuple[Notice, ...] = field(default=())
+    notices: tuple[Notice, ...] = ()
     stopped: tuple[int, ...] = ()
     """Ticks at which nothing was evaluated, since the server did not run."""
 
 
-@dataclass(slots=True)
-class _Collected:
-    rows: dict[Labels, list[tuple[Ticks, Floats]]] = field(default_factory=dict)
-    failed: list[int] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
+class _Collected(Struct):
+    rows: dict[Labels, list[tuple[Ticks, Floats]]] = {}
+    failed: list[int] = []
+    notices: list[Notice] = []
     last: str = ""
 
 

@@ -16,10 +16,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, field
 
 from capgen.errors import TargetError
 from capgen.history.cache import Cache
@@ -33,8 +33,7 @@ _TOO_LARGE = 1 << 28
 _TOO_MANY = ("too many samples", "exceeded maximum resolution", "limit", "timed out")
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """Where to ask, and the headers that say who is asking."""
 
     url: str

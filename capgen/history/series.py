@@ -5,19 +5,18 @@ A gap is a gap: where nothing was measured there is either no sample or a NaN, n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something about a series that its reader has to know, as a code, words, and the time that it is about."""
 
     code: str
@@ -26,8 +25,7 @@ class Notice:
     end: float | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
+class Series(Struct, frozen=True, eq=False):
     """Samples in the order of their times (seconds since 1970, UTC), each time once."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from capgen.artifact import Artifact
 from capgen.catalog.load import Catalog
@@ -23,8 +24,7 @@ from capgen.spec.quotes import quoting
 from capgen.yamlio import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Struct, frozen=True):
     """The text of every file below the output folder, by path; `same` are those that lie there already."""
 
     wanted: Mapping[str, str]
@@ -54,7 +54,7 @@ def build_files(
     shared, single = divide(sources)
     name = memory.key(shared, environments, catalog, templates) if cache else ""
     known = memory.recall(cache, name) if cache else {}
-    kept = _kept(known, single, out) if known else {}
+    kept = _kept(known, single, out, jobs) if known else {}
     missing = [source for source in single if source.name not in kept]
     fresh = compile_shares(shared, missing, environments, catalog, templates, jobs)
     if fresh is None:
@@ -71,10 +71,10 @@ def build_files(
     return files
 
 
-def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path) -> dict[str, Share]:
-    told = {source.name: known.get(memory.entry(source)) for source in single}
-    found = {file: memory.restore(entry, out) for file, entry in told.items() if entry}
-    return {file: share for file, share in found.items() if share}
+def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path, jobs: int) -> dict[str, Share]:
+    told = {source.name: entry for source in single if (entry := known.get(memory.entry(source)))}
+    restored = memory.restore(list(told.values()), out, jobs)
+    return {file: share for file, share in zip(told, restored, strict=True) if share}
 
 
 def _places(

@@ -10,31 +10,30 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.json import Decoder, Encoder
 
 from capgen import __version__
 from capgen.artifact import Artifact
-from capgen.blueprint import Delivery
-from capgen.blueprint.cost import Cost
-from capgen.blueprint.dashboards import Grafana
-from capgen.blueprint.jobs import CronEntry, JobDelivery
-from capgen.blueprint.notifications import NotifyDelivery, Receiver, Secret, Smtp
-from capgen.blueprint.origin import Labels
 from capgen.catalog.load import Catalog
 from capgen.compile.fleet import Facts
-from capgen.diagnostics import Diagnostic, Severity, Span
+from capgen.diagnostics import Diagnostic
 from capgen.incremental.parts import Part, Share
 from capgen.render.templates import Templates, template_root
 from capgen.yamlio import Source
 
 KEPT = 8
 """Memories kept side by side: a few branches and projects."""
+
+MANY = 100
+"""Entries from which on threads are worth their start."""
 
 Memory: TypeAlias = "Mapping[str, bytes]"
 """Entries as JSON, by `entry`: each is read when it is asked for, and written again as it was."""
@@ -92,110 +91,69 @@ def entry(source: Source) -> str:
     return _digest(f"{source.name}\0{source.text}".encode(errors="surrogatepass"))
 
 
+class _SavedFile(Struct, frozen=True, array_like=True):
+    """An artifact with the digest of its text."""
+
+    path: str
+    kind: str
+    service: str
+    kubernetes: bool
+    digest: str
+
+
+class _SavedPart(Struct, frozen=True, array_like=True):
+    facts: Facts
+    files: tuple[_SavedFile, ...]
+    found: tuple[Diagnostic, ...]
+
+
+class _SavedShare(Struct, frozen=True, array_like=True):
+    file: str
+    name: str
+    parts: tuple[_SavedPart, ...]
+
+
+_WRITER, _READER = Encoder(), Decoder(_SavedShare)
+
+
 def remember(share: Share) -> bytes:
     """A share as an entry: digests stand for its files."""
-    told = {"file": share.file, "name": share.name, "parts": [_told(part) for part in share.parts]}
-    return json.dumps(told, separators=(",", ":")).encode()
+    parts = tuple(_SavedPart(part.facts, tuple(map(_saved, part.artifacts)), part.found) for part in share.parts)
+    return _WRITER.encode(_SavedShare(share.file, share.name, parts))
 
 
-def _told(part: Part) -> dict[str, Any]:
-    known = part.facts
-    return {
-        "environment": known.environment,
-        "delivery": astuple(known.delivery),
-        "claims": known.claims,
-        "alerting": known.alerting,
-        "ladders": known.ladders,
-        "cost": [getattr(known.cost, name) for name in Cost.__slots__] if known.cost else None,
-        "served": known.served,
-        "team": known.team,
-        "receivers": [astuple(receiver) for receiver in known.receivers],
-        "declared": known.declared,
-        "shown": known.shown,
-        "scaled": known.scaled,
-        "crontab": [astuple(entry) for entry in known.crontab],
-        "artifacts": [[a.path, a.kind, a.service, a.kubernetes, _digest(a.text.encode())] for a in part.artifacts],
-        "found": [[d.code, d.message, _flat(d.span), d.hint, str(d.severity), d.excerpt] for d in part.found],
-    }
+def _saved(artifact: Artifact) -> _SavedFile:
+    digest = _digest(artifact.text.encode())
+    return _SavedFile(artifact.path, artifact.kind, artifact.service, artifact.kubernetes, digest)
 
 
-def restore(entry: bytes, out: Path) -> Share | None:
-    """The share of an entry, with the files that lie in the output folder; None when one is not what it was."""
-    share, parts = json.loads(entry), []
-    for told in share["parts"]:
+def restore(entries: Sequence[bytes], out: Path, jobs: int) -> list[Share | None]:
+    """The shares of entries, with the files that lie in the output folder; None where one is not what it was."""
+    if jobs < 2 or len(entries) < MANY:
+        return [_restored(entry, out) for entry in entries]
+    from concurrent.futures import ThreadPoolExecutor
+
+    # Reading and digesting leave the interpreter free.
+    with ThreadPoolExecutor(jobs) as threads:
+        return list(threads.map(partial(_restored, out=out), entries))
+
+
+def _restored(entry: bytes, out: Path) -> Share | None:
+    share, parts = _READER.decode(entry), []
+    for part in share.parts:
+        folder = os.path.join(out, part.facts.environment)  # noqa: PTH118 (thousands of files)
         artifacts = []
-        for path, kind, service, kubernetes, digest in told["artifacts"]:
+        for file in part.files:
             try:
-                with (out / told["environment"] / path).open("rb", buffering=0) as file:
-                    raw = file.read()
+                with open(f"{folder}/{file.path}", "rb", buffering=0) as opened:  # noqa: PTH123
+                    raw = opened.read()
             except OSError:
                 return None
-            if _digest(raw) != digest:
+            if _digest(raw) != file.digest:
                 return None
-            artifacts.append(Artifact(path, raw.decode(), kind, service, kubernetes))
-        found = tuple(Diagnostic(c, m, _span(s), h, Severity(v), e) for c, m, s, h, v, e in told["found"])
-        parts.append(Part(_facts(share["name"], told), tuple(artifacts), found))
-    return Share(share["file"], share["name"], tuple(parts))
-
-
-def _facts(service: str, told: Mapping[str, Any]) -> Facts:
-    fields: dict[str, Any] = dict(zip(Delivery.__slots__, told["delivery"], strict=True))
-    fields["monitoring_labels"] = _pairs(fields["monitoring_labels"])
-    fields["notify"] = _notify(fields["notify"])
-    fields["grafana"] = _grafana(fields["grafana"])
-    fields["jobs"] = JobDelivery(*fields["jobs"])
-    claims = tuple((what, claimed, tuple(place)) for what, claimed, place in told["claims"])
-    return Facts(
-        service=service,
-        environment=told["environment"],
-        delivery=Delivery(**fields),
-        claims=claims,
-        alerting=tuple(map(tuple, told["alerting"])),
-        ladders=tuple(told["ladders"]),
-        team=told["team"],
-        receivers=tuple(map(_receiver, told["receivers"])),
-        declared=tuple(told["declared"]),
-        shown=_pairs(told["shown"]),
-        scaled=told["scaled"],
-        crontab=tuple(CronEntry(*entry) for entry in told["crontab"]),
-        cost=Cost(*told["cost"]) if told["cost"] else None,
-        served=_pairs(told["served"]),
-    )
-
-
-def _grafana(told: Sequence[Any]) -> Grafana:
-    fields: dict[str, Any] = dict(zip(Grafana.__slots__, told, strict=True))
-    return Grafana(**{**fields, "labels": _pairs(fields["labels"]), "instances": _pairs(fields["instances"])})
-
-
-def _notify(told: Sequence[Any]) -> NotifyDelivery:
-    form, url, folder, secret, labels, smtp = told
-    return NotifyDelivery(form, url, folder, secret, _pairs(labels), _smtp(*smtp) if smtp else None)
-
-
-def _smtp(host: str, sender: str, user: str, password: Sequence[Any] | None) -> Smtp:
-    return Smtp(host, sender, user, _secret(password))
-
-
-def _receiver(told: Sequence[Any]) -> Receiver:
-    name, kind, severities, secret, token, channel, to = told
-    return Receiver(name, kind, tuple(severities), _secret(secret), _secret(token), channel, tuple(to))
-
-
-def _secret(told: Sequence[Any] | None) -> Secret | None:
-    return Secret(*told) if told else None
-
-
-def _pairs(told: list[list[str]]) -> Labels:
-    return tuple((name, value) for name, value in told)
-
-
-def _flat(span: Span | None) -> list[str | int] | None:
-    return None if span is None else [span.file, span.line, span.column, span.end_line, span.end_column]
-
-
-def _span(flat: list[Any] | None) -> Span | None:
-    return None if flat is None else Span(*flat)
+            artifacts.append(Artifact(file.path, raw.decode(), file.kind, file.service, file.kubernetes))
+        parts.append(Part(part.facts, tuple(artifacts), part.found))
+    return Share(share.file, share.name, tuple(parts))
 
 
 def _digest(raw: bytes) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen.artifact import Artifact
 from capgen.catalog.load import Catalog
@@ -28,8 +29,7 @@ UNKNOWN_NAME = "CG302"
 _SHARED = re.compile(r"\b(?:Defaults|Environment)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What a service gives to one environment: its facts, its files, and notes about it."""
 
     facts: Facts
@@ -37,8 +37,7 @@ class Part:
     found: tuple[Diagnostic, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """What the service `name`, declared in `file`, gives to the project: a part for each environment it goes to."""
 
     file: str

@@ -7,16 +7,15 @@ not expected again; one to come multiplies the forecast.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.history.series import Bools, Floats, Notice, instant
 from capgen.planning.grid import Grid
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """From `begin` (included) to `end` (not), `multiplier` times the usual. None: unusual, nobody knows how much."""
 
     name: str

@@ -8,10 +8,10 @@ grows is taken from its own forecast.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.history.series import Floats
 from capgen.planning.forecast import WEEK, Forecast
@@ -22,8 +22,7 @@ _Z = 1.2816
 """The 90th percentile of the normal distribution."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """When a threshold is reached, as seconds since 1970. None: not within the horizon."""
 
     threshold: float

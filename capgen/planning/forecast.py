@@ -6,9 +6,9 @@ Deterministic: no clock, no randomness; the same samples give the same numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.history.series import Floats, Notice, Series
 from capgen.planning import masking
@@ -26,8 +26,7 @@ class TooLittle(ValueError):
     """There is not enough to forecast from; the message says what is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Season:
+class Season(Struct, frozen=True):
     """How many steps make a season, what it is called, and how much wider the intervals are for what it cannot know."""
 
     steps: int
@@ -35,8 +34,7 @@ class Season:
     widen: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Forecast:
+class Forecast(Struct, frozen=True, eq=False):
     """The coming values: `p50`, and between `lo` and `hi` with the probability in their names."""
 
     name: str

@@ -7,9 +7,8 @@ bucket is the mean of its samples. A bucket without samples is a gap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from capgen.history.series import Floats, Notice, Series
 
@@ -17,8 +16,7 @@ MOST_STEPS = 2_000_000
 _ROUND = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400, 604800)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+class Grid(Struct, frozen=True, eq=False):
     """Values at `start`, `start + step`, …; NaN where there is none."""
 
     start: float

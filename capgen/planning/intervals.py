@@ -9,9 +9,9 @@ windows before it knew, so its coverage is honest too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.history.series import Bools, Floats
 from capgen.planning.members import seasonal_naive, straight_line
@@ -21,8 +21,7 @@ Method = Callable[[Floats, int], Floats]
 """From the known values and a number of steps to that many values ahead."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Window:
+class Window(Struct, frozen=True, eq=False):
     """What would have been forecast at an earlier origin, and what came."""
 
     origin: int
@@ -30,8 +29,7 @@ class Window:
     actual: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Backtest:
+class Backtest(Struct, frozen=True):
     """How the forecast would have done. None where it cannot be said (no window, or nothing ever changed)."""
 
     origins: int
@@ -47,8 +45,7 @@ class Backtest:
     """The share of windows whose peak was more than a fifth too low."""
 
 
-@dataclass(frozen=True, slots=True)
-class Width:
+class Width(Struct, frozen=True):
     """Half widths of the intervals, as multiples of `scale`."""
 
     q80: float

@@ -8,11 +8,11 @@ change since last time needs no memory.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.blueprint import Blueprint, Hpa, Signal
 from capgen.history.series import Floats, Series
@@ -25,8 +25,7 @@ LONGEST: Mapping[Kind, float] = {"daily": 3 * DAY, "weekly": 15 * DAY, "monthly"
 """How far back a kind looks from "now": over the running period, the last and the one before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """From `begin` (included) to `end` (not), and the beginning of the one before."""
 
     kind: Kind
@@ -35,8 +34,7 @@ class Period:
     end: float
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """A signal in a period. `beyond` is the share of time at a level or beyond it, by level."""
 
     typical: float
@@ -48,8 +46,7 @@ class Use:
     """The share of the period that was measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignalPeriod:
+class SignalPeriod(Struct, frozen=True):
     """A signal in this period and in the one before; None where nothing was measured."""
 
     signal: Signal
@@ -87,8 +84,7 @@ class SignalPeriod:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
+class Scaling(Struct, frozen=True):
     """What an autoscaler did. `reason` where there is no history of its replicas."""
 
     hpa: Hpa
@@ -101,8 +97,7 @@ class Scaling:
     at_max: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """A service's period: what was, what is to come, and what has changed in what is advised."""
 
     period: Period

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from capgen.blueprint.planning import RoadmapEntry
 
 
-@dataclass(frozen=True, slots=True)
-class RoadmapItem:
+class RoadmapItem(Struct, frozen=True):
     """An entry, when its quarter ends (None without a year and without a date to count from), and whether that is late."""
 
     entry: RoadmapEntry

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capgen.preview.variables import Variable, interpolate
 
@@ -19,8 +20,7 @@ _FEW_A_ROW = 4
 """Grafana's `maxPerRow` where a panel does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Columns and rows of the grid."""
 
     x: int
@@ -34,8 +34,7 @@ class Place:
         return self.y + self.h
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """A panel (or a row's heading) with its place and with the values of the variables that hold for it."""
 
     key: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct
 
 from capgen.preview.variables import Variable, Window
 
@@ -13,8 +14,7 @@ class QueryFailed(Exception):
     """The data source refused one query; the message is its own. The panel shows it, the others go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """One target of a panel, ready to be asked."""
 
     ref_id: str
@@ -25,8 +25,7 @@ class Query:
     step: float
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """One series of an answer; times in seconds, None where there is no value."""
 
     labels: dict[str, str]
@@ -34,8 +33,7 @@ class Series:
     values: tuple[float | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StandingAlert:
+class StandingAlert(Struct, frozen=True):
     """An alert that fires, or is about to."""
 
     name: str

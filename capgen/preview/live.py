@@ -9,9 +9,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from capgen.errors import TargetError, UsageError
 from capgen.preview.data import Query, QueryFailed, Series, StandingAlert
@@ -22,8 +23,7 @@ _MOST_BYTES = 64 * 1024 * 1024
 _MESSAGE = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Prometheus:
+class Prometheus(Struct, frozen=True):
     """A server by its URL, at the moment `now`."""
 
     url: str

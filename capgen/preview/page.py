@@ -6,12 +6,12 @@ import base64
 import hashlib
 import html
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+
+class Bundle(Struct, frozen=True):
     """What the browser runs."""
 
     script: str

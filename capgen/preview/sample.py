@@ -10,8 +10,9 @@ import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from capgen import promql
 from capgen.preview.data import Query, Series, StandingAlert
@@ -63,8 +64,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """A data source whose series are computed from the panel."""
 
     standing: tuple[StandingAlert, ...] = ()

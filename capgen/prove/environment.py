@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from capgen.artifact import Artifact
 from capgen.blueprint import Fleet
@@ -14,8 +15,7 @@ from capgen.prove.written import written_groups
 from capgen.yamlio import Node
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(Struct, frozen=True):
     """The proof of one environment's rules; `mutations` is None when no mutants were made."""
 
     environment: str

@@ -7,7 +7,9 @@ by, functions whether a series counts or is read as it is, comparisons which val
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.promql import (
     SET_OPERATORS,
@@ -28,8 +30,7 @@ from capgen.prove import functions
 _NONE: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """One selector of an expression with what surrounds it."""
 
     selector: Selector
@@ -52,8 +53,7 @@ class Leaf:
     """Whether it stands behind `and`: it decides whether there is a result, and not which."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
+class _Around(Struct, frozen=True):
     """What the expressions around one say about it."""
 
     wanted: frozenset[str]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.blueprint import Alert, Group, Record
 from capgen.blueprint.origin import Labels
@@ -22,8 +24,7 @@ from capgen.prove.run import Prepared
 from capgen.render.rules import rule_file
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
+class Mutant(Struct, frozen=True):
     """A group with one rule broken."""
 
     group: Group
@@ -31,8 +32,7 @@ class Mutant:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mutation:
+class Mutation(Struct, frozen=True):
     """What became of a mutant."""
 
     mutant: Mutant

@@ -7,7 +7,8 @@ side of a join demands anyway, a guard's constant.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from capgen.promql import (
     COMPARISONS,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from capgen.blueprint import Alert, Level, Signal
 from capgen.prove.sources import Recording
@@ -19,8 +20,7 @@ Rows = dict[Labels, float]
 """The series of a result with their values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """One alert that is pending or firing: its labels without rule labels, and the value it will print."""
 
     alert: Alert
@@ -61,8 +61,7 @@ def trace(
     return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One level's alert, as the signal wants it: where it begins, where it lets go."""
 
     alert: Alert
@@ -96,16 +95,14 @@ def rules(signal: Signal, alerts: Sequence[Alert]) -> tuple[Rule, ...]:
     return tuple(made)
 
 
-@dataclass(slots=True)
-class _Active:
+class _Active(Struct):
     since: float
     firing: bool = False
     ended: float = math.nan
     value: float = math.nan
 
 
-@dataclass(slots=True)
-class _Follower:
+class _Follower(Struct):
     """The state of one rule over time, as Prometheus keeps it."""
 
     rule: Rule

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen.blueprint import Group, Signal
 from capgen.promql import Expr, Selector, Subquery, children, parse
@@ -15,8 +16,7 @@ MOST_SAMPLES = 400
 """In one window; longer windows get a longer sample interval than their scrapes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How time runs in a group's tests, in seconds (`interval`, `step`, `reach`) and evaluations."""
 
     interval: float

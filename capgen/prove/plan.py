@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen.promql import (
     Aggregate,
@@ -28,8 +29,7 @@ from capgen.prove.sampling import accepts
 from capgen.prove.vectors import Identity, Labels, Plan, Scalar, Source, Unsupported, Value, Vector, distinct
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
+class _Range(Struct, frozen=True):
     """A range vector: label sets, and a range function over all of them."""
 
     labels: tuple[Labels, ...]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen.blueprint import Alert, Group
 from capgen.promql import parse
@@ -32,8 +33,7 @@ class Blind(ValueError):
     """An alert does not see what it is for."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Alarm:
+class _Alarm(Struct, frozen=True):
     """An alert with the series it watches."""
 
     alert: Alert
@@ -42,8 +42,7 @@ class _Alarm:
     reach: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
+class _Scene(Struct, frozen=True):
     """A state that lasts, and the alarms that have a reason in it: by what they promise, not by their expressions.
 
     Where the promise leaves it open (one target of several is down), the expressions decide: `open`.

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from capgen.blueprint import Blueprint, Group
 from capgen.prove import promtool as tool
@@ -24,8 +25,7 @@ from capgen.yamlio import Node
 _PASSED = "passed\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """One rule's proof. `rule` is a record, an alert, or `alert/metric`; `detail` says why it is not proven."""
 
     group: str
@@ -35,8 +35,7 @@ class Result:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """What was proven. `gaps` are properties of proven rules that no test covers."""
 
     results: tuple[Result, ...]
@@ -52,8 +51,7 @@ class Proof:
         return sum(r.status == "proven" for r in self.results) / len(self.results) if self.results else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A group with its files: rules as they are shipped, and tests that refer to them by `rules_name`."""
 
     suite: Suite

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen.prove import functions
 from capgen.prove.vectors import Unsupported, Value
@@ -23,8 +24,7 @@ STALE = math.inf
 _CONSTANT_ZERO = frozenset(("changes", "resets", "stddev_over_time", "stdvar_over_time", "delta", "idelta", "deriv"))
 
 
-@dataclass(frozen=True, slots=True)
-class Steady:
+class Steady(Struct, frozen=True):
     """One number a series: a counter's slope a second (`counters`), else its value; NaN for a missing series.
 
     A `clocks` series is a point in time: its number is the distance from now.
@@ -135,8 +135,7 @@ def _drops(row: Sequence[Value]) -> list[float]:
     return sums if fell else []
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A recording at one instant."""
 
     recording: Recording

@@ -7,8 +7,9 @@ and annotations; their states and the recorded values with queries, which work t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from capgen.blueprint import Group
 from capgen.promql import string
@@ -17,8 +18,7 @@ from capgen.units import duration, number
 from capgen.yamlio import scalar
 
 
-@dataclass(frozen=True, slots=True)
-class AlertCheck:
+class AlertCheck(Struct, frozen=True):
     """The alerts of one name that fire at an instant: their labels and annotations, nothing else."""
 
     at: float
@@ -26,8 +26,7 @@ class AlertCheck:
     expected: tuple[tuple[Labels, Labels], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SampleCheck:
+class SampleCheck(Struct, frozen=True):
     """What a query gives at an instant: series (without name, or with) and values."""
 
     at: float
@@ -35,8 +34,7 @@ class SampleCheck:
     expected: tuple[tuple[str, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One promtool test: series every `interval` seconds, rules evaluated every `step`."""
 
     name: str
@@ -47,8 +45,7 @@ class Case:
     samples: tuple[SampleCheck, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A rule, or one property of it, that no test proves, and why. `rule` is "" for the whole group."""
 
     group: str
@@ -56,8 +53,7 @@ class Gap:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
+class Suite(Struct, frozen=True):
     """All tests of a group; `proves` names its rules (`alert`, `alert/metric` or `record`) that they cover."""
 
     group: Group

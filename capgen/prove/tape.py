@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from capgen.promql import string
 from capgen.prove.sources import STALE, Recording
@@ -18,8 +19,7 @@ from capgen.prove.vectors import Identity, Value
 from capgen.units import number
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """One state held from evaluation `first` to `last`, both included."""
 
     name: str

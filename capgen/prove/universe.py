@@ -9,7 +9,10 @@ one for each alternative of a pattern, and decoys that fail just one matcher and
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.promql import (
     Matcher,
@@ -23,8 +26,7 @@ _USUAL: Mapping[str, str] = {"instance": "i1", "namespace": "ns", "job": "job", 
 _CLONE_LABELS = ("instance", "pod", "shard")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A series of the universe. `weight` scales it when its leaf is driven; decoys (leaf -1) stay as they are."""
 
     identity: Identity
@@ -37,19 +39,22 @@ class Member:
     """The leaf one of whose matchers a decoy fails."""
 
 
-@dataclass(frozen=True, slots=True)
-class Universe:
+class Universe(Struct, frozen=True, dict=True):
     """The series of a test, and the leaves they were made for."""
 
     leaves: tuple[Leaf, ...]
     members: tuple[Member, ...]
     bounds: tuple[float, ...] = ()
-    identities: tuple[Identity, ...] = field(init=False)
-    counters: tuple[bool, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "identities", tuple(member.identity for member in self.members))
-        object.__setattr__(self, "counters", tuple(member.counter for member in self.members))
+    @cached_property
+    def identities(self) -> tuple[Identity, ...]:
+        """Of the members, in their order."""
+        return tuple(member.identity for member in self.members)
+
+    @cached_property
+    def counters(self) -> tuple[bool, ...]:
+        """Which of the members are counters, in their order."""
+        return tuple(member.counter for member in self.members)
 
 
 class NoSeries(ValueError):

@@ -6,8 +6,9 @@ A value of None is a series that is not there at that instant.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 Labels: TypeAlias = "tuple[tuple[str, str], ...]"
 Value: TypeAlias = "float | None"
@@ -21,8 +22,7 @@ class Conflict(ValueError):
     """The evaluation fails in Prometheus too: a match that is not unique, or a label set twice in a result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """What tells one series from all others."""
 
     name: str
@@ -45,15 +45,13 @@ class Source(Protocol):
         """The instants of a subquery, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """A plan with one number as its result."""
 
     run: Callable[[Source], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Vector:
+class Vector(Struct, frozen=True):
     """A plan with a value (or None) for each of `labels`."""
 
     labels: tuple[Labels, ...]

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen.blueprint import Signal
 from capgen.promql import BadPromQL, Call, Expr, parse, walk
@@ -30,8 +31,7 @@ class NoWitness(Exception):
     """No series were found that give the value; the message says what was tried and where it ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """A value to reach: the first of `wanted` that can be, else the nearest to it within [low, high]."""
 
     name: str
@@ -45,8 +45,7 @@ class Goal:
 State = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(Struct, frozen=True):
     """Series, and for each goal (by name) the state of the series that reaches it and the value reached."""
 
     universe: Universe

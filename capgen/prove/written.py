@@ -8,8 +8,10 @@ made from the spec notice when a template writes something else. A rule that onl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.artifact import Artifact
 from capgen.blueprint import Alert, Group, Record
@@ -21,8 +23,7 @@ RuleKind: TypeAlias = Literal["record", "alert"]
 _NAMES: tuple[RuleKind, ...] = ("record", "alert")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A group of a written file: `group` is the spec's with what the file adds, `rules` is that part of the file."""
 
     group: Group

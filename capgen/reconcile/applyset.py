@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen import naming
 from capgen.reconcile.kinds import KINDS, Kind
@@ -29,8 +30,7 @@ NEVER_DELETED = frozenset(("Namespace",))
 """Kinds that are written and never taken into an inventory: deleting one deletes what others put there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """One service's parent: where members may be. `problem` says why it cannot be used, "" if it can.
 
     KEP-3659 looks for every kind in every namespace. capgen notes which are together, so that nobody needs the right to

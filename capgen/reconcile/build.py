@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.artifact import Artifact
 from capgen.reconcile import applyset, policy
@@ -18,8 +20,7 @@ from capgen.reconcile.prune import leftovers
 from capgen.reconcile.target import LeftFile, Live, LiveFiles, LiveObjects
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What a person decided beforehand. Without `prune` what is left over is listed and stays; `adopt` are the
     managers whose objects capgen takes over, and `fields` says what is done about single fields of others.
     """

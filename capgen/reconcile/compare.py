@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from capgen.reconcile import meaning, owners
 from capgen.reconcile.owners import Holder
@@ -21,8 +22,7 @@ _NOT_COMPARED = frozenset(("apiVersion", "kind"))
 _NAMES_IT = frozenset(("name", "namespace"))
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """`fields` would get another value. `taken` and `released` would keep theirs and change hands alone."""
 
     fields: tuple[FieldChange, ...] = ()
@@ -30,8 +30,7 @@ class Difference:
     released: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A place in both documents: how it is shown, how tables know it, who holds what there."""
 
     shown: str
@@ -52,13 +51,11 @@ class _Place:
         return _Place(f"{self.shown}[{selector}]", (*self.path, "*"), owners.below_item(self.holders, item))
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
+class _Taken(Struct, frozen=True):
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Released:
+class _Released(Struct, frozen=True):
     path: str
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capgen.reconcile.plan import Document
 
@@ -16,8 +17,7 @@ _AWAITED: Mapping[str, str] = {
 """The condition by which a controller says that it has taken the object up; other kinds have none to wait for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """`ready` is None for kinds that say nothing about it."""
 
     ready: bool | None

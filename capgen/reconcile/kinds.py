@@ -7,11 +7,11 @@ group, and an order has to be known anyway. Each row says why it stands where it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One row. Smaller `order` is written first; `needs` are the kinds without which it is not tried at all."""
 
     name: str

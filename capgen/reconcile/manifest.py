@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capgen import yamlio
 from capgen.artifact import Artifact
@@ -25,8 +26,7 @@ _NAME = re.compile(r"(?!\.{1,2}$)[^/%\x00-\x1f\x7f]{1,253}")
 """What the API server takes as a path segment; names decide about URLs, so the rest never leaves this module."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """One object that is wanted. `obstacle` says why it cannot be delivered, "" if it can."""
 
     key: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from capgen.errors import CapgenError, PartlyDone, TargetError
 from capgen.reconcile.plan import FieldChange
@@ -27,8 +28,7 @@ _WRITTEN = frozenset((State.CREATED, State.UPDATED, State.DELETED, State.PENDING
 _OPEN = frozenset((State.PENDING, State.CONFLICT, State.FAILED, State.NOT_TRIED))
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """One object or file; `fields` says what was in the way of a conflict."""
 
     key: str
@@ -37,8 +37,7 @@ class Result:
     fields: tuple[FieldChange, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The results in the plan's order, and the troubles that belong to no single one (a reload that failed)."""
 
     target: str

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capgen.naming import MANAGER
 from capgen.reconcile.plan import Document
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """One manager's fields at some place of the object. `since` is RFC 3339."""
 
     manager: str

@@ -7,9 +7,10 @@ knows objects of an API server and files of a folder under the same names; only 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 
 class Absent(Enum):
@@ -54,8 +55,7 @@ class Verdict(StrEnum):
     """Nobody could be asked yet: `reason` says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(Struct, frozen=True):
     """One difference: `path` as the API server spells it (`.spec.groups[name="cpu"].rules`), or lines of a file.
 
     `old` and `new` are plain data, text, or ABSENT. `owner` is who else holds the field and `since` when they
@@ -69,8 +69,7 @@ class FieldChange:
     since: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What would be done to one object (`key` is `Kind/namespace/name`) or one file (`key` is its path)."""
 
     key: str
@@ -95,8 +94,7 @@ class Change:
         return self.action in (Action.CREATE, Action.UPDATE, Action.DELETE)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """All changes to one target, in the order in which they are carried out."""
 
     target: str

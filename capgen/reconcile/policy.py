@@ -8,8 +8,9 @@ artifact does not say goes away with the next apply.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from capgen.naming import MANAGER
 from capgen.reconcile.paths import without
@@ -18,8 +19,7 @@ from capgen.reconcile.plan import Document, FieldChange
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldPolicy:
+class FieldPolicy(Struct, frozen=True):
     """For a kind's field, in the object of a name or ("") in every one of the kind."""
 
     kind: str
@@ -28,8 +28,7 @@ class FieldPolicy:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """A declared object after the policies: what is applied, what was left to others, and what is taken from them."""
 
     document: Document

@@ -7,8 +7,9 @@ of the Roles it delivers, which the API server asks of whoever writes a Role.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from capgen.reconcile.applyset import NEVER_DELETED
 from capgen.reconcile.kinds import KINDS, Kind
@@ -19,8 +20,7 @@ _READS: Sequence[str] = ("list",)
 _WRITES: Sequence[str] = ("create", "delete", "get", "list", "patch")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule as RBAC has it."""
 
     group: str
@@ -29,8 +29,7 @@ class Rule:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(Struct, frozen=True):
     """The rules of one namespace; "" has those on namespaces themselves, for a ClusterRole."""
 
     namespace: str

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capgen.errors import UsageError
 from capgen.reconcile.masked import masked
@@ -22,8 +23,7 @@ _KIND = "capgen plan"
 _SERVER_WRITES = ("resourceVersion", "managedFields", "generation", "creationTimestamp", "selfLink")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What was asked for, so that it can be asked again: paths, `--set`, the environment, the place."""
 
     specs: tuple[str, ...]
@@ -36,8 +36,7 @@ class Request:
     """A folder of exported manifests to compare with; such a plan is not saved."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One change that was approved. `fields` is for people; `pin` and `exact` decide."""
 
     key: str
@@ -47,8 +46,7 @@ class Entry:
     shown: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """A plan as it was saved; `place` says which cluster or folder it is for."""
 
     request: Request
@@ -56,8 +54,7 @@ class Saved:
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(Struct, frozen=True):
     """A thing that is not as it was when the plan was approved; None where there was or is nothing to do."""
 
     key: str

@@ -7,8 +7,9 @@ check of the staged files) as far as rights allow; `apply` carries out the plan 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 from capgen.artifact import Artifact
 from capgen.reconcile.applyset import Inventory
@@ -16,16 +17,14 @@ from capgen.reconcile.outcome import Outcome
 from capgen.reconcile.plan import Document, Plan
 
 
-@dataclass(frozen=True, slots=True)
-class LiveFile:
+class LiveFile(Struct, frozen=True):
     """A file where an artifact wants to be. `obstacle` says why it is not capgen's to overwrite, "" if it is."""
 
     text: str
     obstacle: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LeftFile:
+class LeftFile(Struct, frozen=True):
     """A file of an earlier delivery. `obstacle` says why it is not deleted, "" if it may be."""
 
     service: str
@@ -33,8 +32,7 @@ class LeftFile:
     obstacle: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveFiles:
+class LiveFiles(Struct, frozen=True):
     """A folder: what stands at the wanted paths, which paths cannot be used, and what capgen wrote earlier."""
 
     found: Mapping[str, LiveFile] = field(default_factory=dict)
@@ -47,8 +45,7 @@ class LiveFiles:
     """Everybody whose files capgen has written here."""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveObjects:
+class LiveObjects(Struct, frozen=True):
     """An API server: the objects by key, and why the others could not be read or cannot be written."""
 
     namespace: str

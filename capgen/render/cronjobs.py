@@ -7,12 +7,12 @@ workload gets a second Role in that one's namespace.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import ceil
 from textwrap import indent
 from typing import Any
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from capgen import naming
 from capgen.artifact import Artifact
@@ -27,8 +27,7 @@ LATE = 300
 """A run that could not be started for five minutes is not caught up on: the next one is near, or the day is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule of a Role; `name` "" for what cannot be narrowed down to one object."""
 
     group: str

@@ -20,6 +20,7 @@ from capgen.planning.plan import MONTHS, Outlook, ServicePlan
 from capgen.report.document import Block, Chart, Document, Line, Paragraph, Section, Table
 from capgen.report.forecast import backtest_in_words, plain_backtest, plain_notice, rounded
 from capgen.report.machine import plain as plain_finding
+from capgen.report.sizes import plain_replicas, plain_sizes, replicas, sizes
 from capgen.report.visible import encodable
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def sections(plan: ServicePlan) -> tuple[tuple[str, tuple[Block, ...]], ...]:
         ("Findings", _findings(plan)),
         ("When levels are reached", signals(plan.outlooks)),
         ("Compute", _compute(plan)),
+        ("Right-sizing", sizes(plan.sizes)),
         ("Storage", _storage(plan)),
         ("Costs", _costs(plan)),
         ("Recommendations", advice(plan)),
@@ -67,7 +69,7 @@ def _findings(plan: ServicePlan) -> tuple[Block, ...]:
 def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
     """The dates of all levels, then a chart a signal; and what has no history."""
     blocks: list[Block] = []
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for outlook in outlooks:
         for level in outlook.levels:
             when = level.reached
@@ -77,10 +79,12 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
                 if when.already
                 else (day(when.early), day(when.expected), day(when.late))
             )
-            rows.append((outlook.signal.id, f"{level.name} ({amount})", *dates))
+            rows.append((outlook.signal.id, f"{level.name} ({amount})", *dates, act_by(when, level.lead)))
     if rows:
-        headings = ("signal", "level", "early (10%)", "expected (50%)", "late (90%)")
-        blocks.append(Table("Dates at which each level is reached", headings, tuple(rows), frozenset({2, 3, 4})))
+        headings: tuple[str, ...] = ("signal", "level", "early (10%)", "expected (50%)", "late (90%)", "act by")
+        if not any(row[-1] for row in rows):
+            headings, rows = headings[:-1], [row[:-1] for row in rows]
+        blocks.append(Table("Dates at which each level is reached", headings, tuple(rows), frozenset({2, 3, 4, 5})))
     blocks += [chart(outlook, outlook.made) for outlook in outlooks if outlook.made is not None]
     missing = [outlook for outlook in outlooks if outlook.made is None]
     if missing and len(missing) == len(outlooks):
@@ -93,6 +97,13 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
     if not outlooks:
         blocks.append(Paragraph("The spec has no signals, so there is nothing to forecast."))
     return tuple(blocks)
+
+
+def act_by(when: Reached, lead: float | None) -> str:
+    """The expected date less the declared lead time; "" where none is declared, or nothing is reached."""
+    if lead is None or when.expected is None:
+        return ""
+    return "now" if when.already else day(when.expected - lead)
 
 
 def chart(outlook: Outlook, made: Forecast) -> Chart:
@@ -140,14 +151,24 @@ def _compute(plan: ServicePlan) -> tuple[Block, ...]:
         (
             _month(plan, month.month),
             *(percent(float(share)) for _, share in month.used),
-            str(month.nodes),
+            str(month.nodes)
+            if month.between == (month.nodes, month.nodes)
+            else f"{month.nodes} ({month.between[0]} to {month.between[1]})",
             month.binding if month.nodes > declared.count else "",
             *(percent(float(share)) for _, share in month.filled),
         )
         for month in plan.nodes
     )
     headings = ("month", "CPU", "memory", "nodes", "because of", "CPU then", "memory then")
-    return (Paragraph(head), Table("Nodes by month", headings, rows, frozenset({1, 2, 3, 5, 6})))
+    blocks: list[Block] = [Paragraph(head)]
+    blocks += [Paragraph(f"Not counted as growth, since there is no forecast of it: {what}.") for what in plan.ungrown]
+    if plan.scaled:
+        names = ", ".join(one.workload for one in plan.scaled)
+        blocks.append(
+            Paragraph(f"What pods ask for grows by replay of the HPA of {names}, in place of the declared growth.")
+        )
+        blocks.append(replicas(plan.scaled, [_month(plan, month.month) for month in plan.nodes]))
+    return (*blocks, Table("Nodes by month", headings, rows, frozenset({1, 2, 3, 5, 6})))
 
 
 def _storage(plan: ServicePlan) -> tuple[Block, ...]:
@@ -172,10 +193,20 @@ def _storage(plan: ServicePlan) -> tuple[Block, ...]:
             )
             when = outlook.measured
             measured = "no history" if when is None else ("already" if when.already else f"{day(when.early)} / {day(when.expected)} / {day(when.late)}")  # fmt: skip
+            if when is not None and (acting := act_by(when, outlook.lead)):
+                measured += f"; act by {acting}"
             holds = _size(planned.capacity) if planned.capacity is not None else "unknown"
             full.append((planned.name, percent(float(planned.growth)), holds, after, measured))
         headings = ("volume", "growth a month", "holds", "full, by growth", "full, measured (10/50/90%)")
         blocks.append(Table("When volumes are full", headings, tuple(full), frozenset({1, 2})))
+    kept = tuple(
+        (v.volume.name, units.duration(float(one.retention)), _size(one.size), _size(one.saved),
+         "not within the plan" if one.full_after is None else f"after {units.number(float(one.full_after))} months")
+        for v in plan.volumes if v.plan is not None for one in v.plan.kept
+    )  # fmt: skip
+    if kept:
+        headings = ("volume", "kept for", "holds then", "less", "full")
+        blocks.append(Table("With a shorter retention, at the end of the plan", headings, kept, frozenset({1, 2, 3})))
     blocks += [Paragraph(f"{v.volume.name} is not planned: {v.reason}.") for v in plan.volumes if v.plan is None]
     return tuple(blocks)
 
@@ -192,23 +223,34 @@ def _costs(plan: ServicePlan) -> tuple[Block, ...]:
         return (Paragraph("The spec has no planning.cost, so no costs are planned."),)
     names = [part.name for part in declared.parts]
     rows = tuple(
-        (_month(plan, month.month), *(f"{amount:,}" for _, amount in month.parts), f"{month.total:,}")
+        (_month(plan, month.month), *(f"{amount:,}" for _, amount in month.parts), f"{month.total:,}",
+         *((f"{month.low:,}", f"{month.high:,}") if costs.uncertain else ()))
         for month in costs.months
-    )
-    headings = ("month", *names, "total")
+    )  # fmt: skip
+    headings = ("month", *names, "total", *(("10%", "90%") if costs.uncertain else ()))
     source = f"Prices: {declared.source}" if declared.source else "The spec does not say where the prices are from"
     source += f", as of {declared.as_of}." if declared.as_of else "."
+    low, high = costs.between
+    between = f", and with 80 % between {low:,} and {high:,}" if costs.uncertain else ""
     blocks: list[Block] = [
-        Paragraph(f"{source} The coming {len(costs.months) - 1} months cost {costs.total:,} {costs.currency}."),
+        Paragraph(
+            f"{source} The coming {len(costs.months) - 1} months cost {costs.total:,} {costs.currency}{between}."
+        ),
         Table(f"Costs by month, {costs.currency}", headings, rows, frozenset(range(1, len(headings)))),
     ]
     blocks += [Paragraph(f"Without a price, and not in these numbers: {what}.") for what in costs.unpriced]
+    blocks += [Paragraph(f"Without growth in these numbers, since there is no forecast of it: {what}.") for what in costs.unforecast]  # fmt: skip
     if costs.alerts:
+
+        def when(month: int | None) -> str:
+            return "not within the plan" if month is None else _month(plan, month)
+
         told = tuple(
-            (percent(float(alert.share)), f"{alert.amount:,}", _month(plan, alert.month) if alert.month is not None else "not within the plan")
+            (percent(float(alert.share)), f"{alert.amount:,}", when(alert.month), *((when(alert.early),) if costs.uncertain else ()))
             for alert in costs.alerts
         )  # fmt: skip
-        blocks.append(Table("Shares of the budget, and the first month that reaches them", ("share", "amount", "month"), told, frozenset({1})))  # fmt: skip
+        headings = ("share", "amount", "month", *(("early (10%)",) if costs.uncertain else ()))
+        blocks.append(Table("Shares of the budget, and the first month that reaches them", headings, told, frozenset({1})))  # fmt: skip
     else:
         blocks.append(Paragraph("The spec declares no budget."))
     return tuple(blocks)
@@ -250,7 +292,7 @@ def as_json(plans: Sequence[ServicePlan]) -> str:
 def plain(plan: ServicePlan) -> dict[str, object]:
     """A plan as plain data."""
     months = len(plan.volumes[0].plan.sizes) - 1 if plan.volumes and plan.volumes[0].plan else MONTHS
-    costs = plan.costs
+    costs, declared = plan.costs, plan.declared.costs if plan.declared else None
     return {
         "service": plan.service,
         "environment": plan.environment,
@@ -265,10 +307,14 @@ def plain(plan: ServicePlan) -> dict[str, object]:
                 "needed": dict(month.needed),
                 "binding": month.binding,
                 "nodes": month.nodes,
+                "nodes_p10": month.between[0],
+                "nodes_p90": month.between[1],
                 "filled": {name: rounded(float(share)) for name, share in month.filled},
             }
             for month in plan.nodes
         ],
+        "autoscaled": plain_replicas(plan.scaled),
+        "right_sizing": plain_sizes(plan.sizes),
         "storage": [
             {
                 "volume": outlook.volume.name,
@@ -277,23 +323,36 @@ def plain(plan: ServicePlan) -> dict[str, object]:
                 "full_after_months": None if outlook.plan is None or outlook.plan.full_after is None else rounded(float(outlook.plan.full_after)),
                 "full_measured": None if outlook.measured is None else _plain_dates(outlook.measured),
                 "resizes": [] if outlook.plan is None else [{"month": r.month, "bytes": str(round(r.capacity))} for r in outlook.plan.resizes],
+                "retentions": [] if outlook.plan is None else [
+                    {
+                        "seconds": rounded(float(kept.retention)), "bytes": str(round(kept.size)), "saved": str(round(kept.saved)),
+                        "full_after_months": None if kept.full_after is None else rounded(float(kept.full_after)),
+                    }
+                    for kept in outlook.plan.kept
+                ],
+                "lead_seconds": outlook.lead,
                 "reason": outlook.reason or None,
             }
             for outlook in plan.volumes
         ],
         "cost": None
-        if costs is None
+        if costs is None or declared is None
         else {
             "currency": costs.currency,
             "months": [
-                {"month": month.month, **{name: str(amount) for name, amount in month.parts}, "total": str(month.total)}
+                {"month": month.month, **{name: str(amount) for name, amount in month.parts}, "total": str(month.total), "total_p10": str(month.low), "total_p90": str(month.high)}
                 for month in costs.months
             ],
             "total": str(costs.total),
+            "total_p10": str(costs.between[0]),
+            "total_p90": str(costs.between[1]),
+            "source": declared.source or None,
+            "as_of": declared.as_of or None,
             "budget": None if costs.budget is None else str(costs.budget),
-            "alerts": [{"share": rounded(float(a.share)), "amount": str(a.amount), "month": a.month} for a in costs.alerts],
+            "alerts": [{"share": rounded(float(a.share)), "amount": str(a.amount), "month": a.month, "month_p90": a.early} for a in costs.alerts],
             "savings": [{"option": s.name, "of": s.of, "total": str(s.total), "assumes": s.assumes} for s in costs.savings],
             "unpriced": list(costs.unpriced),
+            "unforecast": list(costs.unforecast),
         },
         "recommendations": [
             {"what": one.what, "rule": one.rule, "basis": one.basis, "otherwise": one.otherwise} for one in plan.advice
@@ -318,7 +377,7 @@ def _plain_outlook(outlook: Outlook) -> dict[str, object]:
         "unit": outlook.signal.unit,
         "reason": outlook.reason or None,
         "levels": [
-            {"level": level.name, "severity": level.severity, "threshold": rounded(level.reached.threshold), **_plain_dates(level.reached)}
+            {"level": level.name, "severity": level.severity, "threshold": rounded(level.reached.threshold), "lead_seconds": level.lead, **_plain_dates(level.reached)}
             for level in outlook.levels
         ],
         "peak": None

@@ -7,8 +7,9 @@ documentation show the same words, and a test can ask for a page for every code 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.resources import files
+
+from msgspec import Struct
 
 from capgen.diagnostics import suggest
 from capgen.errors import UsageError
@@ -18,8 +19,7 @@ _TITLE = re.compile(r"# (CG[0-9]{3}): (\S.*)")
 _FOLDER = files("capgen") / "codes"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What a code means. `bad` and `good` are the Markdown under those headings, `text` is the whole page."""
 
     code: str

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from capgen.report.color import painted
 from capgen.report.markdown import LIMIT, MARKER, escaped, fitted
 from capgen.report.visible import one_line
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(Struct, frozen=True):
     """A sentence or two."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows of text under headings. The first column names the row; `numeric` columns are aligned to the right."""
 
     caption: str
@@ -32,8 +31,7 @@ class Table:
     numeric: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of a chart, or the band between two: points of (seconds since 1970, value)."""
 
     name: str
@@ -43,8 +41,7 @@ class Line:
     upper: tuple[tuple[float, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """Lines over time, with levels across. `unit` is one of units.UNITS."""
 
     title: str
@@ -59,16 +56,14 @@ class Chart:
 Block = Paragraph | Table | Chart
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A heading and what stands under it."""
 
     title: str
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """The whole: a title, a line under it, sections."""
 
     title: str

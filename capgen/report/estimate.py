@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+
+from msgspec import to_builtins
 
 from capgen.blueprint.cost import Cost
 from capgen.compile.cost import Estimate, ServiceCost
@@ -80,14 +81,14 @@ def _json(found: Sequence[Estimate]) -> str:
     environments = [
         {
             "environment": one.environment,
-            **asdict(one.cost),
+            **to_builtins(one.cost),
             "budget": _limits(one.budget),
             "services": [
                 {
                     "service": service.service,
-                    **asdict(service.cost),
+                    **to_builtins(service.cost),
                     "budget": _limits(service.budget),
-                    "groups": [{"subject": group.subject, **asdict(group.cost)} for group in service.groups],
+                    "groups": [{"subject": group.subject, **to_builtins(group.cost)} for group in service.groups],
                 }
                 for service in one.services
             ],

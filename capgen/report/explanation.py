@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict
+
+from msgspec import to_builtins
 
 from capgen.explain import Answer, Fact
 from capgen.report.visible import visible
@@ -20,7 +21,7 @@ def as_json(answers: Sequence[Answer]) -> str:
     """The answers as data."""
     return (
         json.dumps(
-            {"schema_version": 1, "answers": [asdict(answer) for answer in answers]}, indent=2, ensure_ascii=False
+            {"schema_version": 1, "answers": [to_builtins(answer) for answer in answers]}, indent=2, ensure_ascii=False
         )
         + "\n"
     )

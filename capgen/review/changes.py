@@ -7,8 +7,9 @@ scaling. Low: everything else. Compared is what was compiled, so a change of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 from capgen import units
 from capgen.blueprint import Blueprint, Fleet, Hpa, HpaMetric, ScalingRules, Signal, Vpa
@@ -22,8 +23,7 @@ class Risk(IntEnum):
     LOW = 2
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Change:
+class Change(Struct, frozen=True, order=True):
     """One sentence about one service in one environment."""
 
     risk: Risk

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from capgen.diagnostics import Diagnostic
 from capgen.review.changes import Change
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from capgen.simulate.result import Comparison
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """Two states of a project, compared. `unknown` says what could not be told, and why."""
 
     base: str

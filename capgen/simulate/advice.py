@@ -8,8 +8,10 @@ needed: between the two a smaller maximum only saves where it is reached.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import product
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.simulate.autoscaler import Autoscaler, Behavior, Metric, Policy, Rules
 from capgen.simulate.bounds import Bound, bounds
@@ -27,8 +29,7 @@ _QUICK = Behavior(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A setting with what its replay gave and which of the bounds it keeps."""
 
     hpa: Autoscaler
@@ -43,8 +44,7 @@ class Candidate:
         return self.summary.pod_hours, self.summary.events
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """The cheapest setting that keeps every bound (None when none does), today's, and the trade-off between cost and
     time above target: each of `curve` costs more than the one before it and is above target for less."""
 

@@ -6,8 +6,9 @@ with its own rate limit and its own window, so `behavior` is None there and neve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Kind = Literal["Resource", "ContainerResource", "Pods", "Object", "External"]
 Target = Literal["Utilization", "AverageValue", "Value"]
@@ -19,8 +20,7 @@ CPU_INITIALISATION_SECONDS = 300
 """How long after its start a pod's CPU may be that of starting up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """What is held at which amount. `target` is percent for Utilization, thousandths for the others."""
 
     kind: Kind
@@ -44,8 +44,7 @@ class Metric:
         return f"{self.kind} {self.name}{where}"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """At most `value` pods, or percent of them, in `period` seconds."""
 
     type: Literal["Pods", "Percent"]
@@ -53,8 +52,7 @@ class Policy:
     period: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """One direction: seconds of stabilisation, how fast, and how far off the target is left alone."""
 
     window: int
@@ -69,16 +67,14 @@ DOWN = Rules(DOWN_WINDOW_SECONDS, (Policy("Percent", 100, 15),))
 DEFAULT_METRIC = Metric("Resource", "cpu", "Utilization", 80)
 
 
-@dataclass(frozen=True, slots=True)
-class Behavior:
+class Behavior(Struct, frozen=True):
     """Both directions, complete."""
 
     up: Rules = UP
     down: Rules = DOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Autoscaler:
+class Autoscaler(Struct, frozen=True):
     """How few, how many, by what, how fast."""
 
     minimum: int

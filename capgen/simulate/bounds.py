@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen import units
 from capgen.diagnostics import suggest
@@ -15,8 +16,7 @@ PERIODS: Mapping[str, float] = {"hour": 3600.0, "day": 86400.0, "week": 7 * 8640
 _BOUND = re.compile(r"< ?([0-9.]+)([smhd]?)/(hour|day|week|month)")
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """Less than `most` of `name` in a `period`; seconds for times."""
 
     name: str

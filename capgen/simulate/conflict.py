@@ -9,9 +9,10 @@ recommender's arithmetic on what one pod used meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from capgen.simulate.autoscaler import Autoscaler
@@ -22,8 +23,7 @@ from capgen.vpa import Amounts, MemoryPeaks, Usage, recommend, wants_update
 MINUTE = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One stretch between two looks of the updater: the request at its start, replicas and use over it."""
 
     seconds: float

@@ -8,11 +8,11 @@ looked at row by row, to say where.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from io import StringIO
 from math import isfinite
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from capgen.diagnostics import Diagnostic, Severity, Span, suggest
@@ -26,8 +26,7 @@ _LISTED = 20
 Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """Rows as they were written: `times` in nanoseconds, rising; NaN where nothing was measured."""
 
     times: NDArray[np.int64]

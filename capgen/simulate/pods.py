@@ -8,7 +8,8 @@ young ones are a stack on top of the others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from capgen.simulate.autoscaler import CPU_INITIALISATION_SECONDS, SYNC_SECONDS, Metric
 from capgen.simulate.proposals import Tally, cut, wrapped
@@ -16,8 +17,7 @@ from capgen.simulate.proposals import Tally, cut, wrapped
 SECOND = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """What stands around the autoscaler. Times are nanoseconds, requests thousandths of cores and bytes."""
 
     initial: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+
+from msgspec import Struct
 
 from capgen.blueprint.planning import Planning
 
@@ -13,8 +14,7 @@ HOURS = 730
 _PLACES = Decimal("0.000001")
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     """An hour of a pod, in a currency; `words` say where it comes from."""
 
     pod_hour: Decimal

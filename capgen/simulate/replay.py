@@ -8,10 +8,10 @@ that changes something. How long "a while" is adapts to how much the last such s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from capgen.simulate.autoscaler import DOWN_WINDOW_SECONDS, Autoscaler
@@ -38,8 +38,7 @@ class Event(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """What the controller did: after each tick the replicas, and the conditions as places in LIMITED and ABLE."""
 
     sync: int

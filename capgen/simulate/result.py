@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from capgen.diagnostics import Diagnostic
@@ -19,8 +19,7 @@ FLAPPING = 600
 """A change that turns back the one before within so many seconds is flapping."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """Seconds, unless the name says something else; shares of time are what the replay covers from its start."""
 
     duration: float
@@ -43,8 +42,7 @@ class Summary:
         return self.events / self.duration * 86400 if self.duration else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Simulation:
+class Simulation(Struct, frozen=True):
     """A replay with what went into it, what it means, and what there is to say of its input."""
 
     hpa: Autoscaler
@@ -54,8 +52,7 @@ class Simulation:
     diagnostics: tuple[Diagnostic, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One workload of a spec: what its autoscaler would have done, and what the one before it did."""
 
     service: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from capgen import naming
 from capgen.diagnostics import Diagnostic, Span, in_order, suggest
@@ -17,8 +18,7 @@ from capgen.validation import unknown_removals, validated
 from capgen.yamlio import Node, Source, read
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One file's tree, before layers."""
 
     file: str
@@ -27,8 +27,7 @@ class Document:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """The documents of a folder of specs, by kind and in the order of their names."""
 
     capacities: tuple[Document, ...]
@@ -38,8 +37,7 @@ class Project:
     """Whether a file or a name could not be read: a name that nothing has may then be in there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """One service in one environment: all layers folded, as a model and as the tree that knows each place."""
 
     file: str

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.artifact import Artifact
 from capgen.errors import Refused, TargetError
@@ -29,8 +31,7 @@ Check = Callable[[Path, Mapping[str, bytes]], tuple[str, ...]]
 """(root, new files) -> what speaks against switching; () when nothing does."""
 
 
-@dataclass(frozen=True)
-class Directory:
+class Directory(Struct, frozen=True, dict=True):
     """`reload` is POSTed to once after files were switched; "" for a folder nobody has to be told about."""
 
     root: Path

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.artifact import Artifact
 from capgen.errors import TargetError, UsageError
@@ -25,8 +27,7 @@ _LARGEST = 256 << 20
 _NO_OWNERS = "exported without --show-managed-fields: only values are compared"
 
 
-@dataclass(frozen=True)
-class Exported:
+class Exported(Struct, frozen=True, dict=True):
     """`namespace` is where objects go that name none."""
 
     folder: Path

@@ -13,9 +13,10 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from capgen import yamlio
 from capgen.diagnostics import suggest
@@ -34,8 +35,7 @@ _CREDENTIALS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """One context of the merged files, with absolute paths; what of it is secret is never shown."""
 
     context: str

@@ -7,8 +7,10 @@ objects are written and narrowed after them, under a lease that keeps a second r
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.artifact import Artifact
 from capgen.errors import TargetError
@@ -35,8 +37,7 @@ PAGE = 500
 _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(Struct, frozen=True, dict=True):
     """`namespace` is where objects go that name none, and where inventories are kept; `seconds` is the time for one
     of the three verbs.
     """

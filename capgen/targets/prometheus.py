@@ -14,8 +14,9 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from capgen.errors import TargetError
 
@@ -23,8 +24,7 @@ _TOOL_SECONDS = 120
 _MESSAGE = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
+class _Check(Struct, frozen=True):
     """A tool, the file name that calls for it, and the arguments before the file."""
 
     tool: str

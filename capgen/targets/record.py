@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from capgen.errors import TargetError
 
@@ -19,16 +20,14 @@ NAME = ".capgen.json"
 _SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A file of capgen's: the service it belongs to, and the digests any of which it may have now."""
 
     service: str
     digests: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """`reload_due`: files were switched and the server that reads them has not taken them yet."""
 
     files: Mapping[str, Written] = field(default_factory=dict)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.paths import lookup
@@ -27,8 +28,7 @@ class Why(Enum):
     UNKNOWN = "the server is in trouble"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why, in words a user can act on, and for a conflict field by field."""
 
     why: Why

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capgen.errors import TargetError
 from capgen.naming import PREFIX
@@ -14,8 +15,7 @@ from capgen.naming import PREFIX
 _SECONDS = 15
 
 
-@dataclass(frozen=True, slots=True)
-class RuleGroup:
+class RuleGroup(Struct, frozen=True):
     """One of capgen's groups as it is evaluated; `problems` are what its rules failed with."""
 
     name: str

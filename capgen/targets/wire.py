@@ -14,10 +14,11 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+from msgspec import Struct
 
 from capgen.errors import TargetError
 
@@ -28,8 +29,7 @@ _UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SHOWN = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """How to talk to a server: a urllib3 pool, the base URL, and the headers that say who is asking."""
 
     pool: Any
@@ -40,8 +40,7 @@ class Login:
         return f"Login(host={self.host!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A server's answer. `document` is its JSON object, empty when the body is none (a proxy's page, plain text)."""
 
     status: int

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from compile.service import CATALOG, document
+from msgspec.structs import replace
 
 from capgen import api
 from capgen.artifact import Artifact

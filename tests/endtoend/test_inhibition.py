@@ -11,7 +11,6 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from harness.prometheus import Running, Start
+from msgspec.structs import replace
 
 from capgen import api
 from capgen.blueprint import Alert, Blueprint, Fleet, Signal

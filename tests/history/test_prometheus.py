@@ -57,6 +57,24 @@ prometheus: {url: "URL"}
 }
 
 
+def containers() -> Iterator[str]:
+    """Six days of what pods used, every four minutes: two of ours at 0.5 and 0.7 cores, and others that are not."""
+    pods = {"web-5d9f7c-bb4zk": 0.5, "web-5d9f7c-x2wvq": 0.7, "web-admin-0": 9.0}
+    times = [END - 240.0 * step for step in range(6 * 360)][::-1]
+    yield "# TYPE container_cpu_usage_seconds counter"
+    for pod, cores in pods.items():
+        for container, image in (("app", "shop/app"), ("", "")):  # the pod as a whole is listed beside its containers
+            labels = f'namespace="shop",pod="{pod}",container="{container}",image="{image}",id="{pod}{container}",cpu="total"'
+            for at in times:
+                yield f"container_cpu_usage_seconds_total{{{labels}}} {cores * (at - times[0]):.3f} {at:.0f}"
+    yield "# TYPE container_memory_working_set_bytes gauge"
+    for pod, share in pods.items():
+        labels = f'namespace="shop",pod="{pod}",container="app",image="shop/app",id="{pod}app"'
+        for at in times:
+            peak = 2 if at % 3600 == 1920 else 1  # between the hours at which history is asked for
+            yield f"container_memory_working_set_bytes{{{labels}}} {share * peak * (1 << 30):.0f} {at:.0f}"
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prometheus that has been there for three months, with a gap of twenty hours."""
@@ -67,7 +85,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for hour, value in enumerate(VALUES)
         if not GAP.start <= hour < GAP.stop
     ]
-    (folder / "load.om").write_text("# TYPE queue_depth gauge\n" + "\n".join(rows) + "\n# EOF\n")
+    text = ["# TYPE queue_depth gauge", *rows, *containers(), "# EOF"]
+    (folder / "load.om").write_text("\n".join(text) + "\n")
     # In blocks of weeks; in the default ones of two hours there would be a thousand.
     command = ["tsdb", "create-blocks-from", "--max-block-duration=60d", "openmetrics", "load.om", "data"]
     subprocess.run([program("promtool"), *command], cwd=folder, check=True, capture_output=True)
@@ -253,3 +272,36 @@ def test_secrets_are_references(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no secret that a header can carry"):
         headers(basic, {"PASSWORD": "a\nX-Evil: 1"})
     assert "let-me-in" not in repr(Server("http://a", {"Authorization": "let-me-in"}))
+
+
+def test_what_containers_use_is_read_pod_by_pod(live: str, tmp_path: Path) -> None:
+    """The busiest pod sizes the request, all pods together are what the HPA is replayed with; peaks between hours count."""
+    for name, text in SPECS.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text.replace("URL", live) + (SCALED if "shop" in name else ""))
+    now = f"--now={END:.0f}"
+    done = run("plan", "--env", "live", "--prometheus", "--no-cache", "--format", "json", now, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    (sized,) = json.loads(done.out)["services"][0]["right_sizing"]
+    cpu, memory = sized["containers"]
+    assert float(cpu["used"]) == pytest.approx(0.7, abs=0.01)
+    assert int(memory["used"]) == pytest.approx(0.7 * 2 * (1 << 30), rel=0.01)
+    # 1.2 cores at half of a core each are three pods, and a request of 0.7 at 71 % holds the same three.
+    joint = sized["joint"]
+    assert (joint["request"], joint["target"], joint["advised_request"], joint["advised_target"]) == (
+        "1",
+        50,
+        "0.7",
+        71,
+    )
+    assert (joint["today"]["most"], joint["together"]["most"]) == (3, 3)
+
+
+SCALED = """
+workloads:
+  web:
+    kind: Deployment
+    namespace: shop
+    containers: {app: {requests: {cpu: "1", memory: 4Gi}}}
+    horizontal: {replicas: {min: 1, max: 9}, targets: {cpu: 50%}}
+"""

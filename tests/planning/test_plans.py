@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from planning.shapes import HOUR, START, WEEK, series, weekly
 
 from capgen.blueprint.origin import Origin

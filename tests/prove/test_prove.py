@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from prove.groups import CPU, ERRORS, FREE, SIGNALS, group, signal, watch
 
 from capgen.blueprint import Blueprint, Delivery, Group

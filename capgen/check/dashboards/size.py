@@ -7,7 +7,8 @@ annotation; server-side apply, which capgen uses, does not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from capgen.artifact import Artifact
 from capgen.check.dashboards.panels import NAME

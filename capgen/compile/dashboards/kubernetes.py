@@ -7,7 +7,8 @@ the series well enough, so an HPA that the environment gets is shown whether or 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen import promql
 from capgen.blueprint import Hpa, Vpa, Workload
@@ -16,8 +17,7 @@ from capgen.compile.sources import Bound
 _KINDS = {"Deployment": "deployment", "StatefulSet": "statefulset"}
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """The sources among which the ones about a workload are found."""
 
     sources: Sequence[Bound]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen import units
 from capgen.blueprint import Signal
@@ -20,8 +21,7 @@ CURRENCIES = frozenset((
 """Those that Grafana and its linter print with a sign of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """What is known of a service's costs. `measured` is the signal of the total an hour."""
 
     plan: CostPlan | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from textwrap import indent
 from typing import Any
 
@@ -111,17 +112,22 @@ def _lines(body: Json) -> str:
 
 
 def _written(value: Any, depth: int) -> str:
-    entries = len(value) if isinstance(value, (dict, list, tuple)) else 0
-    if entries <= MANY:
+    if not isinstance(value, (dict, list, tuple)):
+        return orjson.dumps(value).decode()
+    if len(value) <= MANY:
         compact = orjson.dumps(value)
-        if not entries or len(compact) + depth <= WIDTH:
+        if len(compact) + depth <= WIDTH or not value:
             return compact.decode()
     edge = "\n" + " " * depth
-    inner = depth + 1
     if isinstance(value, dict):
-        items = [f"{orjson.dumps(key).decode()}: {_written(item, inner)}" for key, item in value.items()]
+        items = [_key(key) + _written(item, depth + 1) for key, item in value.items()]
         return "{" + edge + " " + f",{edge} ".join(items) + edge + "}"
-    return "[" + edge + " " + f",{edge} ".join([_written(item, inner) for item in value]) + edge + "]"
+    return "[" + edge + " " + f",{edge} ".join([_written(item, depth + 1) for item in value]) + edge + "]"
+
+
+@lru_cache(maxsize=512)
+def _key(key: str) -> str:
+    return f"{orjson.dumps(key).decode()}: "
 
 
 def _without_exponents(node: Any) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from capgen.history.matrix import Clock, Labels
 from capgen.simulate.alerts.questions import Watched
@@ -14,8 +15,7 @@ Span: TypeAlias = tuple[int, int]
 """From the first to before the second, milliseconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(Struct, frozen=True):
     """One alert from when it fired to when it was resolved, milliseconds since 1970.
 
     `open`: it still fired when the history ended. `early`: it may have begun before the history. `kept`: how long of it

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capgen.blueprint.notifications import Route, Routing, Timing
 from capgen.history.matrix import Labels
@@ -21,8 +22,7 @@ PAGING = frozenset(("critical", "emergency"))
 """The severities that somebody is called for, at any hour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(Struct, frozen=True):
     """Somebody is told: `fresh` are alerts that fire and that the one before did not have; without any it is a repeat."""
 
     at: int

@@ -8,7 +8,9 @@ what the alert sees. A signal is asked once for all of its levels, only for what
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import naming, units
 from capgen.blueprint import Alert, Blueprint, Group, Signal
@@ -20,8 +22,7 @@ FOLLOWED = ("level", "absent", "down")
 _BRACES = '{{ "{{" }}'
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A query without its threshold. Two sides of a change that measure alike ask alike."""
 
     expr: str
@@ -33,8 +34,7 @@ class Question:
     """Milliseconds between evaluations."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """An alert as it is followed. Times in milliseconds."""
 
     service: str

@@ -4,7 +4,8 @@ how long, how much of it for nothing, and which incidents it would have told of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from capgen.blueprint import Fleet
 from capgen.diagnostics import Diagnostic
@@ -18,8 +19,7 @@ SHORT = 600_000
 WEEK = 7 * 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """Something that went wrong, as people remember it; `service` is "" where it is not said."""
 
     name: str
@@ -28,8 +28,7 @@ class Incident:
     service: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LevelResult:
+class LevelResult(Struct, frozen=True):
     """One alert over the history, all of its series together. `told` leaves out what a worse alert silenced."""
 
     service: str
@@ -45,8 +44,7 @@ class LevelResult:
     """Those that were over within SHORT by themselves, without the time that the alert is kept firing for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caught:
+class Caught(Struct, frozen=True):
     """What an incident's alerts did. `lead` is from the first call to the incident's begin: negative when it came later;
     None when nobody was called. `told` is the same for alerts of any severity."""
 
@@ -56,8 +54,7 @@ class Caught:
     told: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """The alerts of one state of the specs over the history."""
 
     levels: tuple[LevelResult, ...]
@@ -73,11 +70,10 @@ class Side:
     outside: int | None
     """Pages during no incident; None without a list of incidents."""
     caught: tuple[Caught, ...]
-    firings: tuple[Firing, ...] = field(default=(), repr=False)
+    firings: tuple[Firing, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Backtest:
+class Backtest(Struct, frozen=True):
     """Two states of the specs over one history; `before` is None without another to compare with."""
 
     environment: str

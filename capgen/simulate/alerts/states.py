@@ -11,9 +11,9 @@ State changes only where the result does, so it is followed from run to run of e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from capgen.history.matrix import Clock, Labels, Matrix
@@ -25,8 +25,7 @@ _NOTHING, _HELD, _REACHED, _FAILED = 0, 1, 2, 3
 """At a tick: nothing; a value that holds a firing alert and makes none; one that makes it; an evaluation that failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """An alert from its first element to its end, in ticks: pending from `since`, firing from `fired` if it came to that,
     and gone at `until`. `open`: it had not ended when the history did. `early`: it may have begun before the history."""
 
