@@ -20,6 +20,7 @@ from capgen import api
 from capgen.history.matrix import Clock, Labels
 from capgen.history.series import instant
 from capgen.render.rules import rules_of
+from capgen.report.codes import page
 
 BEGIN = 1_790_000_000_000 // STEP * STEP
 TICKS = 720
@@ -183,6 +184,18 @@ def test_calls_that_make_no_sense(tmp_path: Path, words: tuple[str, ...], said: 
     done = run("backtest", "--env", "live", *words, cwd=tmp_path)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+def test_incidents_that_cannot_be_read(tmp_path: Path) -> None:
+    project(tmp_path, "http://127.0.0.1:1")
+    (tmp_path / "history").mkdir()
+    (tmp_path / "history" / "app.backlog.csv").write_text("timestamp,value\n2026-11-01,3\n2026-11-02,4\n")
+    for text, code in ((page("CG960").bad, 3), (page("CG960").good, 0)):
+        (tmp_path / "incidents.yaml").write_text(text.split("\n", 1)[1].rsplit("```", 1)[0])
+        words = ("backtest", "--env", "live", "--history", "history", "--incidents", "incidents.yaml")
+        done = run(*words, cwd=tmp_path)
+        assert done.code == code, done.err
+        assert ("incidents.yaml:1:3: error CG960" in done.err) == bool(code)
 
 
 def test_files_instead_of_a_server(tmp_path: Path) -> None:
