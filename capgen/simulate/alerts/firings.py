@@ -18,8 +18,7 @@ Span: TypeAlias = tuple[int, int]
 class Firing(Struct, frozen=True):
     """One alert from when it fired to when it was resolved, milliseconds since 1970.
 
-    `open`: it still fired when the history ended. `early`: it may have begun before the history. `kept`: how long of it
-    was `keep_firing_for`, at most.
+    `open`: it still fired when the history ended. `early`: it may have begun before it.
     """
 
     watched: Watched
@@ -61,7 +60,9 @@ def without(span: Span, holes: Sequence[Span]) -> tuple[Span, ...]:
     found: list[Span] = []
     at, end = span
     for begin, stop in holes:
+        if begin >= end:
+            break
         if begin > at:
-            found.append((at, min(begin, end)))
+            found.append((at, begin))
         at = max(at, stop)
     return (*found, (at, end)) if at < end else tuple(found)

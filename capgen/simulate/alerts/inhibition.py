@@ -17,7 +17,7 @@ from capgen.simulate.alerts.firings import Firing, Span, united
 
 
 def silenced(fired: Sequence[Firing], rules: Sequence[Inhibition]) -> list[tuple[Span, ...]]:
-    """For each firing the spans of it in which it was silenced, in order."""
+    """For each firing the spans from its begin on in which it was silenced, in order; that it is over may be silenced, too."""
     spans: list[list[Span]] = [[] for _ in fired]
     for rule in rules:
         sources: dict[tuple[str, ...], list[Firing]] = {}
@@ -29,7 +29,7 @@ def silenced(fired: Sequence[Firing], rules: Sequence[Inhibition]) -> list[tuple
                 continue
             both = matches(rule.source, one.labels)
             for source in sources.get(_equal(rule, one.labels), ()):
-                begin, end = max(one.fired, source.fired), min(one.resolved, source.resolved)
+                begin, end = max(one.fired, source.fired), source.resolved
                 if begin < end and not (both and matches(rule.target, source.labels)):
                     spans[place].append((begin, end))
     return [united(each) for each in spans]

@@ -3,7 +3,7 @@
 From alertmanager/dispatch and notify: the alerts of a route are put together by the labels of `group_by`. A group is told of
 `group_wait` after its first alert, and looked at every `group_interval` from then on, until all of it is resolved and gone.
 At each look, what is silenced is left out; its receiver is told when an alert fires that the last notification did not have,
-when all are resolved, or when `repeat_interval` has passed.
+when one is resolved (the generated receivers want to know), or when `repeat_interval` has passed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ PAGING = frozenset(("critical", "emergency"))
 
 
 class Notification(Struct, frozen=True):
-    """Somebody is told: `fresh` are alerts that fire and that the one before did not have; without any it is a repeat."""
+    """Somebody is told: `fresh` are alerts that fire and that the one before did not have. Without any it is a repeat, or
+    tells that others are over."""
 
     at: int
     receiver: str
@@ -81,25 +82,27 @@ def _of_group(route: Route, members: Sequence[tuple[Firing, Sequence[Span]]], en
     members = sorted(members, key=lambda member: (member[0].fired, member[0].labels))
     changes = sorted({edge for one, silent in members for edge in _edges(one, silent)})
     wait, interval, repeat = (round(length * 1000) for length in _lengths(route.timing))
-    last_told: frozenset[Labels] = frozenset()
+    told: tuple[frozenset[Labels], frozenset[Labels]] = (frozenset(), frozenset())
     last_at = 0
     gone = 0
     while gone < len(members):
-        look = members[gone][0].fired + wait
+        look, before = members[gone][0].fired + wait, -1
         while look < end:
             present = [(one, silent) for one, silent in members[gone:] if one.fired <= look]
-            firing = {one.labels: one for one, silent in present if one.resolved > look and not _within(silent, look)}
-            fresh = tuple(one for labels, one in sorted(firing.items()) if labels not in last_told)
-            if fresh or (firing and last_at < look - repeat):
+            heard = [one for one, silent in present if not _within(silent, look)]
+            firing = {one.labels: one for one in heard if one.resolved > look}
+            over = frozenset(one.labels for one in heard if before < one.resolved <= look) - firing.keys()
+            fresh = tuple(one for labels, one in sorted(firing.items()) if labels not in told[0])
+            if fresh or (firing and (not over <= told[1] or last_at < look - repeat)):
                 yield Notification(look, route.receiver, fresh, tuple(one for _, one in sorted(firing.items())))
-                last_told, last_at = frozenset(firing), look
-            elif not firing and any(one.resolved <= look for one, _ in present):
-                # Told that all is well; a group of which everything is silenced is told nothing.
-                last_told = frozenset()
+                told, last_at = (frozenset(firing), over), look
+            elif not firing and over and told[0]:
+                # That all is well is told too; where everything is silenced, nothing is.
+                told, last_at = (frozenset(), over), look
             if all(one.resolved <= look for one, _ in present):
                 gone += len(present)
                 break
-            look = _next(look, interval, changes, last_at + repeat if firing else None)
+            before, look = look, _next(look, interval, changes, last_at + repeat if firing else None)
         else:
             return
 
