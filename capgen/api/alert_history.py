@@ -67,7 +67,9 @@ def phases(server: Server, alerts: Iterable[Watched], end: int) -> dict[Question
             continue
         known = dict(one.own)
         scope = promql.matchers({naming.SERVICE: one.service, naming.SOURCE: known.get(naming.SOURCE, "")})
-        matrix = query_matrix(server, f"max(timestamp({one.record}{{{scope}}}))", Clock(end, 1000, 1))
+        # Of the last week, since a record of something rare is not always there.
+        query = f"max(max_over_time(timestamp({one.record}{{{scope}}})[1w:5m]))"
+        matrix = query_matrix(server, query, Clock(end, 1000, 1))
         for _, values in matrix.rows.values():
             found[one.question] = round(float(values[-1]) * 1000) % one.question.interval
     return found

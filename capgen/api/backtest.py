@@ -34,10 +34,7 @@ MOST_DAYS = 400
 WARM_UP = 3_600_000
 """How much earlier than the history alerts are followed, beyond the longest time that one takes to change."""
 
-_NO_PHASE = (
-    "at which instants within its interval each rule group is evaluated, since the server has none of their records: "
-    "multiples of the interval are taken"
-)
+_NO_PHASE = "when within its interval a rule group is evaluated, where the server has no records of it: at multiples of the interval"
 State: TypeAlias = "tuple[Fleet, Sequence[Watched]]"
 """A state of the specs, compiled, and its alerts; the new one comes first."""
 Progress = Callable[[int, int], None]
@@ -151,7 +148,7 @@ def _over_server(
         on_progress(done, total)
         notices = (*notices, *alert_history.said(text, found[question], clocks[question]))
     made = [_side(*state, found, clocks, (begin, end), incidents) for state in states]
-    if not phases and every:
+    if asked.keys() - phases.keys():
         unknown = (*unknown, _NO_PHASE)
     after, before = made[0], made[1] if len(made) > 1 else None
     where = server.url if over.prometheus else f"the Prometheus of {environment}"
