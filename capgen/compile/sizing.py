@@ -1,4 +1,7 @@
-"""The sizes of workloads' pods, compiled for the plan."""
+"""The sizes of workloads' pods, compiled for the plan.
+
+Requests and limits stand in manifests that capgen does not write; a plan that advises them starts from what the spec says.
+"""
 
 from __future__ import annotations
 
