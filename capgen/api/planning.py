@@ -52,8 +52,12 @@ def forecast(
     calendar: Path | None = None,
     column: str | None = None,
     limit: float | None = None,
+    thorough: bool = False,
 ) -> Forecast:
-    """The forecast of a file's series. Raises UsageError, or Findings for a file that cannot be read or is too short."""
+    """The forecast of a file's series; `thorough` lets statsforecast's MSTL take part, which takes seconds.
+
+    Raises UsageError, or Findings for a file that cannot be read or is too short.
+    """
     from capgen.planning.forecast import TooLittle
     from capgen.planning.forecast import forecast as made
     from capgen.planning.grid import Uneven
@@ -62,8 +66,13 @@ def forecast(
     size = None if step is None else duration(step, "--step")
     events = read_events(calendar)
     series = read_history(path, column)
+    also = None
+    if thorough:
+        from capgen.planning import mstl
+
+        also = (mstl.NAME, mstl.mstl)
     try:
-        return made(series, ahead, step=size, events=events, limit=limit)
+        return made(series, ahead, step=size, events=events, limit=limit, also=also)
     except (TooLittle, Uneven) as error:
         raise Findings([_about(path, str(error))]) from error
 

@@ -32,6 +32,7 @@ VERBS = {
     "env": "Pin an environment to its cluster.",
     "destroy": "Delete what was delivered for a service.",
     "simulate": "Replay an autoscaler over a history of demand.",
+    "backtest": "Follow alerts over a history: firings, pages, incidents.",
     "plan": "Plan capacity: dates of levels, nodes, volumes, costs.",
     "report": "Report on the last day, week, month or quarter.",
     "forecast": "Forecast a series, with intervals and a back-test.",

@@ -207,22 +207,33 @@ def _result_line(result: Result, color: bool) -> str:
     return painted(f"{sign} {visible(result.key)}", style, color) + f" {result.state}{reason}"
 
 
-def _markdown(plan: Plan) -> str:
-    blocks: list[str] = []
-    for change in _ordered(plan):
-        if change.action in _QUIET and not change.mutated:
-            continue
-        # Without the indentation, or nobody's renderer colours the signs of a diff.
-        body = "\n".join(line.removeprefix("    ") for line in _change_lines(change, color=False, width=100)[1:])
-        head = f"{_SIGNS[change.action][0]} {change.key}: {change.action}"
-        fence = "`" * max(3, _longest_run(body) + 1)
-        blocks.append(
-            f"<details><summary>{escaped(head)}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>"
-            if body
-            else f"- {escaped(head)}"
+def told(plan: Plan) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The plan in a line, and each thing that does not stay as it is: what becomes of it, and the lines that change.
+    What is in the way comes first; secrets are masked."""
+    changes = [change for change in _ordered(plan) if change.action not in _QUIET or change.mutated]
+    return _summary(plan), tuple(
+        (
+            f"{_SIGNS[change.action][0]} {change.key}: {change.action}",
+            # Without the indentation, or nobody's renderer colours the signs of a diff.
+            "\n".join(line.removeprefix("    ") for line in _change_lines(change, color=False, width=100)[1:]),
         )
+        for change in changes
+    )
+
+
+def details(head: str, body: str) -> str:
+    """A change as Markdown that can be opened; a line where there is nothing inside."""
+    fence = "`" * max(3, _longest_run(body) + 1)
+    if not body:
+        return f"- {escaped(head)}"
+    return f"<details><summary>{escaped(head)}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>"
+
+
+def _markdown(plan: Plan) -> str:
+    summary, changes = told(plan)
+    blocks = [details(head, body) for head, body in changes]
     notes = [f"> {escaped(note)}" for note in plan.notes]
-    return fitted([MARKER, "", f"### {escaped(_summary(plan))}", "", *notes, *([""] if notes else [])], blocks, LIMIT)
+    return fitted([MARKER, "", f"### {escaped(summary)}", "", *notes, *([""] if notes else [])], blocks, LIMIT)
 
 
 def _longest_run(text: str) -> int:
