@@ -1,4 +1,4 @@
-"""The sizes of workloads' pods, compiled for the plan."""
+"""The sizes of workloads' pods, compiled for the plan: what each requests, and what may be recommended."""
 
 from __future__ import annotations
 
