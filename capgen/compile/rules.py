@@ -94,7 +94,7 @@ def _level_alert(context: Context, signal: Signal, level: Level, evaluation: flo
     expr = f"{value} {comparison} {units.number(level.threshold)}"
     keys = ", ".join(sorted((*signal.labels, naming.SERVICE, naming.SOURCE)))
     if signal.hysteresis:
-        back = _back(level.threshold, signal)
+        back = release(level.threshold, signal)
         firing = (
             f'ALERTS{{alertname={promql.string(name)},alertstate="firing",{naming.SERVICE}={promql.string(service)}}}'
         )
@@ -125,7 +125,7 @@ def _level_alert(context: Context, signal: Signal, level: Level, evaluation: flo
     )
 
 
-def _back(threshold: float, signal: Signal) -> float:
+def release(threshold: float, signal: Signal) -> float:
     """Where a firing alert lets go. Decimal, so that 95% less 5% is 0.9 and not 0.8999999999999999."""
     distance = Decimal(repr(signal.hysteresis))
     return float(Decimal(repr(threshold)) + (-distance if signal.worse == "above" else distance))

@@ -187,8 +187,8 @@ class BasicAuth(Model):
     """Where the password is found."""
 
 
-class PrometheusAuth(Model):
-    """Who asks the Prometheus: one of both."""
+class ServerAuth(Model):
+    """Who asks the server: one of both."""
 
     bearer: SecretRef | None = None
     """Where a bearer token is found."""
@@ -200,7 +200,9 @@ class GrafanaSpec(Model):
     """The environment's Grafana: where people open it, and how it takes dashboards."""
 
     url: Url | None = None
-    """Its address, for the links in alerts."""
+    """Its address, for the links in alerts and for `capgen status --dashboards`."""
+    auth: ServerAuth | None = None
+    """Who asks it."""
     dashboards: Literal["classic", "v2"] = "classic"
     """The form of the JSON: what every Grafana from 11 on takes, or the object of Grafana 13's API."""
     folder: Text | None = None
@@ -222,7 +224,7 @@ class PrometheusEndpoint(PrometheusSpec):
 
     url: Url | None = None
     """Its address, for queries."""
-    auth: PrometheusAuth | None = None
+    auth: ServerAuth | None = None
     """Who asks it."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""

@@ -23,9 +23,9 @@ workloads:
 SIDECAR = "k8s-sidecar-target-directory"
 
 
-def build(folder: Path, templates: dict[str, str]) -> dict[str, str]:
+def build(folder: Path, templates: dict[str, str], spec: str = SPEC) -> dict[str, str]:
     (folder / "specs").mkdir(exist_ok=True)
-    (folder / "specs/shop.yaml").write_text(SPEC)
+    (folder / "specs/shop.yaml").write_text(spec)
     for name, text in templates.items():
         path = folder / "templates" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,3 +99,11 @@ def test_a_template_that_breaks_is_named_by_file_and_line(tmp_path: Path, text: 
     assert finding.span is not None
     assert finding.span.file.endswith("templates/kubernetes/metadata.yaml.j2")
     assert finding.span.line == line
+
+
+def test_a_service_without_rules_has_templates_of_its_own_too(tmp_path: Path) -> None:
+    head, _, rest = SPEC.partition("sources:")
+    own = '{% include "capgen/kubernetes/metadata.yaml.j2" %}\n  annotations: {a: b}\n'
+    without = head + "workloads:" + rest.partition("workloads:")[2]
+    hpa = yaml.safe_load(build(tmp_path, {"kubernetes/metadata.yaml.j2": own}, without)["shop/hpa-shop.yaml"])
+    assert hpa["metadata"]["annotations"] == {"a": "b"}
