@@ -17,6 +17,7 @@ from cli.command import run
 from harness.binaries import program
 from harness.processes import answers, free_port, serving
 from history.answering import answering
+from history.pods import POD
 from jobs.running import Script, serving_webhook
 from planning.shapes import HOUR, START, WEEK, weekly
 
@@ -140,48 +141,6 @@ def test_capgen_plan_asks_the_environments_prometheus(live: str, tmp_path: Path)
     assert backlog["levels"][1]["p50"] is None
     again = run(*arguments, cwd=tmp_path, env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
     assert again.out == done.out
-
-
-OWN = """
-exporter: queues
-title: Queues
-about: Queues of our own.
-open_labels: true
-metrics:
-  queue_depth: {type: gauge, required: true, absent: nobody counts}
-signals:
-  backlog:
-    title: Backlog
-    about: How many wait.
-    action: See who does not fetch.
-    expr: sum by (queue) (queue_depth{$selector})
-    unit: short
-    record: max
-    ladder: utilisation
-    levels: {warning: 90, critical: 100000}
-"""
-POD = {
-    "catalog/queues.yaml": OWN,
-    "specs/defaults.yaml": "apiVersion: capgen/v1\nkind: Defaults\nreports: {weekly: {schedule: '0 8 * * 1'}}\nnotify: {chat: {webhook: {env: CHAT}}}\n",
-    "specs/shop.yaml": """
-apiVersion: capgen/v1
-kind: Capacity
-metadata: {name: shop, title: "Shop: ünder 'load'", environments: [live, host]}
-sources: {app: {exporter: queues, job: shop-app, targets: ["localhost:8080"]}}
-planning: {forecast: {history: 91d, horizon: 28d}, roadmap: [{quarter: 2027-Q1, themes: {"more: 1": ["a - b", {title: "# c"}]}}]}
-""",
-    "specs/environments/host.yaml": "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: host}\ndirectory: {root: ./deploy}\n",
-    "specs/environments/live.yaml": """
-apiVersion: capgen/v1
-kind: Environment
-metadata: {name: live}
-kubernetes: {namespace: monitoring}
-deliver: {prometheus: operator, alertmanager: operator, jobs: cronjob}
-jobs: {report_image: registry.example.com/capgen:1}
-prometheus: {url: "URL", auth: {bearer: {secret: {name: metrics, key: token}}}}
-overrides: {shop: {signals: {app.backlog: {levels: {warning: 120}}}}}
-""",
-}
 
 
 def test_a_reports_pod_has_all_that_the_report_is_made_from(live: str, tmp_path: Path) -> None:
