@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capgen.api.reading import project_folder, read_project
+from capgen.diagnostics import suggest
 from capgen.errors import Findings, Refused, UsageError
 from capgen.reconcile import prune as pruning
 from capgen.reconcile import saved
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from capgen.spec.documents import Environment
     from capgen.targets.grafana import Shown
     from capgen.targets.rules import RuleGroup
+
+SECONDS = 300.0
+"""The time for everything that one run asks of a cluster."""
 
 
 class Delivery(Struct, frozen=True):
@@ -54,8 +58,8 @@ class Status(Struct, frozen=True):
     dashboards: tuple[Shown, ...] = ()
 
 
-def plan_delivery(request: Request) -> Delivery:
-    """What applying would change in an environment's target. Reads only.
+def plan_delivery(request: Request, *, seconds: float = SECONDS) -> Delivery:
+    """What applying would change in an environment's target. Reads only. `seconds` is the time for the whole run.
 
     Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
     """
@@ -74,11 +78,14 @@ def plan_delivery(request: Request) -> Delivery:
     target: Target = (
         _exported(declared, Path(request.offline))
         if request.offline
-        else target_of(declared, project_folder(paths), root=root)
+        else target_of(declared, project_folder(paths), root=root, seconds=seconds)
     )
     live = target.read(artifacts)
-    rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared))
+    rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared), frozenset(request.replace))
     plan = build_plan(target.name, artifacts, live, rules)
+    if unknown := sorted(rules.replace - {change.key for change in plan.changes if change.after is not None}):
+        named = suggest(unknown[0], [change.key for change in plan.changes], what="objects")
+        raise UsageError(f"the specs make no {unknown[0]} to replace; {named}")
     if not built.compiled.partial:
         plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, artifacts)))
     fleet = next((f for f in built.compiled.fleets if f.environment == request.environment), None)
@@ -156,11 +163,13 @@ def status(
     return Status(delivery.plan, healths, groups, shown)
 
 
-def plan_destruction(paths: Sequence[Path], environment: str, services: Sequence[str], root: Path | None) -> Delivery:
+def plan_destruction(
+    paths: Sequence[Path], environment: str, services: Sequence[str], root: Path | None, *, seconds: float = SECONDS
+) -> Delivery:
     """What deleting everything that was delivered for services would delete. Their specs need not exist any more."""
     from capgen.delivery import target_of
 
-    target = target_of(environment_of(paths, environment), project_folder(paths), root=root)
+    target = target_of(environment_of(paths, environment), project_folder(paths), root=root, seconds=seconds)
     live = target.read((), services)
     if unknown := sorted(set(services) - live.services):
         known = ", ".join(sorted(live.services - {""})) or "no service"
@@ -191,13 +200,13 @@ def save_plan(delivery: Delivery, rehearsed: Plan) -> str:
     return saved.dump(delivery.plan, rehearsed, delivery.request, place, delivery.digest)
 
 
-def plan_again(path: Path) -> Delivery:
+def plan_again(path: Path, *, seconds: float = SECONDS) -> Delivery:
     """A saved plan, made anew. Raises Refused, with both versions, for whatever would now be done otherwise."""
     try:
         approved = saved.load(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-    delivery = plan_delivery(approved.request)
+    delivery = plan_delivery(approved.request, seconds=seconds)
     place = delivery.target.place()
     if place != approved.place:
         raise Refused(

@@ -127,11 +127,14 @@ def _month(count: int) -> float:
 
 
 def review(
-    service: Blueprint, history: Mapping[str, Series], replicas: Mapping[str, Series], period: Period
-) -> Review:  # fmt: skip
-    """One service's period. `replicas` is by the HPA's name."""
-    now = {name: between(series, -np.inf, period.end) for name, series in history.items()}
-    then = {name: between(series, -np.inf, period.begin) for name, series in history.items()}
+    service: Blueprint,
+    history: Mapping[str, Series],
+    replicas: Mapping[str, Series],
+    period: Period,
+    usage: Mapping[str, Series] | None = None,
+) -> Review:
+    """One service's period. `replicas` is by the HPA's name, `usage` as for the plan."""
+    now, then = _until(history, period.end), _until(history, period.begin)
     signals = []
     served = []
     for signal in service.signals:
@@ -143,12 +146,16 @@ def review(
             served.append((signal.id, float(np.nanmean(between(series, period.begin, period.end).values))))
     return Review(
         period=period,
-        plan=plan_service(service, now, period.end),
-        earlier=plan_service(service, then, period.begin),
+        plan=plan_service(service, now, period.end, _until(usage or {}, period.end)),
+        earlier=plan_service(service, then, period.begin, _until(usage or {}, period.begin)),
         signals=tuple(signals),
         scaling=tuple(_scaling(hpa, replicas.get(hpa.name), period) for hpa in service.hpas),
         served=tuple(served),
     )
+
+
+def _until(history: Mapping[str, Series], end: float) -> dict[str, Series]:
+    return {name: between(series, -np.inf, end) for name, series in history.items()}
 
 
 def between(series: Series, begin: float, end: float) -> Series:
@@ -198,5 +205,5 @@ def _scaling(hpa: Hpa, series: Series | None, period: Period) -> Scaling:
 
 def new_and_gone(review: Review) -> tuple[Sequence[str], Sequence[str]]:
     """Recommendations that came since the last period, and those that are no more."""
-    now, then = ([one.what for one in plan.advice] for plan in (review.plan, review.earlier))
-    return [what for what in now if what not in then], [what for what in then if what not in now]
+    now, then = ({one.key: one.what for one in plan.advice} for plan in (review.plan, review.earlier))
+    return [now[key] for key in now if key not in then], [then[key] for key in then if key not in now]

@@ -32,6 +32,8 @@ def risks(change: Change) -> tuple[str, ...]:
 def _risks(change: Change) -> Iterator[str]:
     if change.action is Action.DELETE:
         yield "deletes"
+    if change.replaces:
+        yield "is deleted and made again: for a moment it is not there"
     if change.takes:
         yield "takes a field from " + " and ".join(sorted({field.owner for field in change.fields if field.owner}))
     if change.adopts:

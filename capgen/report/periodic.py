@@ -54,7 +54,7 @@ def _sections(review: Review, *, several: bool) -> list[Section]:
 
 def _summary(review: Review) -> tuple[Block, ...]:
     measured = [one for one in review.signals if one.now is not None]
-    close = [(room[1], one.signal.id, room[0]) for one in measured if (room := one.headroom) is not None]
+    close = [(room[1], one.signal.id, _level(one, room[0])) for one in measured if (room := one.headroom) is not None]
     text = f"{len(measured)} of {len(review.signals)} signals were measured."
     if close:
         gap, signal, level = min(close)
@@ -86,9 +86,15 @@ def _use_row(one: SignalPeriod, now: Use) -> tuple[str, ...]:
     unit = one.signal.unit
     change = "new" if one.change is None else f"{'+' if one.change >= 0 else '−'}{percent(abs(one.change))}"
     told = {level.name for level in one.signal.levels if level.severity is not None}
-    beyond = ", ".join(f"{name} {percent(share)}" for name, share in now.beyond if share > 0 and name in told)
+    beyond = ", ".join(f"{_level(one, name)} {percent(share)}" for name, share in now.beyond if name in told)
     amounts = (shown(value, unit) for value in (now.typical, now.peak, now.worst))
-    return (one.signal.id, *amounts, change, beyond or "none", percent(now.measured))
+    return (one.signal.id, *amounts, change, beyond or "no level tells anybody", percent(now.measured))
+
+
+def _level(one: SignalPeriod, name: str) -> str:
+    """A level with the number at which it begins: `critical (80%)`."""
+    (begins,) = (level.threshold for level in one.signal.levels if level.name == name)
+    return f"{name} ({units.human(begins, one.signal.unit)})"
 
 
 def shown(value: float, unit: str) -> str:
@@ -104,7 +110,7 @@ def shown(value: float, unit: str) -> str:
 
 def _degradations(review: Review) -> tuple[Block, ...]:
     rows = tuple(
-        (one.signal.id, name, percent(before), percent(now), one.signal.action)
+        (one.signal.id, _level(one, name), percent(before), percent(now), one.signal.action)
         for one in review.signals
         for name, before, now in one.degraded
     )

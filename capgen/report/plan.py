@@ -59,7 +59,7 @@ def render(plan: Plan, form: str, *, color: bool = False, width: int = 80) -> st
         return _markdown(plan)
     lines: list[str] = []
     for change in _ordered(plan):
-        if change.action not in _QUIET:
+        if change.action not in _QUIET or change.mutated:
             lines += _change_lines(change, color, width)
     lines += [painted(f"note: {visible(note)}", "yellow", color) for note in plan.notes]
     return "\n".join((*lines, _summary(plan))) + "\n"
@@ -141,6 +141,7 @@ def _change_lines(change: Change, color: bool, width: int) -> list[str]:
     lines = [painted(f"{sign} {visible(change.key)}", style, color) + unsure]
     lines += [f"    {painted('risk:', 'red', color)} {visible(risk)}" for risk in risks(change)]
     lines += [f"    {visible(line)}" for line in change.reason.splitlines()]
+    lines += [f"    {_mutated_line(field)}" for field in change.mutated]
     if change.action in (Action.CREATE, Action.DELETE, Action.EXTRA):
         return lines
     if isinstance(change.after, str) and isinstance(change.before, str):
@@ -155,6 +156,12 @@ def _change_lines(change: Change, color: bool, width: int) -> list[str]:
         ).splitlines()[2:]
         return lines + [f"    {line}" for line in body]
     return lines + [line for field in change.fields for line in _field_lines(field, width)]
+
+
+def _mutated_line(field: FieldChange) -> str:
+    """What somebody between the manifest and the store does to it (an admission webhook or policy)."""
+    asked, got = (_value(masked(field.path, value)) for value in (field.old, field.new))
+    return f"admission makes {got} of {visible(field.path)}, and not {asked}"
 
 
 def _field_lines(field: FieldChange, width: int) -> list[str]:
@@ -203,7 +210,7 @@ def _result_line(result: Result, color: bool) -> str:
 def _markdown(plan: Plan) -> str:
     blocks: list[str] = []
     for change in _ordered(plan):
-        if change.action in _QUIET:
+        if change.action in _QUIET and not change.mutated:
             continue
         # Without the indentation, or nobody's renderer colours the signs of a diff.
         body = "\n".join(line.removeprefix("    ") for line in _change_lines(change, color=False, width=100)[1:])
@@ -237,6 +244,7 @@ def _change_data(change: Change) -> dict[str, Any]:
         "verdict": change.verdict,
         "risks": list(risks(change)),
         "fields": [_field_data(field) for field in change.fields],
+        "mutated": [_field_data(field) for field in change.mutated],
     }
 
 

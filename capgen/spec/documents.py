@@ -160,11 +160,16 @@ class DeliverSpec(Model):
     """What serves signals to autoscalers: rules for prometheus-adapter, KEDA's ScaledObjects, or nothing."""
 
 
+Image = Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")]
+
+
 class RunSpec(Model):
     """Where and how an environment runs the jobs."""
 
-    image: Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")] = "alpine/k8s:1.36.0"
+    image: Image = "alpine/k8s:1.36.0"
     """The image of CronJobs: any that has sh, awk, curl and kubectl."""
+    report_image: Annotated[Image, Field(examples=["registry.example.com/capgen:1.0"])] | None = None
+    """The image of CronJobs that make reports: any that has capgen, sh, awk and curl; no report is made without one."""
     secret: Name = "capgen-notify"  # noqa: S105 (its name)
     """The Secret, in the CronJobs' namespace, that holds what receivers look for in the environment (`env:`)."""
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", examples=["Europe/Berlin"])] | None = None
