@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from capgen.errors import TargetError
 from capgen.reconcile.kinds import KINDS, Kind
-from capgen.targets.at_once import at_once
 from capgen.targets.kubernetes import Cluster
 from capgen.targets.listing import list_objects
 from capgen.targets.refusal import not_served
@@ -37,9 +36,8 @@ def inspect(
     Kinds that the server does not have are left out in silence, `optional` ones that the user may not see are told.
     Raises TargetError for any other that cannot be listed: a part is no answer.
     """
-    cluster.wire.begin(cluster.seconds)
     scopes = [(KINDS.get(kind) or _MORE[kind], home) for home in sorted(set(namespaces)) for kind in kinds]
-    listed = at_once(
+    listed = cluster.wire.at_once(
         lambda scope: list_objects(
             cluster.wire, scope[0], scope[1], cluster.page, selector="" if scope[0].name in optional else selector
         ),
