@@ -71,7 +71,7 @@ def compare(kind: str, declared: Document, live: Document) -> Difference:
         if key == "metadata":
             wanted = {name: value for name, value in wanted.items() if name not in _NAMES_IT}
         found += _compare(kind, root.key(key), wanted, live.get(key, ABSENT))
-    found += _dropped(root, declared, live)
+    found += _dropped(kind, root, declared, live)
     return Difference(
         tuple(item for item in found if isinstance(item, FieldChange)),
         tuple(item.path for item in found if isinstance(item, _Taken)),
@@ -106,7 +106,7 @@ def _compare(kind: str, place: _Place, declared: Any, live: Any) -> Iterator[_Fi
     if both_maps and not (declared and owners.held_whole(place.holders)):
         for key in sorted(declared):
             yield from _compare(kind, place.key(key), declared[key], live.get(key, ABSENT))
-        yield from _dropped(place, declared, live)
+        yield from _dropped(kind, place, declared, live)
     elif keys := _item_keys(place, declared, live):
         yield from _compare_items(kind, place, keys, declared, live)
     elif owners.is_set(place.holders) and isinstance(declared, list) and isinstance(live, list):
@@ -166,13 +166,15 @@ def _dropped_by_server(place: _Place, declared: Any, live: Any) -> bool:
     return live is ABSENT and not declared and owners.ours(place.holders) is not None
 
 
-def _dropped(place: _Place, declared: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[_Finding]:
+def _dropped(kind: str, place: _Place, declared: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[_Finding]:
     """What capgen declared here earlier and does not any more."""
     mine = owners.ours(place.holders)
     for step in sorted(mine.fields if mine else ()):
         key = step[2:]
         if step.startswith("f:") and key not in declared and key in live:
-            yield from _given_up(place.key(key), live[key])
+            inside = place.key(key)
+            back = meaning.returns(kind, inside.path, live[key])
+            yield from (_Released(inside.shown),) if back else _given_up(inside, live[key])
 
 
 def _given_up(place: _Place, live: Any) -> Iterator[_Finding]:

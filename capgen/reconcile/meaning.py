@@ -80,6 +80,27 @@ DEFAULTS: Mapping[tuple[str, Path], Any] = {
 """What the server adds inside lists that are compared whole, and what nobody has declared by it."""
 
 
+_NOTHING = object()
+
+RETURNING: Mapping[tuple[str, Path], Any] = {
+    (_HPA, ("spec", "minReplicas")): 1,
+    (_HPA, ("spec", "behavior", "scaleUp", "selectPolicy")): "Max",
+    (_HPA, ("spec", "behavior", "scaleUp", "stabilizationWindowSeconds")): 0,
+    (_HPA, ("spec", "behavior", "scaleDown", "selectPolicy")): "Max",
+    ("CronJob", ("spec", "concurrencyPolicy")): "Allow",
+    ("CronJob", ("spec", "suspend")): False,
+    ("CronJob", ("spec", "successfulJobsHistoryLimit")): 3,
+    ("CronJob", ("spec", "failedJobsHistoryLimit")): 1,
+}
+"""What the server puts back when nobody declares it. Whoever creates an object by POST is noted as having declared that
+too, so it is among what is taken over from other tools, and giving it up changes nothing."""
+
+
+def returns(kind: str, path: Path, live: Any) -> bool:
+    """Whether a value is there again once nobody declares it."""
+    return bool(RETURNING.get((kind, path), _NOTHING) == live)
+
+
 def same(kind: str, path: Path, declared: Any, live: Any) -> bool:
     """Whether two values of a field mean the same."""
     if declared == live and not isinstance(declared, (int, float)) and not isinstance(declared, (dict, list)):
@@ -146,9 +167,6 @@ def aligned(kind: str, path: Path, declared: Sequence[Any], live: Sequence[Any])
 
 def _default(kind: str, path: Path) -> Any:
     return DEFAULTS.get((kind, path), _NOTHING)
-
-
-_NOTHING = object()
 
 
 @lru_cache(maxsize=4096)
