@@ -98,9 +98,10 @@ class Leases:
     def release(self) -> None:
         """Gives back whatever is held, and what was got without the answer having been read."""
         self._done.set()
-        self._wire.allow(_PUTTING_BACK)
+        self._wire.hurry()
         if self._keeper.is_alive():
             self._keeper.join()
+        self._wire.allow(_PUTTING_BACK)
         for name in sorted(self._asked):
             with contextlib.suppress(TargetError):
                 lease = self._held.get(name) or self._mine(name)
