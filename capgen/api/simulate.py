@@ -173,13 +173,12 @@ def _compared(
     around: Circumstances,
     against: Path | None,
 ) -> Comparison:
-    from capgen import naming
     from capgen.simulate import manifest
     from capgen.simulate.result import Comparison
     from capgen.yamlio import Source
 
     name, workload = next(
-        (name, workload) for name, workload in spec.model.workloads.items() if naming.hpa(name) == hpa.name
+        (name, workload) for name, workload in spec.model.workloads.items() if _hpa_name(name, workload) == hpa.name
     )
     around = _of_workload(around, workload, hpa)
     columns = {metric.name: metric.signal for metric in hpa.metrics if metric.signal}
@@ -197,6 +196,13 @@ def _compared(
             raise Findings(problems)
         before = _replayed(old, known, demand, around) if old != autoscaler else None
     return Comparison(service.name, name, _replayed(autoscaler, known, demand, around), before)
+
+
+def _hpa_name(key: str, workload: WorkloadSpec) -> str:
+    from capgen import naming
+
+    given = workload.horizontal.name if workload.horizontal else None
+    return given or naming.hpa(key)
 
 
 def _is_of(artifact: Artifact, hpa: Hpa) -> bool:
@@ -233,13 +239,12 @@ def _of_workload(around: Circumstances, workload: WorkloadSpec, hpa: Hpa) -> Cir
 
 
 def _broken_bounds(spec: Spec, hpa: Hpa, done: Simulation) -> Iterator[Diagnostic]:
-    from capgen import naming
     from capgen.check.scaling.finding import finding
     from capgen.simulate.bounds import broken
 
     for name, workload in spec.model.workloads.items():
         declared = workload.horizontal.simulate if workload.horizontal else None
-        if declared is None or naming.hpa(name) != hpa.name:
+        if declared is None or _hpa_name(name, workload) != hpa.name:
             continue
         words = {key: text for key, text in declared.model_dump().items() if isinstance(text, str)}
         for key, message in broken(words, done.summary):

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from capgen.artifact import Artifact
 from capgen.reconcile import applyset, policy
 from capgen.reconcile.compare import Difference, compare
+from capgen.reconcile.handover import handed_over
 from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
@@ -63,7 +64,7 @@ def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, ru
     ids = {inventory.id for inventory in live.inventories.values()}
     changes = (
         *(_object_change(manifest, live, rules) for manifest in manifests),
-        *leftovers({manifest.key for manifest in manifests}, live),
+        *leftovers({manifest.key for manifest in manifests}, live, handed_over(manifests)),
     )
     return Plan(
         target,
