@@ -20,11 +20,13 @@ from typing import Any
 
 from capgen.errors import Refused, TargetError
 from capgen.reconcile.plan import Document
+from capgen.targets.at_once import at_once
 from capgen.targets.listing import quoted
 from capgen.targets.objects import remove
 from capgen.targets.wire import Answer, Wire
 
 SECONDS = 30
+_KEEPERS = 8
 _PUTTING_BACK = 10.0  # seconds, also when the time for the run is over
 _PATIENCE = 2  # times the lease's own: longer than it takes for a killed run's to be stale
 
@@ -82,25 +84,29 @@ class Leases:
 
     def _keep(self) -> None:
         while not self._done.wait(self._seconds / 3):
-            for name, lease in list(self._held.items()):
-                if self._done.is_set():
-                    return
-                with contextlib.suppress(TargetError):
-                    answer = self._wire.request("GET", self._path(name), {}, at_once=True)
-                    if answer.status == 200 and self._is_mine(answer) and _same(lease, answer.document):
-                        answer = self._send("PUT", name, self._body(name, answer))
-                        if answer.status == 200:
-                            self._note(name, answer.document)
-                    elif answer.status in (200, 404):
-                        self._taken = f"another run took the lease {name} meanwhile"
-                        self._held.pop(name, None)
+            # A fleet has hundreds: one after the other the last would be too late on a busy machine.
+            at_once(self._renew, list(self._held), workers=_KEEPERS, interrupted=self._done.set)
+
+    def _renew(self, name: str) -> None:
+        if self._done.is_set():
+            return
+        with contextlib.suppress(TargetError):
+            answer = self._wire.request("GET", self._path(name), {}, at_once=True)
+            if answer.status == 200 and self._is_mine(answer) and _same(self._held[name], answer.document):
+                answer = self._send("PUT", name, self._body(name, answer))
+                if answer.status == 200:
+                    self._note(name, answer.document)
+            elif answer.status in (200, 404):
+                self._taken = f"another run took the lease {name} meanwhile"
+                self._held.pop(name, None)
 
     def release(self) -> None:
         """Gives back whatever is held, and what was got without the answer having been read."""
         self._done.set()
-        self._wire.allow(_PUTTING_BACK)
+        self._wire.hurry()
         if self._keeper.is_alive():
             self._keeper.join()
+        self._wire.allow(_PUTTING_BACK)
         for name in sorted(self._asked):
             with contextlib.suppress(TargetError):
                 lease = self._held.get(name) or self._mine(name)

@@ -111,6 +111,7 @@ class Wire:
     def verb(self, more: float = 0) -> Iterator[None]:
         """Something that a user asked for: all of them share the time. `more` seconds are for this one alone."""
         begun = self._clock()
+        self._ended.clear()
         self._end = begun + max(0.0, self.seconds - self._used) + more
         try:
             yield
@@ -123,6 +124,10 @@ class Wire:
         self._end = max(self._end, self._clock() + seconds)
         self._ended.clear()
 
+    def hurry(self) -> None:
+        """Lets nobody wait for another try any more, until the next verb or `allow`."""
+        self._ended.set()
+
     @property
     def is_over(self) -> bool:
         """Whether the time is up."""
@@ -133,7 +138,7 @@ class Wire:
 
         Whoever is interrupted begins nothing more, and does not wait for another try.
         """
-        return at_once(work, items, workers=MOST, interrupted=self._ended.set)
+        return at_once(work, items, workers=MOST, interrupted=self.hurry)
 
     def request(
         self,

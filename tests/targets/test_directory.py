@@ -69,8 +69,7 @@ def test_killed_before_the_reload_it_is_made_up_for(tmp_path: Path, reloads: Rel
     child = os.fork()
     if child == 0:
         _die_after_renames(2)
-        object.__setattr__(target, "reload", "")
-        target.apply(wanted)
+        Directory(tmp_path / "root").apply(wanted)
         os._exit(0)
     os.waitpid(child, 0)
     assert contents(tmp_path / "root") == {"a/rules.yml": "a\n"}
