@@ -50,6 +50,10 @@ def record(exporter: str, signal: str, operation: str) -> str:
 
 HEADROOM = f"{PREFIX}:headroom:ratio"
 """How far each signal is from the level that calls somebody, as a share of that level; the same over all services."""
+FULL_IN = f"{PREFIX}:full_in:seconds"
+"""When each signal with a lead time is full, by its drift over whole weeks; no series where it does not grow."""
+MONTHLY_COST = f"{PREFIX}:cost:monthly"
+"""What a month costs at the last week's rate."""
 
 
 def level_alert(service: str, signal: str, level: str) -> str:
@@ -65,6 +69,16 @@ def absent_alert(service: str, source: str) -> str:
 def down_alert(service: str, source: str) -> str:
     """The alert for a source whose targets do not answer."""
     return camel(service, source, "down")
+
+
+def ahead_alert(service: str, signal: str) -> str:
+    """The alert for a signal that is full within its lead time: `ApmAppThroughputFullSoon`."""
+    return camel(service, signal, "full", "soon")
+
+
+def budget_alert(service: str, share: float) -> str:
+    """The alert for a share of the budget: `ApmBudget80Percent`."""
+    return camel(service, "budget", f"{share * 100:.6g}".replace(".", "_"), "percent")
 
 
 def group(service: str, signal: str) -> str:

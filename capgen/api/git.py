@@ -18,6 +18,19 @@ def commit_of(name: str) -> str:
     return _git("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}").decode().strip()
 
 
+def inside(paths: Sequence[Path]) -> None:
+    """Raises UsageError for paths that git could not find at another commit."""
+    if any(path.is_absolute() or ".." in path.parts for path in paths):
+        raise UsageError(
+            "name specs by a path inside the repository, like `specs`: git looks for the same path at the base"
+        )
+
+
+def project_parts(paths: Sequence[Path]) -> list[str]:
+    """What of a repository specs are compiled from: the folders that they are in, and what a project may bring."""
+    return sorted({path.parts[0] for path in paths if path.parts} | {"catalog", "templates"})
+
+
 def extract(commit: str, names: Sequence[str], folder: Path) -> None:
     """Writes the files of a commit below the names into a folder; a name may be missing there, and links are left out."""
     listed = _git("ls-tree", "-z", "--name-only", commit, "--", *names).decode(errors="surrogateescape")

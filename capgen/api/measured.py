@@ -67,6 +67,25 @@ def replicas(sources: Sources, service: Blueprint) -> dict[str, Series]:
     return {**_asked(sources, service, queries, length=REPLICA_HISTORY, step=REPLICA_STEP), **files}
 
 
+def usage(sources: Sources, service: Blueprint) -> dict[str, Series]:
+    """What the containers of a service's workloads use: `<workload>.<container>.<cpu|memory>` is the busiest pod's,
+    with `.total` behind it that of all pods together. Cores and bytes."""
+    queries: dict[str, str] = {}
+    for workload in service.sized:
+        for container in workload.containers:
+            scope = f'namespace="{workload.namespace}",pod=~"{workload.pods}",container="{container.name}"'
+            cpu = f'sum by (pod) (max by (pod, id, cpu) (rate(container_cpu_usage_seconds_total{{{scope},image!=""}}[5m])))'
+            memory = f"max by (pod) (max_over_time(container_memory_working_set_bytes{{{scope}}}[1h]))"
+            for resource, query in (("cpu", cpu), ("memory", memory)):
+                name = f"{workload.name}.{container.name}.{resource}"
+                queries |= {name: f"max({query})", f"{name}.total": f"sum({query})"}
+    files = _read_named(sources.folder, service, {name: name for name in queries})
+    if not sources.prometheus:
+        return files
+    length = service.planning.history if service.planning else 90 * 86400.0
+    return {**_asked(sources, service, queries, length=length, step=HISTORY_STEP), **files}
+
+
 def _asked(
     sources: Sources, service: Blueprint, queries: Mapping[str, str], *, length: float, step: float
 ) -> dict[str, Series]:  # fmt: skip

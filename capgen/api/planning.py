@@ -142,7 +142,9 @@ def _plan_one(shape: Callable[[ServicePlan], Shape], job: tuple[Blueprint, Sourc
     from capgen.planning.plan import plan_service
 
     service, sources = job
-    return shape(plan_service(service, measured.signals(sources, service), sources.now))
+    return shape(
+        plan_service(service, measured.signals(sources, service), sources.now, measured.usage(sources, service))
+    )
 
 
 def report(
@@ -165,17 +167,22 @@ def report(
     compiled = _compiled(paths, environment, settings)
     sources = _sources(compiled, environment, history, prometheus=prometheus, now=now, cache=cache)
     found = [
-        (service, measured.signals(sources, service, at_least=LONGEST[kind]), measured.replicas(sources, service))
+        (
+            service,
+            measured.signals(sources, service, at_least=LONGEST[kind]),
+            measured.replicas(sources, service),
+            measured.usage(sources, service),
+        )
         for fleet in compiled.fleets
         for service in fleet.services
     ]
-    ends = [float(series.times[-1]) for _, histories, _ in found for series in histories.values() if len(series.times)]
+    ends = [float(series.times[-1]) for _, histories, *_ in found for series in histories.values() if len(series.times)]
     # Whole days that have ended: a sample at 23:00 ends its day.
     until = now if now is not None else max((end + measured.HISTORY_STEP for end in ends), default=None)
     if until is None:
         raise UsageError("a report is about a period: give --history, --prometheus or --now")
     period = period_of(kind, until)
-    return tuple(review(service, histories, replicas, period) for service, histories, replicas in found)
+    return tuple(review(service, histories, replicas, period, usage) for service, histories, replicas, usage in found)
 
 
 def _compiled(paths: Sequence[Path], environment: str, settings: Sequence[str]) -> Compiled:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 from capgen import api
 from capgen.api import git
 from capgen.diagnostics import Diagnostic, in_order
-from capgen.errors import Findings, UsageError
+from capgen.errors import Findings, Refused, TargetError, UsageError
 from capgen.review.changes import changes
 from capgen.review.document import Review
 
 if TYPE_CHECKING:
+    from capgen.api.backtest import Over
     from capgen.api.simulate import Circumstances
+    from capgen.reconcile.plan import Plan
+    from capgen.simulate.alerts.result import Backtest
     from capgen.simulate.result import Comparison
 
 
@@ -26,24 +29,27 @@ def review(
     environment: str | None = None,
     demand: Path | None = None,
     around: Circumstances | None = None,
+    over: Over | None = None,
+    incidents: Path | None = None,
+    live: bool = False,
 ) -> Review:
     """Compiles the specs as they are here and as they are at `base`, and compares.
 
-    With demand and an environment, autoscalers are replayed before and after. Raises Findings when the specs here have
-    errors, UsageError for a base or paths that git does not know.
+    With an environment, autoscalers are replayed over demand, alerts are followed over a history (`over`), and with `live`
+    the environment's target is asked what applying would change. What cannot be had is said and stops nothing. Raises
+    Findings when the specs here have errors, UsageError for a base or paths that git does not know.
     """
-    if any(path.is_absolute() or ".." in path.parts for path in paths):
-        raise UsageError(
-            "name specs by a path inside the repository, like `specs`: git looks for the same path at the base"
-        )
+    git.inside(paths)
+    if environment is None and (over or live):
+        raise UsageError("a history and a target are an environment's: name it with --env")
     environments = [environment] if environment else []
     commit = git.commit_of(base)
     after = api.build(paths, environments=environments)
     said = api.check_compiled(after.compiled)
-    unknown = ["pages a week, since no Prometheus was asked", "what the cluster has, since none was asked"]
+    unknown: list[str] = []
     with tempfile.TemporaryDirectory(prefix="capgen-review-") as scratch:
         there = Path(scratch)
-        git.extract(commit, sorted({path.parts[0] for path in paths if path.parts} | {"catalog", "templates"}), there)
+        git.extract(commit, git.project_parts(paths), there)
         before, once = _built(paths, environments, there)
         if before is None:
             unknown.append("how it was, since the base has no valid specs at these paths: everything counts as new")
@@ -52,10 +58,16 @@ def review(
             if environment and demand and around
             else ((), ())
         )
+        pages = _pages(after, before, environment, over, incidents, unknown)
+    delivery = _delivery(paths, environment, unknown) if environment and live else None
+    if over is None:
+        unknown.append("pages a week, since no history was named: add --env with --prometheus or --history")
+    if not live:
+        unknown.append("what the cluster has, since it was not asked: add --env and --live")
     if not replays:
-        unknown.append(
-            "replicas and money, since there is no demand to replay: name it with --env, --demand and --pod-hour"
-        )
+        unknown.append("replicas and money, since there is no demand to replay: name it with --env and --demand")
+    elif any(one.after.summary.money is None for one in replays):
+        unknown.append("money, where the spec has no costs of its nodes and --pod-hour is not given")
     old = api.generated_files(before) if before else {}
     new = api.generated_files(after)
     known = {(finding.code, finding.message) for finding in once}
@@ -72,6 +84,8 @@ def review(
         new=in_order(f for f in (*after.compiled.diagnostics, *said) if (f.code, f.message) not in known),
         bounds=tuple(finding for finding in broken if finding.code == "CG927"),
         unknown=tuple(unknown),
+        backtest=pages,
+        delivery=delivery,
     )
 
 
@@ -96,13 +110,47 @@ def _replays(
     before: api.Built | None,
     there: Path,
 ) -> tuple[tuple[Comparison, ...], tuple[Diagnostic, ...]]:
-    from capgen.api.simulate import simulate_specs
+    from capgen.api.replays import simulate_specs
 
     built = there / "generated-at-base"
     for path, text in (api.generated_files(before) if before else {}).items():
         (built / path).parent.mkdir(parents=True, exist_ok=True)
         (built / path).write_text(text, encoding="utf-8")
     return simulate_specs(paths, environment, demand, around, against=built)
+
+
+def _pages(
+    after: api.Built,
+    before: api.Built | None,
+    environment: str | None,
+    over: Over | None,
+    incidents: Path | None,
+    unknown: list[str],
+) -> Backtest | None:
+    """The alerts before and after; when the server fails, that is one thing more that is not known."""
+    from capgen.api.backtest import compare, read_incidents
+
+    if over is None or environment is None:
+        return None
+    try:
+        once = before.compiled if before else None
+        return compare(after.compiled, once, environment, over, read_incidents(incidents))
+    except TargetError as error:
+        unknown.append(f"pages a week: {error}")
+        return None
+
+
+def _delivery(paths: Sequence[Path], environment: str, unknown: list[str]) -> Plan | None:
+    """What applying would change; without a cluster, or without the right to read it, one thing more is not known."""
+    from capgen.api.reconcile import plan_delivery
+    from capgen.reconcile.saved import Request
+
+    try:
+        made = plan_delivery(Request(tuple(map(str, paths)), (), environment, ""))
+        return made.target.rehearse(made.plan)
+    except (TargetError, Refused, UsageError) as error:
+        unknown.append(f"what applying would change in {environment}: {error}")
+        return None
 
 
 def _alerts(built: api.Built | None) -> int:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from capgen import units
-from capgen.api.reading import read_sources, source_of
+from capgen.api.reading import read_sources
 from capgen.diagnostics import Diagnostic, Severity, has_errors, in_order
 from capgen.errors import Findings, TargetError, UsageError
 
 if TYPE_CHECKING:
-    from capgen.artifact import Artifact
-    from capgen.blueprint import Blueprint, Hpa
     from capgen.simulate.advice import Advice
     from capgen.simulate.autoscaler import Autoscaler
     from capgen.simulate.conflict import Step
     from capgen.simulate.demand import Demand
-    from capgen.simulate.result import Comparison, Simulation, Summary
-    from capgen.spec.parse import Spec
-    from capgen.spec.sections import WorkloadSpec
+    from capgen.simulate.result import Simulation, Summary
 
 MOST_BYTES = 1 << 30
 
@@ -39,6 +35,7 @@ class Circumstances(Struct, frozen=True):
     sync: str = "15s"
     metric_window: str = "30s"
     sample_after: str = "0s"
+    metric_delay: str = "0s"
     pod_hour: Decimal | None = None
 
     def nanoseconds(self) -> dict[str, int]:
@@ -47,8 +44,12 @@ class Circumstances(Struct, frozen=True):
             "sync": _nanoseconds("--sync", self.sync, least=1),
             "window": _nanoseconds("--metric-window", self.metric_window),
             "ready_after": _nanoseconds("--ready-after", self.ready_after),
-            "sample_after": _nanoseconds("--sample-after", self.sample_after),
+            "sample_after": _nanoseconds("--sample-after", self.sample_after) + self.delay(),
         }
+
+    def delay(self) -> int:
+        """How old what the controller sees is, nanoseconds. Raises UsageError."""
+        return _nanoseconds("--metric-delay", self.metric_delay)
 
 
 def simulate(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[str, str] | None = None) -> Simulation:
@@ -60,7 +61,7 @@ def simulate(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[s
 
     check(declared or {})
     autoscaler, known, found = _read(hpa, demand, around)
-    done = _replayed(autoscaler, known, demand, around)
+    done = replayed(autoscaler, known, demand, around)
     hint = "change replicas, targets or scaling until the replay keeps it; --advise searches for such a setting"
     lost = [Diagnostic("CG927", message, None, hint) for _, message in broken(declared or {}, done.summary)]
     return replace(done, diagnostics=in_order((*found, *done.diagnostics, *lost)))
@@ -71,7 +72,7 @@ def _read(hpa: Path, demand: Path, around: Circumstances) -> tuple[Autoscaler, D
 
     sync = around.nanoseconds()["sync"]
     autoscaler, found = manifest.read(read_sources([hpa])[0])
-    known, problems = _demand(demand, sync)
+    known, problems = read_demand(demand, sync)
     found = in_order((*found, *problems))
     if autoscaler is None or known is None or has_errors(found):
         raise Findings(found)
@@ -91,29 +92,48 @@ def advise(
     `on_replay` is called after each replay with how many there are at least. Raises as `simulate`, and UsageError for
     bounds that are none.
     """
-    from capgen.simulate import advice
+    check_declared(declared)
+    today, known, found = _read(hpa, demand, around)
+    advice, said = search(today, known, demand, around, declared, on_replay)
+    return advice, in_order((*found, *said))
+
+
+def check_declared(declared: Mapping[str, str]) -> None:
+    """Raises UsageError for bounds that are none, and when there are none at all."""
     from capgen.simulate.bounds import check
-    from capgen.simulate.result import summarise
 
     check(declared)
     if not declared:
         raise UsageError(
             "the cheapest setting of all is none: say what it has to keep, like --bound 'at_max=< 1h/week'"
         )
-    today, known, found = _read(hpa, demand, around)
+
+
+def search(
+    today: Autoscaler,
+    known: Demand,
+    demand: Path,
+    around: Circumstances,
+    declared: Mapping[str, str],
+    on_replay: Callable[[int], None],
+) -> tuple[Advice, tuple[Diagnostic, ...]]:
+    """The search around a setting that is known, over demand that was read."""
+    from capgen.simulate import advice
+    from capgen.simulate.result import summarise
+
     around = around if around.initial is not None else replace(around, initial=max(today.minimum, 1))
     least = advice.runs(today)
-    said: list[Diagnostic] = [*found]
+    said: list[Diagnostic] = []
     at_ticks = known.at_ticks(around.nanoseconds()["sync"])
 
-    def replayed(candidate: Autoscaler) -> Summary:
-        done = _replayed(candidate, known, demand, around)
+    def tried(candidate: Autoscaler) -> Summary:
+        done = replayed(candidate, known, demand, around)
         said.extend(done.diagnostics)
         on_replay(least)
         judged = replace(today, maximum=candidate.maximum)
         return summarise(judged, done.model, at_ticks, done.replay, limits=around.limits, pod_hour=around.pod_hour)
 
-    return advice.advise(today, declared, replayed), in_order(said)
+    return advice.advise(today, declared, tried), in_order(said)
 
 
 def beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequence[str]) -> tuple[Step, ...]:
@@ -127,133 +147,8 @@ def beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Seque
     return unfold(autoscaler, model, known.at_ticks(model.sync), controlled=tuple(controlled))
 
 
-def simulate_specs(
-    paths: Sequence[Path],
-    environment: str,
-    demand: Path,
-    around: Circumstances,
-    *,
-    settings: Sequence[str] = (),
-    against: Path | None = None,
-) -> tuple[tuple[Comparison, ...], tuple[Diagnostic, ...]]:
-    """The replay of every autoscaler that specs declare for an environment, beside the one that `against` holds now,
-    and a finding for each declared bound that is not kept.
-
-    Raises Findings for invalid specs or demand, UsageError for bad arguments.
-    """
-    from capgen import api
-
-    sync = around.nanoseconds()["sync"]
-    built = api.build(paths, settings=settings, environments=[environment])
-    known, found = _demand(demand, sync)
-    if known is None or has_errors(found):
-        raise Findings(in_order(found))
-    files = {artifact.path: artifact for _, artifacts in built.artifacts for artifact in artifacts}
-    compared: list[Comparison] = []
-    problems: list[Diagnostic] = []
-    for fleet in built.compiled.fleets:
-        for service in fleet.services:
-            spec = next(s for s in built.compiled.specs if s.name == service.name)
-            for hpa in service.hpas if service.delivery.kubernetes else ():
-                one = _compared(spec, service, hpa, files, known, demand, around, against and against / environment)
-                compared.append(one)
-                problems += [*one.after.diagnostics, *_broken_bounds(spec, hpa, one.after)]
-    if not compared:
-        raise UsageError(f"none of these specs has an autoscaler for a cluster in {environment!r}")
-    return tuple(compared), in_order(problems)
-
-
-def _compared(
-    spec: Spec,
-    service: Blueprint,
-    hpa: Hpa,
-    files: Mapping[str, Artifact],
-    known: Demand,
-    demand: Path,
-    around: Circumstances,
-    against: Path | None,
-) -> Comparison:
-    from capgen import naming
-    from capgen.simulate import manifest
-    from capgen.simulate.result import Comparison
-    from capgen.yamlio import Source
-
-    name, workload = next(
-        (name, workload) for name, workload in spec.model.workloads.items() if naming.hpa(name) == hpa.name
-    )
-    around = _of_workload(around, workload, hpa)
-    columns = {metric.name: metric.signal for metric in hpa.metrics if metric.signal}
-    known = replace(known, columns=_renamed(known.columns, columns))
-    path = next(
-        path for path, artifact in files.items() if path.startswith(f"{service.name}/") and _is_of(artifact, hpa)
-    )
-    autoscaler, found = manifest.read(Source(path, files[path].text))
-    if autoscaler is None:
-        raise Findings(found)
-    before = None
-    if against is not None and (against / path).is_file():
-        old, problems = manifest.read(source_of((against / path).as_posix(), against / path))
-        if old is None:
-            raise Findings(problems)
-        before = _replayed(old, known, demand, around) if old != autoscaler else None
-    return Comparison(service.name, name, _replayed(autoscaler, known, demand, around), before)
-
-
-def _is_of(artifact: Artifact, hpa: Hpa) -> bool:
-    return artifact.kind == "HorizontalPodAutoscaler" and artifact.path.endswith(
-        f"/hpa-{hpa.name.removesuffix('-hpa')}.yaml"
-    )
-
-
-def _renamed(columns: Mapping[str, Any], signals: Mapping[str, str]) -> dict[str, Any]:
-    """The columns with those of signals called as the autoscaler calls their metrics."""
-    by_signal = {signal: name for name, signal in signals.items()}
-    return {by_signal.get(name, name): values for name, values in columns.items()}
-
-
-def _of_workload(around: Circumstances, workload: WorkloadSpec, hpa: Hpa) -> Circumstances:
-    """What the spec says of its pods, where the command line says nothing."""
-    chosen = {metric.container for metric in hpa.metrics if metric.container}
-    containers = [spec for name, spec in workload.containers.items() if not chosen or name in chosen]
-    amounts: dict[str, dict[str, int]] = {"requests": {}, "limits": {}}
-    for kind, total in amounts.items():
-        for resource in ("cpu", "memory"):
-            each = [getattr(getattr(container, kind), resource, None) for container in containers]
-            given = [amount for amount in each if amount is not None]
-            if given and len(given) == len(each):
-                total[resource] = round(sum(given) * 1000)
-    declared = workload.horizontal.simulate if workload.horizontal else None
-    starts = declared.ready_after if declared else None
-    return replace(
-        around,
-        requests={**amounts["requests"], **around.requests},
-        limits={**amounts["limits"], **around.limits},
-        ready_after=around.ready_after if starts is None else f"{units.number(starts)}s",
-    )
-
-
-def _broken_bounds(spec: Spec, hpa: Hpa, done: Simulation) -> Iterator[Diagnostic]:
-    from capgen import naming
-    from capgen.check.scaling.finding import finding
-    from capgen.simulate.bounds import broken
-
-    for name, workload in spec.model.workloads.items():
-        declared = workload.horizontal.simulate if workload.horizontal else None
-        if declared is None or naming.hpa(name) != hpa.name:
-            continue
-        words = {key: text for key, text in declared.model_dump().items() if isinstance(text, str)}
-        for key, message in broken(words, done.summary):
-            path = ("workloads", name, "horizontal", "simulate", key)
-            yield finding(
-                spec,
-                "CG927",
-                f"{name}: {message}",
-                path,
-                "change replicas, targets or scaling until the replay keeps it",
-            )
-
-
-def _replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circumstances) -> Simulation:
+def replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circumstances) -> Simulation:
+    """The replay of an autoscaler over demand that was read from a file. Raises Findings where nothing can be replayed."""
     from capgen.simulate import demand as series
     from capgen.simulate.censored import censored
     from capgen.simulate.pods import Model
@@ -271,12 +166,13 @@ def _replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circu
     model = Model(initial=initial, requests=around.requests, **around.nanoseconds())
     at_ticks = known.at_ticks(model.sync)
     found = (*found, *censored(autoscaler, model, at_ticks, around.limits))
-    replayed = replay(autoscaler, model, at_ticks)
-    summary = summarise(autoscaler, model, at_ticks, replayed, limits=around.limits, pod_hour=around.pod_hour)
-    return Simulation(autoscaler, model, replayed, summary, in_order(found))
+    done = replay(autoscaler, model, known.at_ticks(model.sync, ago=around.delay()))
+    summary = summarise(autoscaler, model, at_ticks, done, limits=around.limits, pod_hour=around.pod_hour)
+    return Simulation(autoscaler, model, done, summary, in_order(found))
 
 
-def _demand(path: Path, sync: int) -> tuple[Demand | None, tuple[Diagnostic, ...]]:
+def read_demand(path: Path, sync: int) -> tuple[Demand | None, tuple[Diagnostic, ...]]:
+    """The demand of a CSV file, or what is wrong with it. Raises UsageError when there is no such file."""
     from capgen.simulate import demand as series
 
     return series.read(path.as_posix(), _text(path), sync=sync)

@@ -19,6 +19,7 @@ from capgen.blueprint.notifications import NO_NOTIFY, NotifyDelivery, Receiver, 
 from capgen.blueprint.origin import Labels, Origin, Severity
 from capgen.blueprint.planning import Planning
 from capgen.blueprint.serving import KedaTriggers, ServedMetric
+from capgen.blueprint.sizing import SizedWorkload
 
 
 class ServiceRef(Struct, frozen=True):
@@ -107,7 +108,8 @@ class Record(Struct, frozen=True):
 
 
 class Alert(Struct, frozen=True):
-    """An alerting rule. `kind`: a signal's level, a metric that is gone, a target that is down."""
+    """An alerting rule. `kind`: a signal's level, a metric that is gone, a target that is down, a signal that
+    is full soon, a month that costs too much."""
 
     name: str
     expr: str
@@ -115,11 +117,32 @@ class Alert(Struct, frozen=True):
     keep_firing_for: float
     labels: Labels
     annotations: Labels
-    kind: Literal["level", "absent", "down"]
+    kind: Literal["level", "absent", "down", "ahead", "budget"]
     signal: str
-    """The signal's id for a level, the source's name for the others."""
+    """The signal's id; the source's name for `absent` and `down`."""
     level: str
-    """The level's name; the metric for `absent`; "" for `down`."""
+    """The level's name; the metric for `absent`; the share for `budget`; "" for the others."""
+
+
+class Ahead(Struct, frozen=True):
+    """Somebody is told so many seconds before a signal is full, by the drift between its last two whole weeks."""
+
+    signal: Signal
+    full: float
+    lead: float
+    of: str
+    """`capacity`, `level`, or the name of the volume that it measures."""
+    worse: Literal["above", "below"]
+    proportional: bool
+    """Whether its peaks grow in proportion to its mean (load), and not as they do (what fills up)."""
+
+
+class Spending(Struct, frozen=True):
+    """Somebody is told when a month at the last week's rate costs as much as these amounts, by the alerts' levels."""
+
+    signal: Signal
+    """What is spent an hour."""
+    amounts: tuple[tuple[str, float], ...]
 
 
 class Group(Struct, frozen=True):
@@ -130,9 +153,10 @@ class Group(Struct, frozen=True):
     records: tuple[Record, ...]
     alerts: tuple[Alert, ...]
     signal: Signal | None
-    """None for the group that watches a source's targets and metrics."""
+    """None for the groups that watch a source's targets and metrics, or what is to come."""
     scrape: Scrape
     origin: Origin
+    ahead: Ahead | Spending | None = None
 
 
 class ScalingPolicy(Struct, frozen=True):
@@ -233,6 +257,8 @@ class Delivery(Struct, frozen=True):
     """Where the environment's pages can be read; "" where nobody says."""
     somewhere: bool = False
     """Whether the environment says where it is delivered to."""
+    checkout: bool = False
+    """Whether that is a folder, out of which somebody else applies the manifests."""
     metrics: Literal["adapter", "keda", "none"] = "adapter"
     """What serves signals to autoscalers."""
 
@@ -267,6 +293,8 @@ class Blueprint(Struct, frozen=True):
     """The service's dashboard; () where the environment takes none."""
     cost: Cost | None = None
     """What its rules cost, estimated; None where no budget asks."""
+    sized: tuple[SizedWorkload, ...] = ()
+    """Its workloads with the sizes of their pods, by name."""
 
 
 class Fleet(Struct, frozen=True):

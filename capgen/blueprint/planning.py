@@ -17,6 +17,8 @@ class Growth(Struct, frozen=True):
 
     points: Decimal | None
     percent: Decimal | None
+    signal: str = ""
+    """The signal whose history says it."""
 
 
 class Resource(Struct, frozen=True):
@@ -53,6 +55,10 @@ class Volume(Struct, frozen=True):
     signal: str
     """The signal that measures it; "" for none."""
     origin: Origin
+    retention: Decimal | None = None
+    """For how many seconds it is kept today."""
+    keep: tuple[Decimal, ...] = ()
+    """Shorter retentions in seconds, the longest first."""
 
 
 class CostItem(Struct, frozen=True):
@@ -73,15 +79,25 @@ class CostPart(Struct, frozen=True):
     step_words: str
     """What a step adds, in words; "" without steps."""
     step_months: tuple[int, ...]
+    signal: str = ""
+    """The signal that it grows with, in place of `growth`."""
+    each: Decimal | None = None
+    """What one instance costs, for compute."""
 
 
 class SavingOption(Struct, frozen=True):
-    """A way to save a share of a part."""
+    """A way to save a share of a part, or of one of its items."""
 
     name: str
     saves: Decimal
     of: str
     note: str
+    item: str = ""
+    covers: Decimal = Decimal(1)
+    term: int | None = None
+    """For how many months today's amount is committed to."""
+    retention: tuple[Decimal, Decimal] | None = None
+    """Kept for so many seconds today, and then."""
 
 
 class Costs(Struct, frozen=True):

@@ -17,6 +17,7 @@ from capgen.errors import CapgenError, Findings
 
 VERBS = {
     "init": "Write a first spec, with comments, that validates.",
+    "import": "Draft a spec from what runs.",
     "validate": "Check specs: every mistake, with its place.",
     "build": "Compile specs into generated/.",
     "check": "Lint Prometheus rule files, also foreign ones.",
@@ -31,6 +32,7 @@ VERBS = {
     "env": "Pin an environment to its cluster.",
     "destroy": "Delete what was delivered for a service.",
     "simulate": "Replay an autoscaler over a history of demand.",
+    "backtest": "Follow alerts over a history: firings, pages, incidents.",
     "plan": "Plan capacity: dates of levels, nodes, volumes, costs.",
     "report": "Report on the last day, week, month or quarter.",
     "forecast": "Forecast a series, with intervals and a back-test.",

@@ -74,7 +74,7 @@ def command(
 ) -> int:
     """Plan capacity from history and declared growth: dates of levels, nodes, volumes, costs, roadmap."""
     from capgen.api import planning
-    from capgen.report import ahead, document
+    from capgen.report import ahead, document, planned
 
     made = partial(
         planning.plans,
@@ -91,7 +91,7 @@ def command(
     if form == "json":
         # Nothing is printed before everything is known, and no fleet is held in memory until then.
         with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as spool:
-            spool.writelines(ahead.as_json(_told(made(shape=ahead.piece), severities)))
+            spool.writelines(planned.as_json(_told(made(shape=planned.piece), severities)))
             spool.seek(0)
             for text in iter(lambda: spool.read(1 << 20), ""):
                 click.echo(text, nl=False)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from capgen.cli.backtest import from_option, incidents_option, over, prometheus_url_option, to_option
 from capgen.cli.output import spec_paths, specs_argument
+from capgen.cli.plan import history_option
 from capgen.cli.simulate import price
 
 
@@ -20,7 +22,13 @@ from capgen.cli.simulate import price
 @click.option(
     "--ready-after", default="30s", show_default=True, metavar="DURATION", help="From a pod's start to ready."
 )
-@click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour.")
+@click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour; by the spec's costs if left out.")
+@prometheus_url_option
+@history_option
+@from_option
+@to_option
+@incidents_option
+@click.option("--live", is_flag=True, help="Ask the environment's target what applying would change; reads only.")
 @click.option(
     "--format", "form", type=click.Choice(("markdown", "json", "html")), default="markdown", show_default=True
 )
@@ -32,9 +40,16 @@ def command(
     initial: int | None,
     ready_after: str,
     pod_hour: str | None,
+    prometheus: str | None,
+    history: Path | None,
+    begin: str | None,
+    end: str | None,
+    incidents: Path | None,
+    live: bool,
     form: str,
 ) -> int:
-    """Write one document about what a change of the specs does: in words, risk first, with replays where demand is given.
+    """Write one document about what a change of the specs does: in words, risk first; with replays where demand is given,
+    pages before and after where a history is, and the difference to what is delivered with --live.
 
     Exit code 3 when a bound that a spec declares is not kept.
     """
@@ -43,7 +58,10 @@ def command(
     from capgen.report import review as report
 
     around = Circumstances({}, {}, initial=initial, ready_after=ready_after, pod_hour=price(pod_hour))
-    found = api.review(spec_paths(specs), base, environment=environment, demand=demand, around=around)
+    found = api.review(
+        spec_paths(specs), base, environment=environment, demand=demand, around=around,
+        over=over(prometheus, history, begin, end), incidents=incidents, live=live,
+    )  # fmt: skip
     text = {"markdown": report.as_markdown, "json": report.as_json, "html": report.as_html}[form](found)
     click.echo(text, nl=False)
     return 3 if found.bounds else 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,15 +57,25 @@ if TYPE_CHECKING:
     metavar="DURATION",
     help="From a pod's start to its first sample.",
 )
-@click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour.")
+@click.option(
+    "--metric-delay",
+    default="0s",
+    show_default=True,
+    metavar="DURATION",
+    help="How old what the controller sees is: scraping, metrics-server or adapter.",
+)
+@click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour; for specs by their own costs if left out.")
+@click.option(
+    "--ahead", metavar="DURATION", help="Replay those of specs over so much forecast demand, too: its P10, P50 and P90."
+)
 @click.option(
     "--bound",
     "declared",
     multiple=True,
     metavar="NAME=BOUND",
-    help="What the replay of --hpa has to keep, like 'at_max=< 1h/week'.",
+    help="What the replay of --hpa, or a setting of --advise, has to keep, like 'at_max=< 1h/week'.",
 )
-@click.option("--advise", is_flag=True, help="Search for the cheapest setting of --hpa that keeps the bounds.")
+@click.option("--advise", is_flag=True, help="Search for the cheapest setting that keeps the bounds.")
 @click.option(
     "--vpa",
     multiple=True,
@@ -86,7 +97,9 @@ def command(
     sync: str,
     metric_window: str,
     sample_after: str,
+    metric_delay: str,
     pod_hour: str | None,
+    ahead: str | None,
     declared: Sequence[str],
     advise: bool,
     vpa: Sequence[str],
@@ -97,9 +110,13 @@ def command(
     Either the HPA of a manifest, or those of specs (`specs` if left out) beside the ones that were built before.
     Exit code 3 when a bound that a spec declares is not kept.
     """
+    from capgen.api import replays
     from capgen.api import simulate as api
+    from capgen.api.planning import duration
     from capgen.report import simulation as report
 
+    # A replay makes millions of short-lived numbers and no cycles; looking for those costs a fifth of its time.
+    gc.disable()
     around = api.Circumstances(
         requests=api.amounts("--request", requests),
         limits=api.amounts("--limit", limits),
@@ -108,24 +125,37 @@ def command(
         sync=sync,
         metric_window=metric_window,
         sample_after=sample_after,
+        metric_delay=metric_delay,
         pod_hour=price(pod_hour),
     )
     if (hpa is None) == (environment is None) or (hpa and (specs or settings)):
         raise UsageError("name a manifest with --hpa FILE, or specs with --env NAME")
     wanted = dict(_bound(text) for text in declared)
-    if hpa is None and (advise or wanted or vpa):
-        raise UsageError("--advise, --bound and --vpa are about a manifest: name it with --hpa FILE")
+    if hpa is None and vpa:
+        raise UsageError("--vpa is about a manifest: name it with --hpa FILE")
+    if hpa is None and wanted and not advise:
+        raise UsageError("specs declare their own bounds (simulate): --bound goes with --hpa FILE or --advise")
+    if ahead is not None and (hpa is not None or advise):
+        raise UsageError("--ahead is about replays of specs: name them with --env NAME")
     if hpa is not None and vpa:
         return _beside_vpa(hpa, demand, around, vpa, form)
     if hpa is not None and advise:
         return _advise(hpa, demand, around, wanted, form)
+    if advise:
+        return _advise_specs(spec_paths(specs), environment or "", demand, around, settings, wanted, form)
     if hpa is not None:
         done = api.simulate(hpa, demand, around, wanted)
         found = done.diagnostics
         text = report.as_json(done) if form == "json" else report.as_text(done, color=colored(), width=width())
     else:
-        compared, found = api.simulate_specs(
-            spec_paths(specs), environment or "", demand, around, settings=settings, against=against
+        compared, found = replays.simulate_specs(
+            spec_paths(specs),
+            environment or "",
+            demand,
+            around,
+            settings=settings,
+            against=against,
+            ahead=None if ahead is None else duration(ahead, "--ahead"),
         )
         text = (
             report.compared_json(compared, found)
@@ -141,6 +171,40 @@ def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[st
     from capgen.api import simulate as api
     from capgen.report import advice as report
 
+    with _replaying() as on_replay:
+        found, said = api.advise(hpa, demand, around, declared, on_replay=on_replay)
+    show_findings(said, "text", err=True)
+    text = report.as_json(found) if form == "json" else report.as_text(found, color=colored())
+    click.echo(text, nl=False, color=True)
+    return 0 if found.best else 3
+
+
+def _advise_specs(
+    specs: Sequence[Path],
+    environment: str,
+    demand: Path,
+    around: Circumstances,
+    settings: Sequence[str],
+    declared: Mapping[str, str],
+    form: str,
+) -> int:
+    from capgen.api import replays
+    from capgen.report import advice as report
+
+    with _replaying() as on_replay:
+        found, said = replays.advise_specs(
+            specs, environment, demand, around, settings=settings, declared=declared, on_replay=on_replay
+        )
+    show_findings(said, "text", err=True)
+    named = [(f"{case.service}: {case.workload}", advice) for case, advice in found]
+    text = report.all_json(named) if form == "json" else report.all_text(named, color=colored())
+    click.echo(text, nl=False, color=True)
+    return 0 if all(advice.best for _, advice in named) else 3
+
+
+@contextmanager
+def _replaying() -> Iterator[Callable[[int], None]]:
+    """A bar of replays where somebody looks; what is yielded counts one, of so many at least."""
     watched = sys.stderr.isatty()
     with click.progressbar(length=1, label="replaying", file=sys.stderr) if watched else nullcontext() as bar:
 
@@ -149,11 +213,7 @@ def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[st
                 bar.length = least
                 bar.update(1)
 
-        found, said = api.advise(hpa, demand, around, declared, on_replay=on_replay)
-    show_findings(said, "text", err=True)
-    text = report.as_json(found) if form == "json" else report.as_text(found, color=colored())
-    click.echo(text, nl=False, color=True)
-    return 0 if found.best else 3
+        yield on_replay
 
 
 def _beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequence[str], form: str) -> int:

@@ -15,9 +15,10 @@ from math import floor, prod
 from msgspec import Struct
 
 from capgen import units
-from capgen.blueprint import Group
+from capgen.blueprint import Group, Signal
 from capgen.blueprint.cost import NOTHING, Cost, GroupCost
 from capgen.catalog.load import Catalog
+from capgen.compile.ahead import ahead_groups
 from capgen.compile.context import Context
 from capgen.compile.rules import derive_groups
 from capgen.compile.signals import resolve_signals
@@ -96,11 +97,20 @@ class _World(Struct, frozen=True):
 def costs(context: Context, groups: Sequence[Group], sources: Mapping[str, Bound]) -> tuple[GroupCost, ...]:
     """The cost of each group, in their order."""
     found = []
+    # Groups that look ahead read what a signal's group records, and stand behind it.
+    records: dict[str, dict[str, Series]] = {}
     for group in groups:
         bound = sources[group.scrape.source]
-        world = _World(bound, _targets(context, bound), _known_sizes(context, bound), {})
-        found.append(GroupCost(group.signal.id if group.signal else bound.name, _group(group, world)))
+        known = records.setdefault(bound.name, {})
+        world = _World(bound, _targets(context, bound), _known_sizes(context, bound), known)
+        found.append(GroupCost(_subject(group), _group(group, world)))
     return tuple(found)
+
+
+def _subject(group: Group) -> str:
+    if group.ahead is not None:
+        return f"{group.ahead.signal.id} ahead"
+    return group.signal.id if group.signal else group.scrape.source
 
 
 def estimate(spec: Spec, catalog: Catalog) -> tuple[GroupCost, ...]:
@@ -108,8 +118,19 @@ def estimate(spec: Spec, catalog: Catalog) -> tuple[GroupCost, ...]:
     context = Context(spec, catalog)
     sources = bind_sources(context)
     evaluation = prometheus_setting(context, "evaluation_interval") or DEFAULT_INTERVAL
-    groups = derive_groups(context, resolve_signals(context, sources), list(sources.values()), evaluation)
-    return costs(context, groups, sources)
+    return costs(context, all_groups(context, resolve_signals(context, sources), sources, evaluation), sources)
+
+
+def all_groups(
+    context: Context, signals: Sequence[tuple[Signal, Bound]], sources: Mapping[str, Bound], evaluation: float
+) -> tuple[Group, ...]:
+    """Every rule group of a service by name: of its signals, its sources, and what is to come."""
+    by_id = {signal.id: (signal, bound) for signal, bound in signals}
+    groups = (
+        *derive_groups(context, signals, list(sources.values()), evaluation),
+        *ahead_groups(context, by_id),
+    )
+    return tuple(sorted(groups, key=lambda group: group.name))
 
 
 def total(parts: Iterable[Cost]) -> Cost:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from capgen import units
 from capgen.blueprint import Signal
 from capgen.blueprint.planning import (
@@ -22,7 +24,7 @@ from capgen.blueprint.planning import (
 from capgen.compile.context import Context
 from capgen.compile.sources import Bound
 from capgen.diagnostics import suggest
-from capgen.spec.operations import Budget, ComputePlan, CostPlan, GrowthSpec, RoadmapItem, StorageVolume
+from capgen.spec.operations import Budget, ComputePlan, CostOption, CostPlan, GrowthSpec, RoadmapItem, StorageVolume
 from capgen.yamlio import Path
 
 HISTORY = HORIZON = 90 * 86400.0
@@ -66,7 +68,7 @@ def _needed(value: float) -> Decimal:
 
 def _growth(growth: GrowthSpec) -> Growth:
     points = exact(growth.points)
-    return Growth(None if points is None else points / 100, exact(growth.percent))
+    return Growth(None if points is None else points / 100, exact(growth.percent), growth.signal or "")
 
 
 def _nodes(context: Context, plan: ComputePlan) -> Nodes:
@@ -106,6 +108,8 @@ def _volume(
         step=exact(volume.step) or None,
         signal=volume.signal or "",
         origin=context.origin(path),
+        retention=exact(volume.retention),
+        keep=tuple(sorted({_needed(kept) for kept in volume.keep}, reverse=True)),
     )
 
 
@@ -117,13 +121,16 @@ def _costs(context: Context, plan: CostPlan) -> Costs:
         add = compute.add
         words = f"{add.instances} instances" if add else ""
         step = add.instances * price if add else None
-        parts.append(_part("compute", (item,), compute.growth, step, words, add.months if add else []))
+        months = add.months if add else []
+        part = _part("compute", (item,), compute.growth, step, words, months, compute.signal or "")
+        parts.append(replace(part, each=price))
     if (storage := plan.storage) is not None:
         items = tuple(CostItem(name, _needed(amount)) for name, amount in sorted((storage.model_extra or {}).items()))
         more = storage.add
         words = units.human(more.capacity, "bytes") if more else ""
         step = exact(more.price) if more else None
-        parts.append(_part("storage", items, storage.growth, step, words, more.months if more else []))
+        months = more.months if more else []
+        parts.append(_part("storage", items, storage.growth, step, words, months, storage.signal or ""))
     for name, amounts in (("network", plan.network), ("monitoring", plan.monitoring)):
         if amounts:
             listed = tuple(CostItem(item, _needed(amount)) for item, amount in sorted(amounts.items()))
@@ -135,20 +142,38 @@ def _costs(context: Context, plan: CostPlan) -> Costs:
         parts=tuple(parts),
         budget=exact(budget.monthly) if budget else None,
         alert_at=_shares(budget),
-        options=tuple(
-            SavingOption(name, _needed(option.saves), option.of, option.note or "")
-            for name, option in sorted(plan.options.items())
-        ),
+        options=tuple(_option(name, option) for name, option in sorted(plan.options.items())),
         source=plan.source or "",
         as_of=plan.as_of or "",
         origin=context.origin(("planning", "cost")),
     )
 
 
+def _option(name: str, option: CostOption) -> SavingOption:
+    cut = option.retention
+    kept = (_needed(cut.from_), _needed(cut.to)) if cut is not None and cut.from_ > 0 else None
+    return SavingOption(
+        name=name,
+        saves=1 - kept[1] / kept[0] if kept is not None else exact(option.saves) or Decimal(0),
+        of=option.of,
+        note=option.note or "",
+        item=option.item or "",
+        covers=Decimal(1) if option.covers is None else _needed(option.covers),
+        term=option.term,
+        retention=kept,
+    )
+
+
 def _part(
-    name: str, items: tuple[CostItem, ...], growth: float | None, step: Decimal | None, words: str, months: list[int]
+    name: str,
+    items: tuple[CostItem, ...],
+    growth: float | None,
+    step: Decimal | None,
+    words: str,
+    months: list[int],
+    signal: str = "",
 ) -> CostPart:
-    return CostPart(name, items, exact(growth) or Decimal(0), step, words, tuple(sorted(set(months))))
+    return CostPart(name, items, exact(growth) or Decimal(0), step, words, tuple(sorted(set(months))), signal)
 
 
 def _shares(budget: Budget | None) -> tuple[Decimal, ...]:

@@ -79,12 +79,13 @@ def _shares_of_cost(cost: CostPlan) -> Iterator[Share]:
         yield (*root, item, "growth"), part.growth if part is not None else None, -1, 10
     for name, option in cost.options.items():
         yield (*root, "options", name, "saves"), option.saves, 0, 1
+        yield (*root, "options", name, "covers"), option.covers, 0, 1
     if cost.budget is not None:
         at = cost.budget.alert_at
         for index, share in enumerate(at if isinstance(at, list) else ()):
-            yield (*root, "budget", "alert_at", index), share, 0, 10
+            yield (*root, "budget", "alert_at", index), share, 0.01, 10
         if not isinstance(at, list):
-            yield (*root, "budget", "alert_at"), at, 0, 10
+            yield (*root, "budget", "alert_at"), at, 0.01, 10
 
 
 def _check_spans(context: Context, planning: PlanningSpec) -> None:
@@ -103,12 +104,17 @@ def _check_spans(context: Context, planning: PlanningSpec) -> None:
                 "CG325", f"{name}: {used} are in use of a volume of {whole}", ("planning", "storage", name, "size"),
                 "`size` is what is used today, `volume` what fits: swap them or change one",
             )  # fmt: skip
+        longest = max(volume.keep, default=None)
+        if longest is not None and (volume.retention is None or longest >= volume.retention):
+            message = f"{name}: `keep` compares shorter retentions with today's"
+            hint = "write how long it is kept today as `retention: 90d`, and shorter ones under `keep`"
+            context.error("CG931", message, ("planning", "storage", name, "keep"), hint)
     if planning.compute is not None:
         for name, growth in (("cpu", planning.compute.growth.cpu), ("memory", planning.compute.growth.memory)):
-            if (growth.points is None) == (growth.percent is None):
+            if sum(way is not None for way in (growth.points, growth.percent, growth.signal)) != 1:
                 context.error(
-                    "CG324", f"{name} grows either by points or by percent", ("planning", "compute", "growth", name),
-                    "write one of `points: 10` (of the whole) and `percent: 10%` (of what is used)",
+                    "CG324", f"{name} grows either by points, by percent or with a signal", ("planning", "compute", "growth", name),
+                    "write one of `points: 10` (of the whole), `percent: 10%` (of what is used) and `signal: host.cpu`",
                 )  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from capgen import units
 from capgen.blueprint import Signal
 from capgen.compile.context import Context
 from capgen.compile.sources import Bound
 from capgen.diagnostics import suggest
+from capgen.spec.operations import CostOption, CostPlan, PlanningSpec
 from capgen.yamlio import Path
 
 
@@ -72,6 +73,8 @@ def _check_planning(context: Context, signals: Mapping[str, tuple[Signal, Bound]
                     _check_signal(
                         context, ("planning", "roadmap", index, "themes", theme, place, "moves"), item.moves, signals
                     )
+    for path, name in _drivers(planning):
+        _check_signal(context, path, name, signals)
     cost = planning.cost
     if cost is not None:
         parts = {part for part in ("compute", "storage", "network", "monitoring") if getattr(cost, part)}
@@ -83,6 +86,44 @@ def _check_planning(context: Context, signals: Mapping[str, tuple[Signal, Bound]
                     ("planning", "cost", "options", name, "of"),
                     suggest(option.of, parts, what="costs"),
                 )
+            else:
+                _check_option(context, cost, name, option)
+        for part in ("compute", "storage"):
+            one = getattr(cost, part)
+            if one is not None and one.growth is not None and one.signal is not None:
+                message = f"{part} grows by {units.human(one.growth, 'ratio')} a month, or with {one.signal}: not both"
+                context.error("CG932", message, ("planning", "cost", part, "signal"), "remove one of the two")
+
+
+def _drivers(planning: PlanningSpec) -> Iterator[tuple[Path, str]]:
+    """The signals whose history says how something grows."""
+    if planning.compute is not None:
+        for resource in ("cpu", "memory"):
+            if (name := getattr(planning.compute.growth, resource).signal) is not None:
+                yield ("planning", "compute", "growth", resource, "signal"), name
+    for part in ("compute", "storage"):
+        one = getattr(planning.cost, part) if planning.cost is not None else None
+        if one is not None and one.signal is not None:
+            yield ("planning", "cost", part, "signal"), one.signal
+
+
+def _check_option(context: Context, cost: CostPlan, name: str, option: CostOption) -> None:
+    path: Path = ("planning", "cost", "options", name)
+    if (option.saves is None) == (option.retention is None):
+        hint = "write one of `saves: 20%` and `retention: {from: 90d, to: 30d}`"
+        context.error("CG933", f"nothing says what {name!r} saves, or two things do", path, hint, at_key=True)
+    elif option.retention is not None and not 0 < option.retention.to < option.retention.from_:
+        message = f"{name}: nothing is saved by keeping it as long, or for no time"
+        context.error("CG933", message, (*path, "retention"), "give `to` a time that is shorter than `from`")
+    items = _items(cost, option.of)
+    if option.item is not None and option.item not in items:
+        context.error("CG327", f"{option.of} has no item {option.item!r}", (*path, "item"), suggest(option.item, items, what="items"))  # fmt: skip
+
+
+def _items(cost: CostPlan, part: str) -> set[str]:
+    if part == "storage":
+        return set((cost.storage.model_extra if cost.storage else None) or {})
+    return set(getattr(cost, part)) if part in ("network", "monitoring") else set()
 
 
 def _check_signal(

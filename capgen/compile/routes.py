@@ -65,7 +65,7 @@ def _teams(known: Sequence[Facts]) -> Mapping[str, list[Facts]]:
 def _ours(known: Sequence[Facts]) -> tuple[Matcher, ...]:
     """What only alerts of these teams have: beside others' routes, the tree must not take others' alerts."""
     teams = sorted({one.team for one in known if one.receivers})
-    return ((naming.KIND, "=~", "absent|down|level"), (naming.TEAM, "=~", "|".join(map(_literal, teams))))
+    return ((naming.KIND, "=~", "absent|ahead|budget|down|level"), (naming.TEAM, "=~", "|".join(map(_literal, teams))))
 
 
 def _of_team(team: str, members: Sequence[Facts], named: dict[str, Receiver | None]) -> Iterator[Route]:

@@ -94,7 +94,7 @@ def _level_alert(context: Context, signal: Signal, level: Level, evaluation: flo
     expr = f"{value} {comparison} {units.number(level.threshold)}"
     keys = ", ".join(sorted((*signal.labels, naming.SERVICE, naming.SOURCE)))
     if signal.hysteresis:
-        back = _back(level.threshold, signal)
+        back = release(level.threshold, signal)
         firing = (
             f'ALERTS{{alertname={promql.string(name)},alertstate="firing",{naming.SERVICE}={promql.string(service)}}}'
         )
@@ -102,7 +102,7 @@ def _level_alert(context: Context, signal: Signal, level: Level, evaluation: flo
     if signal.traffic and signal.min_traffic > 0:
         expr = f"({expr})" if signal.hysteresis else expr
         expr = f"{expr} and on ({keys}) {_traffic_record(signal)}{scope} >= {units.number(signal.min_traffic)}"
-    labels = _labels(
+    labels = alert_labels(
         context,
         {
             naming.KIND: "level",
@@ -125,7 +125,7 @@ def _level_alert(context: Context, signal: Signal, level: Level, evaluation: flo
     )
 
 
-def _back(threshold: float, signal: Signal) -> float:
+def release(threshold: float, signal: Signal) -> float:
     """Where a firing alert lets go. Decimal, so that 95% less 5% is 0.9 and not 0.8999999999999999."""
     distance = Decimal(repr(signal.hysteresis))
     return float(Decimal(repr(threshold)) + (-distance if signal.worse == "above" else distance))
@@ -181,7 +181,7 @@ def _down_alert(context: Context, bound: Bound, evaluation: float) -> Alert:
         "action": "Look at the job under Status > Targets in Prometheus: is the exporter running and reachable?",
         "runbook_url": literal(context.spec.model.metadata.runbook or ""),
     }
-    labels = _labels(context, {naming.KIND: "down", naming.SOURCE: bound.name, naming.SEVERITY: "critical"})
+    labels = alert_labels(context, {naming.KIND: "down", naming.SOURCE: bound.name, naming.SEVERITY: "critical"})
     texts = tuple(sorted((key, text) for key, text in annotations.items() if text))
     name = naming.down_alert(context.spec.name, bound.name)
     return Alert(
@@ -199,7 +199,7 @@ def _absent_alert(context: Context, bound: Bound, metric: str, evaluation: float
         "runbook_url": literal(context.spec.model.metadata.runbook or ""),
     }
     expr = f"absent({metric}{{{bound.matchers(metric, equality_only=True)}}})"
-    labels = _labels(
+    labels = alert_labels(
         context, {naming.KIND: "absent", naming.SOURCE: bound.name, naming.METRIC: metric, naming.SEVERITY: "warning"}
     )
     texts = tuple(sorted((key, text) for key, text in annotations.items() if text))
@@ -217,7 +217,8 @@ def _absent_alert(context: Context, bound: Bound, metric: str, evaluation: float
     )
 
 
-def _labels(context: Context, own: dict[str, str]) -> Labels:
+def alert_labels(context: Context, own: dict[str, str]) -> Labels:
+    """The labels of an alert: the service's, its own, and whose it is."""
     metadata = context.spec.model.metadata
     # Prometheus expands templates in the labels of alerts as well.
     labels = {

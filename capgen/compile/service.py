@@ -9,7 +9,7 @@ from capgen.blueprint.dashboards import Grafana
 from capgen.catalog.load import Catalog
 from capgen.compile.autoscale import size_autoscalers
 from capgen.compile.context import Context
-from capgen.compile.cost import check_budget, costs, total
+from capgen.compile.cost import all_groups, check_budget, costs, total
 from capgen.compile.dashboards.alerts import link_alerts
 from capgen.compile.dashboards.service import derive_dashboard
 from capgen.compile.jobs import job_delivery, schedule_jobs
@@ -18,9 +18,9 @@ from capgen.compile.planning import plan_ahead
 from capgen.compile.ranges import check_ranges
 from capgen.compile.receivers import bind_receivers, notify_delivery
 from capgen.compile.references import check_references
-from capgen.compile.rules import derive_groups
 from capgen.compile.schedules import check_schedules
 from capgen.compile.signals import resolve_signals
+from capgen.compile.sizing import sized_workloads
 from capgen.compile.sources import DEFAULT_INTERVAL, bind_sources, prometheus_setting
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.naming import RESERVED_LABELS
@@ -39,7 +39,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     _check_told_apart(context, [signal for signal, _ in signals])
     # What is recorded, and who is told.
     delivery = _delivery(context)
-    groups = derive_groups(context, signals, list(sources.values()), delivery.evaluation_interval)
+    groups = all_groups(context, signals, sources, delivery.evaluation_interval)
     # What that costs, where anybody wants to know.
     spent = None
     if (spec.model.budget or spec.environment.budget) and not has_errors(context.found):
@@ -84,6 +84,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         declared=context.origin(("metadata", "owner" if metadata.owner else "name")),
         planning=planning,
         cost=spent,
+        sized=tuple(sized_workloads(context)),
         dashboards=(dashboard,) if dashboard else (),
     )
     return blueprint, found
@@ -123,6 +124,7 @@ def _delivery(context: Context) -> Delivery:
         notify=notify_delivery(context),
         pages=environment.pages.url.rstrip("/") if environment.pages else "",
         somewhere=kubernetes is not None or environment.directory is not None,
+        checkout=environment.directory is not None,
         metrics=environment.deliver.metrics,
         grafana=_grafana(context),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from capgen.diagnostics import Diagnostic, Span, in_order, suggest
 from capgen.errors import Findings
@@ -26,22 +26,39 @@ Row = tuple[str, float, float, float | None]
 
 def read_calendar(source: Source) -> tuple[Row, ...]:
     """The events in order of their start. Raises Findings with the place of every mistake."""
-    rows = _from_csv(source) if source.name.lower().endswith(".csv") else _from_yaml(source)
-    events: list[Row] = []
-    found: list[Diagnostic] = []
-    for span, cells in rows:
-        try:
-            events.append(_event(cells))
-        except ValueError as error:
-            wrong, _, advice = str(error).partition("; ")
-            hint = advice or "write {name: Black Friday, start: 2026-11-27, end: 2026-11-27, multiplier: 2.5}"
-            found.append(Diagnostic("CG912", wrong, span, hint, excerpt=source.line(span.line)))
-    if found:
-        raise Findings(in_order(found))
+    example = "{name: Black Friday, start: 2026-11-27, end: 2026-11-27, multiplier: 2.5}"
+    rows = listed(source, KEYS, code="CG912", example=example, check=_multiplier)
+    events = [(name, begin, end, _multiplier(cells)) for name, begin, end, cells in rows]
     return tuple(sorted(events, key=lambda event: (event[1], event[2], event[0])))
 
 
-def _from_yaml(source: Source) -> list[tuple[Span, Mapping[str, object]]]:
+def listed(
+    source: Source,
+    keys: Sequence[str],
+    *,
+    code: str,
+    example: str,
+    check: Callable[[Mapping[str, object]], object] = lambda _: None,
+) -> list[tuple[str, float, float, Mapping[str, object]]]:
+    """Name, begin, end and all cells of each row of a list of spans of time. `check` raises ValueError for what is wrong
+    in other cells. Raises Findings with the place of every mistake, under that code."""
+    rows = _from_csv(source) if source.name.lower().endswith(".csv") else _from_yaml(source, code)
+    events: list[tuple[str, float, float, Mapping[str, object]]] = []
+    found: list[Diagnostic] = []
+    for span, cells in rows:
+        try:
+            events.append((*_span(cells, keys), cells))
+            check(cells)
+        except ValueError as error:
+            wrong, _, advice = str(error).partition("; ")
+            hint = advice or f"write {example}"
+            found.append(Diagnostic(code, wrong, span, hint, excerpt=source.line(span.line)))
+    if found:
+        raise Findings(in_order(found))
+    return events
+
+
+def _from_yaml(source: Source, code: str) -> list[tuple[Span, Mapping[str, object]]]:
     node, found = read(source)
     if found:
         raise Findings(found)
@@ -50,7 +67,7 @@ def _from_yaml(source: Source) -> list[tuple[Span, Mapping[str, object]]]:
         inside = inside["events"].value
     if not isinstance(inside, list):
         span = node.span if node is not None else Span(source.name, 1, 1, 1, 2)
-        raise Findings([Diagnostic("CG912", "a calendar is a list of events", span, "begin each with `- name:`")])
+        raise Findings([Diagnostic(code, "this is no list", span, "begin each with `- name:`")])
     rows: list[tuple[Span, Mapping[str, object]]] = []
     for item in inside:
         data = item.data()
@@ -68,19 +85,23 @@ def _from_csv(source: Source) -> list[tuple[Span, Mapping[str, object]]]:
     return rows
 
 
-def _event(cells: Mapping[str, object]) -> Row:
+def _span(cells: Mapping[str, object], keys: Sequence[str]) -> tuple[str, float, float]:
     for key in cells:
-        if key not in KEYS:
-            raise ValueError(f"an event has no {key!r}; {suggest(key, KEYS, what='keys')}")
+        if key not in keys:
+            raise ValueError(f"there is no {key!r} here; {suggest(key, keys, what='keys')}")
     if cells.get("start") is None:
-        raise ValueError("an event needs a start")
+        raise ValueError("a start is missing")
     start = str(cells["start"])
     end = str(cells["end"]) if cells.get("end") is not None else start
     begin, until = seconds(start), seconds(end)
     if _DATE.fullmatch(end.strip()):
         until += 86400
     if until <= begin:
-        raise ValueError(f"the event ends ({end}) before it starts ({start})")
+        raise ValueError(f"it ends ({end}) before it starts ({start})")
+    return str(cells.get("name") or "event"), begin, until
+
+
+def _multiplier(cells: Mapping[str, object]) -> float | None:
     given = cells.get("multiplier")
     try:
         multiplier = None if given is None else float(str(given))
@@ -88,4 +109,4 @@ def _event(cells: Mapping[str, object]) -> Row:
         raise ValueError(f"{given!r} is no multiplier; write a number like 2.5") from None
     if multiplier is not None and not 0 < multiplier <= 1000:
         raise ValueError(f"the multiplier {multiplier:g} is out of range; write more than 0, at most 1000")
-    return str(cells.get("name") or "event"), begin, until, multiplier
+    return multiplier

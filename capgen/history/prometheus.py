@@ -25,7 +25,7 @@ from capgen.errors import TargetError
 from capgen.history.cache import Cache
 from capgen.history.series import Notice, Series, instant
 
-_PIECE = 10_000
+PIECE = 10_000
 """Steps a request; servers refuse more than 11,000."""
 _TRIES, _SECONDS = 5, 60.0
 _PASSING = frozenset((408, 429, 500, 502, 503, 504))
@@ -44,8 +44,12 @@ class Server(Struct, frozen=True):
         return f"Server({self.url!r})"
 
 
-class _TooMuch(Exception):
+class TooMuch(Exception):
     """The server would answer a shorter range."""
+
+
+class Refused(TargetError):
+    """The server understands the query and cannot evaluate it at some step, like a rule that fails there."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -82,7 +86,7 @@ def _missing(
     for begin, end in (*sorted(spans), (last + step, last + step)):
         stop = min(begin - step, last)
         while at <= stop:
-            piece_end = min(at + (_PIECE - 1) * step, stop)
+            piece_end = min(at + (PIECE - 1) * step, stop)
             yield at, piece_end
             at = piece_end + step
         at = max(at, end + step)
@@ -91,7 +95,7 @@ def _missing(
 def _piece(server: Server, query: str, begin: float, end: float, step: float) -> tuple[dict[float, float], list[str]]:
     try:
         return _asked(server, query, begin, end, step)
-    except _TooMuch as much:
+    except TooMuch as much:
         half = math.floor((begin + end) / 2 / step) * step
         if half <= begin:
             raise TargetError(f"{server.url} cannot answer even two steps of {query}: {much}") from much
@@ -102,7 +106,7 @@ def _piece(server: Server, query: str, begin: float, end: float, step: float) ->
 
 def _asked(server: Server, query: str, begin: float, end: float, step: float) -> tuple[dict[float, float], list[str]]:
     form = {"query": query, "start": f"{begin:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
-    document = _post(server, "/api/v1/query_range", form)
+    document = post(server, "/api/v1/query_range", form)
     data = document.get("data")
     if document.get("status") != "success" or not isinstance(data, dict) or data.get("resultType") != "matrix":
         raise TargetError(f"{server.url} does not answer like Prometheus: {str(document)[:300]}")
@@ -119,8 +123,8 @@ def _asked(server: Server, query: str, begin: float, end: float, step: float) ->
     return found, [str(warning) for warning in document.get("warnings") or ()]
 
 
-def _post(server: Server, path: str, form: Mapping[str, str]) -> dict[str, Any]:
-    """One request, tried again while it may pass. Raises TargetError, or _TooMuch."""
+def post(server: Server, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+    """One request, tried again while it may pass. Raises TargetError, or TooMuch for what a shorter range would mend."""
     opener = urllib.request.build_opener(_NoRedirects)
     headers = {"Accept-Encoding": "gzip", "Accept": "application/json", **server.headers}
     problem = ""
@@ -139,9 +143,10 @@ def _post(server: Server, path: str, form: Mapping[str, str]) -> dict[str, Any]:
             if error.code in (401, 403):
                 raise TargetError(f"{server.url} does not let capgen ask ({problem}): see prometheus.auth") from error
             if error.code in (422, 503, 413) and any(word in body.lower() for word in _TOO_MANY):
-                raise _TooMuch(body) from error
+                raise TooMuch(body) from error
             if error.code not in _PASSING:
-                raise TargetError(f"{server.url} refuses the query ({problem}): {form['query']}") from error
+                kind = Refused if error.code == 422 else TargetError
+                raise kind(f"{server.url} refuses the query ({problem}): {form['query']}") from error
         except (OSError, http.client.HTTPException, EOFError) as error:
             problem = str(getattr(error, "reason", error)) or type(error).__name__
     raise TargetError(f"{server.url} did not answer after {_TRIES} tries: {problem}")
@@ -149,7 +154,7 @@ def _post(server: Server, path: str, form: Mapping[str, str]) -> dict[str, Any]:
 
 def _read(server: Server, encoding: str, raw: bytes) -> dict[str, Any]:
     if len(raw) > _TOO_LARGE:
-        raise _TooMuch("the answer is larger than 256 MiB")
+        raise TooMuch("the answer is larger than 256 MiB")
     try:
         document = json.loads(gzip.decompress(raw) if encoding == "gzip" else raw)
     except (ValueError, RecursionError) as error:

@@ -142,11 +142,14 @@ def _month(count: int) -> float:
 
 
 def review(
-    service: Blueprint, history: Mapping[str, Series], replicas: Mapping[str, Series], period: Period
-) -> Review:  # fmt: skip
-    """One service's period. `replicas` is by the HPA's name."""
-    now = {name: between(series, -np.inf, period.end) for name, series in history.items()}
-    then = {name: between(series, -np.inf, period.begin) for name, series in history.items()}
+    service: Blueprint,
+    history: Mapping[str, Series],
+    replicas: Mapping[str, Series],
+    period: Period,
+    usage: Mapping[str, Series] | None = None,
+) -> Review:
+    """One service's period. `replicas` is by the HPA's name, `usage` as for the plan."""
+    now, then = _until(history, period.end), _until(history, period.begin)
     signals = []
     served = []
     for signal in service.signals:
@@ -158,12 +161,16 @@ def review(
             served.append((signal.id, float(np.nanmean(between(series, period.begin, period.end).values))))
     return Review(
         period=period,
-        plan=plan_service(service, now, period.end),
-        earlier=plan_service(service, then, period.begin),
+        plan=plan_service(service, now, period.end, _until(usage or {}, period.end)),
+        earlier=plan_service(service, then, period.begin, _until(usage or {}, period.begin)),
         signals=tuple(signals),
         scaling=tuple(_scaling(hpa, replicas.get(hpa.name), period, service.signals, now) for hpa in service.hpas),
         served=tuple(served),
     )
+
+
+def _until(history: Mapping[str, Series], end: float) -> dict[str, Series]:
+    return {name: between(series, -np.inf, end) for name, series in history.items()}
 
 
 def between(series: Series, begin: float, end: float) -> Series:
@@ -236,11 +243,11 @@ def _effect(signal: Signal, series: Series | None, ups: Floats) -> Effect | None
     return Effect(signal, int(near.sum()), float(np.median(before)), float(np.median(after)))
 
 
-def new_and_gone(review: Review, last: Sequence[str] | None = None) -> tuple[Sequence[str], Sequence[str]]:
+def new_and_gone(review: Review, last: Mapping[str, str] | None = None) -> tuple[Sequence[str], Sequence[str]]:
     """Recommendations that came since the last period, and those that are no more.
 
-    `last` is what the last report said; without it, what it would have said of today's spec.
+    `last` is what the last report said, by the recommendations' keys; without it, what it would have said of today's spec.
     """
-    now = [one.what for one in review.plan.advice]
-    then = [one.what for one in review.earlier.advice] if last is None else last
-    return [what for what in now if what not in then], [what for what in then if what not in now]
+    now = {one.key: one.what for one in review.plan.advice}
+    then = {one.key: one.what for one in review.earlier.advice} if last is None else last
+    return [now[key] for key in now if key not in then], [then[key] for key in then if key not in now]

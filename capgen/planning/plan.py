@@ -7,26 +7,27 @@ end of the history unless the caller says otherwise, so that the same input give
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 import numpy as np
 from msgspec import Struct
 
-from capgen.blueprint import Blueprint, Signal
+from capgen.blueprint import Ahead, Blueprint, Signal
 from capgen.blueprint.planning import Planning, Volume
 from capgen.diagnostics import Diagnostic
 from capgen.history.series import Series
 from capgen.planning.advice import Recommendation, advise
-from capgen.planning.compute import NodeMonth, nodes_by_month
-from capgen.planning.cost import CostForecast, forecast_costs
+from capgen.planning.compute import NodeMonth, less, nodes_by_month
+from capgen.planning.cost import CostForecast, forecast_costs, with_right_size
 from capgen.planning.crossing import Reached, paths, reached
 from capgen.planning.findings import judge
 from capgen.planning.forecast import DAY, Forecast, TooLittle, forecast
 from capgen.planning.grid import Uneven, own_step
+from capgen.planning.rates import Rate, rate
+from capgen.planning.replicas import Scaled, scaled_by_month, together
 from capgen.planning.roadmap import RoadmapItem, due_at
+from capgen.planning.sizing import WorkloadSize, freed, size_workloads
 from capgen.planning.storage import VolumePlan, plan_volume
 
-MONTH = 365.25 / 12 * DAY
 MONTHS = 12
 """How far storage is planned where neither compute nor costs say."""
 PAGES = ("critical", "emergency")
@@ -38,6 +39,8 @@ class LevelOutlook(Struct, frozen=True):
     name: str
     severity: str
     reached: Reached
+    lead: float | None = None
+    """How long before it somebody is told, in seconds."""
 
 
 class Outlook(Struct, frozen=True, eq=False):
@@ -58,6 +61,7 @@ class VolumeOutlook(Struct, frozen=True):
     plan: VolumePlan | None
     measured: Reached | None
     reason: str
+    lead: float | None = None
 
 
 class ServicePlan(Struct, frozen=True):
@@ -74,23 +78,51 @@ class ServicePlan(Struct, frozen=True):
     volumes: tuple[VolumeOutlook, ...]
     costs: CostForecast | None
     roadmap: tuple[RoadmapItem, ...]
+    sizes: tuple[WorkloadSize, ...]
+    scaled: tuple[Scaled, ...]
+    """What autoscaled workloads will ask for, by replay; () where nothing is known of them."""
+    ungrown: tuple[str, ...]
+    """What is to grow with a signal of which there is no forecast, in words."""
     advice: tuple[Recommendation, ...]
     found: tuple[Diagnostic, ...]
 
 
-def plan_service(service: Blueprint, history: Mapping[str, Series], now: float | None = None) -> ServicePlan:
-    """The plan. `history` has a series for some of the service's signals, by id."""
+def plan_service(
+    service: Blueprint,
+    history: Mapping[str, Series],
+    now: float | None = None,
+    usage: Mapping[str, Series] | None = None,
+) -> ServicePlan:
+    """The plan. `history` has a series for some of the service's signals, by id; `usage` for some of its containers."""
     declared = service.planning
     horizon = declared.horizon if declared else 90 * DAY
     limits = dict(declared.capacity) if declared else {}
-    outlooks = tuple(_outlook(signal, history.get(signal.id), horizon, limits) for signal in service.signals)
+    leads = {one.signal.id: one for group in service.groups if isinstance(one := group.ahead, Ahead)}
+    outlooks = tuple(
+        _outlook(signal, history.get(signal.id), horizon, limits, leads.get(signal.id)) for signal in service.signals
+    )
     if now is None:
         now = max((float(series.times[-1]) for series in history.values() if len(series.times)), default=None)
     by_id = {outlook.signal.id: outlook for outlook in outlooks}
-    nodes = nodes_by_month(declared.nodes) if declared and declared.nodes else ()
+    made = {outlook.signal.id: outlook.made for outlook in outlooks if outlook.made is not None}
+    rates = {name: found for name, one in made.items() if (found := rate(one)) is not None}
+    sizes = size_workloads(service, usage or {}, history)
+    scaled: tuple[Scaled, ...] = ()
+    if declared and declared.nodes:
+        scaled = scaled_by_month(service, usage or {}, history, rates, declared.nodes.months, horizon)
+    nodes = nodes_by_month(declared.nodes, rates, together(scaled)) if declared and declared.nodes else ()
     months = max((declared.nodes.months if declared and declared.nodes else 0), _cost_months(declared)) or MONTHS
-    volumes = tuple(_volume(volume, by_id, months) for volume in declared.volumes) if declared else ()
-    costs = forecast_costs(declared.costs) if declared and declared.costs else None
+    volumes = (
+        tuple(_volume(volume, by_id, months, leads.get(volume.signal)) for volume in declared.volumes)
+        if declared
+        else ()
+    )
+    costs = None
+    if declared and declared.costs:
+        costs = forecast_costs(declared.costs, rates)
+        if declared.nodes:
+            smaller = nodes_by_month(less(declared.nodes, freed(sizes)), rates, together(scaled))
+            costs = with_right_size(costs, declared.costs, nodes, smaller)
     roadmap = _roadmap(declared, by_id, now) if declared else ()
     return ServicePlan(
         service=service.name,
@@ -104,7 +136,12 @@ def plan_service(service: Blueprint, history: Mapping[str, Series], now: float |
         volumes=volumes,
         costs=costs,
         roadmap=roadmap,
-        advice=advise(declared, nodes, tuple((v.volume, v.plan) for v in volumes), costs),
+        sizes=sizes,
+        scaled=scaled,
+        ungrown=_ungrown(declared, rates, scaled),
+        advice=advise(
+            declared, nodes, tuple((v.volume, v.plan) for v in volumes), costs, sizes, _basis(declared, scaled)
+        ),
         found=judge(
             declared,
             levels=tuple(
@@ -119,11 +156,31 @@ def plan_service(service: Blueprint, history: Mapping[str, Series], now: float |
     )
 
 
+def _basis(declared: Planning | None, scaled: tuple[Scaled, ...]) -> str:
+    """What the nodes were planned from."""
+    if scaled:
+        return f"declared use, and what {', '.join(one.workload for one in scaled)} will ask for by replay of its HPA"
+    resources = declared.nodes.resources if declared and declared.nodes else ()
+    measured = [resource.growth.signal for resource in resources if resource.growth.signal]
+    return f"declared use, and the drift of {', '.join(measured)}" if measured else "declared use and growth"
+
+
+def _ungrown(declared: Planning | None, rates: Mapping[str, Rate], scaled: tuple[Scaled, ...]) -> tuple[str, ...]:
+    nodes = declared.nodes if declared else None
+    return tuple(
+        f"{resource.name} is to grow with {resource.growth.signal}"
+        for resource in (nodes.resources if nodes and not scaled else ())
+        if resource.growth.signal and resource.growth.signal not in rates
+    )
+
+
 def _cost_months(declared: Planning | None) -> int:
     return declared.costs.months if declared and declared.costs else 0
 
 
-def _outlook(signal: Signal, series: Series | None, horizon: float, limits: Mapping[str, float]) -> Outlook:
+def _outlook(
+    signal: Signal, series: Series | None, horizon: float, limits: Mapping[str, float], ahead: Ahead | None
+) -> Outlook:  # fmt: skip
     if series is None or not len(series.times):
         return Outlook(signal, None, "no history", (), None)
     # An hour is fine enough for weeks ahead, and what is coarser stays as it is.
@@ -133,12 +190,18 @@ def _outlook(signal: Signal, series: Series | None, horizon: float, limits: Mapp
     except (TooLittle, Uneven) as error:
         return Outlook(signal, None, str(error), (), None)
     levels = [
-        LevelOutlook(level.name, level.severity or "", reached(made, level.threshold, signal.worse))
+        LevelOutlook(
+            level.name,
+            level.severity or "",
+            reached(made, level.threshold, signal.worse),
+            ahead.lead if ahead and ahead.of == "level" and ahead.full == level.threshold else None,
+        )
         for level in signal.levels
         if level.severity is not None
     ]
     if signal.id in limits:
-        levels.append(LevelOutlook("capacity", "limit", reached(made, limits[signal.id], "above")))
+        lead = ahead.lead if ahead and ahead.of == "capacity" else None
+        levels.append(LevelOutlook("capacity", "limit", reached(made, limits[signal.id], "above"), lead))
     return Outlook(signal, made, "", tuple(levels), _peaks(made, signal.worse))
 
 
@@ -151,7 +214,8 @@ def _peaks(made: Forecast, worse: str) -> tuple[float, float, float, float]:
     return past, low, middle, high
 
 
-def _volume(volume: Volume, outlooks: Mapping[str, Outlook], months: int) -> VolumeOutlook:
+def _volume(volume: Volume, outlooks: Mapping[str, Outlook], months: int, ahead: Ahead | None) -> VolumeOutlook:
+    lead = ahead.lead if ahead and ahead.of == volume.name else None
     outlook = outlooks.get(volume.signal)
     made = outlook.made if outlook else None
     measured = None
@@ -159,23 +223,12 @@ def _volume(volume: Volume, outlooks: Mapping[str, Outlook], months: int) -> Vol
     if outlook is not None and made is not None and volume.capacity is not None:
         full = float(volume.capacity) if outlook.signal.unit == "bytes" else 1.0
         measured = reached(made, full, "above")
-    if growth is None and made is not None:
-        growth = _monthly(made)
+    if growth is None and made is not None and (measured_rate := rate(made)) is not None:
+        growth = measured_rate.expected
     if growth is None:
         reason = f"{volume.signal}: {outlook.reason}" if outlook and outlook.reason else "nothing says how it grows"
-        return VolumeOutlook(volume, None, measured, reason)
-    return VolumeOutlook(volume, plan_volume(volume, growth, months), measured, "")
-
-
-def _monthly(made: Forecast) -> Decimal | None:
-    """The growth a month that the forecast's end means, to a tenth of a percent."""
-    _, middle, _ = paths(made)
-    steps = max(1, round(7 * DAY / made.history.step))
-    begin, end = float(np.median(middle[:steps])), float(np.median(middle[-steps:]))
-    span = max(1, len(middle) - steps) * made.history.step / MONTH
-    if begin <= 0 or end <= 0 or span < 0.2:
-        return None
-    return Decimal(f"{(end / begin) ** (1 / span) - 1:.3f}")
+        return VolumeOutlook(volume, None, measured, reason, lead)
+    return VolumeOutlook(volume, plan_volume(volume, growth, months), measured, "", lead)
 
 
 def _roadmap(declared: Planning, outlooks: Mapping[str, Outlook], now: float | None) -> tuple[RoadmapItem, ...]:

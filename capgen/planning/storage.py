@@ -16,6 +16,15 @@ class Resize(Struct, frozen=True):
     capacity: Decimal
 
 
+class Kept(Struct, frozen=True):
+    """What the volume would hold at the plan's end if it were kept for a shorter time, and when it would be full."""
+
+    retention: Decimal
+    size: Decimal
+    saved: Decimal
+    full_after: Decimal | None
+
+
 class VolumePlan(Struct, frozen=True):
     """One volume. `full_after` is in months, to a tenth; None: not within the horizon, or nobody knows what fits."""
 
@@ -26,6 +35,8 @@ class VolumePlan(Struct, frozen=True):
     """By month; the first is today's."""
     full_after: Decimal | None
     resizes: tuple[Resize, ...]
+    kept: tuple[Kept, ...] = ()
+    """By shorter retention, the longest first."""
 
 
 def plan_volume(volume: Volume, growth: Decimal, months: int) -> VolumePlan:
@@ -34,7 +45,15 @@ def plan_volume(volume: Volume, growth: Decimal, months: int) -> VolumePlan:
     full = None
     if volume.capacity is not None:
         full = _crossing(volume.size, growth, volume.capacity, months)
-    return VolumePlan(volume.name, growth, volume.capacity, sizes, full, _resizes(volume, sizes))
+    kept = tuple(_kept(volume, growth, retention, sizes, months) for retention in volume.keep)
+    return VolumePlan(volume.name, growth, volume.capacity, sizes, full, _resizes(volume, sizes), kept)
+
+
+def _kept(volume: Volume, growth: Decimal, retention: Decimal, sizes: tuple[Decimal, ...], months: int) -> Kept:
+    """In proportion to the time, as what is written each day is all that counts; the same growth."""
+    share = retention / (volume.retention or retention)
+    full = None if volume.capacity is None else _crossing(volume.size * share, growth, volume.capacity, months)
+    return Kept(retention, sizes[-1] * share, sizes[-1] * (1 - share), full)
 
 
 def _crossing(size: Decimal, growth: Decimal, capacity: Decimal, months: int) -> Decimal | None:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from capgen import markdown, naming, units
 from capgen.artifact import Artifact
-from capgen.blueprint import Alert, Blueprint, ContainerBounds, Hpa, HpaMetric, Scrape, Signal, Vpa
+from capgen.blueprint import Ahead, Alert, Blueprint, ContainerBounds, Group, Hpa, HpaMetric, Scrape, Signal, Vpa
 from capgen.blueprint.jobs import Scale
 from capgen.render.jobs import about
 from capgen.render.templates import Templates, prose
@@ -30,6 +30,11 @@ def service_page(blueprint: Blueprint, files: Sequence[Artifact], templates: Tem
     for group in blueprint.groups:
         for alert in group.alerts:
             alerts.setdefault((alert.kind, alert.signal), []).append(alert)
+    ahead: dict[str, list[str]] = {}
+    for group in blueprint.groups:
+        if group.ahead is not None:
+            ahead.setdefault(group.ahead.signal.id, []).append(_ahead(group))
+    shown = [signal for signal in blueprint.signals if signal.levels or signal.id in ahead]
     text = templates.render(
         "pages/service.md.j2",
         spec=blueprint.spec,
@@ -38,11 +43,11 @@ def service_page(blueprint: Blueprint, files: Sequence[Artifact], templates: Tem
         environment=_code(blueprint.environment),
         owner=blueprint.owner,
         links=list(_links(blueprint)),
-        signals=[_signal(s, alerts.get(("level", s.id), ())) for s in blueprint.signals if s.levels],
+        signals=[_signal(s, alerts.get(("level", s.id), ()), ahead.get(s.id, ())) for s in shown],
         recorded=[
             {"title": s.title, "about": s.description, "record": _code(s.record)}
             for s in blueprint.signals
-            if not s.levels
+            if s not in shown
         ],
         sources=[_source(scrape, alerts) for scrape in blueprint.scrapes],
         workloads=list(_workloads(blueprint)),
@@ -51,9 +56,16 @@ def service_page(blueprint: Blueprint, files: Sequence[Artifact], templates: Tem
             {"name": _code(r.name), "kind": _PATHS[r.kind], "severities": ", ".join(r.severities) or "all"}
             for r in blueprint.receivers
         ],
-        files=[_link(name, name) for name in sorted(file.path.partition("/")[2] for file in files)],
+        files=[_link(name, name) for name in sorted({_shown_as(file) for file in files} - {""})],
     )
     return Artifact(naming.page(blueprint.name), text, "page", blueprint.name, kubernetes=False)
+
+
+def _shown_as(file: Artifact) -> str:
+    """How a page lists a file: a job's objects as their folder, and what only tools read not at all."""
+    name = file.path.partition("/")[2]
+    folder, _, inside = name.rpartition("/")
+    return "" if name.startswith(".") else f"{folder}/" if inside and folder.startswith("jobs/") else name
 
 
 def _links(blueprint: Blueprint) -> Iterator[Markup]:
@@ -63,7 +75,21 @@ def _links(blueprint: Blueprint) -> Iterator[Markup]:
         yield _away("Dashboard", f"{blueprint.delivery.grafana.url}/d/{dashboard.uid}")
 
 
-def _signal(signal: Signal, alerts: Sequence[Alert]) -> dict[str, Any]:
+def _ahead(group: Group) -> str:
+    """What is told before the fact, and by which alert."""
+    if isinstance(ahead := group.ahead, Ahead):
+        limit = units.human(ahead.full, ahead.signal.unit)
+        of = {"capacity": "its capacity", "level": "the level that calls"}.get(ahead.of, f"the size of {ahead.of}")
+        return (
+            f"{group.alerts[0].name} fires when {limit} ({of}) is less than {units.duration(ahead.lead)} away, by the drift "
+            "between the last two whole weeks."
+        )
+    amounts = ahead.amounts if ahead else ()
+    told = [f"{alert.name} at {units.number(amount)}" for alert, (_, amount) in zip(group.alerts, amounts, strict=True)]
+    return f"What a month costs at the last week's rate is compared with the budget: {', '.join(told)}."
+
+
+def _signal(signal: Signal, alerts: Sequence[Alert], ahead: Sequence[str]) -> dict[str, Any]:
     side, sign = ("at or above", "≥") if signal.worse == "above" else ("at or below", "≤")
     by_level = {alert.level: alert for alert in alerts}
     begins = {level.name: units.human(level.threshold, signal.unit) for level in signal.levels}
@@ -93,7 +119,7 @@ def _signal(signal: Signal, alerts: Sequence[Alert]) -> dict[str, Any]:
         "action": signal.action,
         "record": _code(signal.record),
         "labels": ", ".join(signal.labels),
-        "sentences": list(_sentences(signal)) if alerts else [],
+        "sentences": [*(_sentences(signal) if alerts else ()), *ahead],
         "links": [_away(name, url) for name, url in shown.items() if url],
     }
 

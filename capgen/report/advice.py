@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from capgen import units
 from capgen.report.color import painted
-from capgen.report.visible import encodable
+from capgen.report.visible import encodable, visible
 from capgen.simulate.known_limits import KNOWN_LIMITS
 
 if TYPE_CHECKING:
@@ -18,15 +19,31 @@ SCHEMA_VERSION = 1
 
 def as_json(advice: Advice) -> str:
     """The best setting (null when none keeps the bounds), today's, and the curve between cost and pressure."""
-    document = {
-        "schema_version": SCHEMA_VERSION,
+    document = {"schema_version": SCHEMA_VERSION, **_advice(advice), "known_limits": list(KNOWN_LIMITS)}
+    return encodable(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
+
+
+def all_json(found: Sequence[tuple[str, Advice]]) -> str:
+    """The same of every workload of specs, by its name."""
+    workloads = [{"workload": name, **_advice(advice)} for name, advice in found]
+    document = {"schema_version": SCHEMA_VERSION, "workloads": workloads, "known_limits": list(KNOWN_LIMITS)}
+    return encodable(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
+
+
+def all_text(found: Sequence[tuple[str, Advice]], *, color: bool = False) -> str:
+    """A table a workload."""
+    return "\n".join(
+        f"{painted(visible(name), 'bold', color)}\n{as_text(advice, color=color)}" for name, advice in found
+    )
+
+
+def _advice(advice: Advice) -> dict[str, Any]:
+    return {
         "best": _data(advice.best) if advice.best else None,
         "today": _data(advice.today),
         "curve": [_data(candidate) for candidate in advice.curve],
         "tried": advice.tried,
-        "known_limits": list(KNOWN_LIMITS),
     }
-    return encodable(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _data(candidate: Candidate) -> dict[str, Any]:

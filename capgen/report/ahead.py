@@ -1,9 +1,8 @@
-"""A capacity plan as a document, and as JSON. What a part has no data for, it says, with the reason."""
+"""A capacity plan as a document. What a part has no data for, it says, with the reason."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -16,16 +15,14 @@ from capgen.planning.advice import percent
 from capgen.planning.crossing import Reached
 from capgen.planning.findings import day
 from capgen.planning.forecast import Forecast
-from capgen.planning.plan import MONTHS, Outlook, ServicePlan
+from capgen.planning.plan import Outlook, ServicePlan
 from capgen.report.document import Block, Chart, Document, Line, Paragraph, Section, Table
-from capgen.report.forecast import backtest_in_words, plain_backtest, plain_notice, rounded
-from capgen.report.machine import plain as plain_finding
-from capgen.report.visible import encodable
+from capgen.report.forecast import backtest_in_words
+from capgen.report.sizes import replicas, sizes
 
 if TYPE_CHECKING:
     from capgen.history.series import Floats
 
-SCHEMA_VERSION = 1
 _POINTS = 900
 
 
@@ -50,6 +47,7 @@ def sections(plan: ServicePlan) -> tuple[tuple[str, tuple[Block, ...]], ...]:
         ("Findings", _findings(plan)),
         ("When levels are reached", signals(plan.outlooks)),
         ("Compute", _compute(plan)),
+        ("Right-sizing", sizes(plan.sizes)),
         ("Storage", _storage(plan)),
         ("Costs", _costs(plan)),
         ("Recommendations", advice(plan)),
@@ -67,24 +65,26 @@ def _findings(plan: ServicePlan) -> tuple[Block, ...]:
 def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
     """The dates of all levels, then a chart a signal; and what has no history."""
     blocks: list[Block] = []
-    rows = []
+    rows: list[tuple[str, ...]] = []
     never: dict[str, list[str]] = {}
     for outlook in outlooks:
         for level in outlook.levels:
             when = level.reached
-            if not when.already and when.early is None:
-                never.setdefault(outlook.signal.id, []).append(level.name)
-                continue
             amount = units.human(when.threshold, outlook.signal.unit)
+            if not when.already and when.early is None:
+                never.setdefault(outlook.signal.id, []).append(f"{level.name} ({amount})")
+                continue
             dates = (
                 ("reached in the last week", "", "")
                 if when.already
                 else (day(when.early), day(when.expected), day(when.late))
             )
-            rows.append((outlook.signal.id, f"{level.name} ({amount})", *dates))
+            rows.append((outlook.signal.id, f"{level.name} ({amount})", *dates, act_by(when, level.lead)))
     if rows:
-        headings = ("signal", "level", "early (10%)", "expected (50%)", "late (90%)")
-        blocks.append(Table("Dates at which each level is reached", headings, tuple(rows), frozenset({2, 3, 4})))
+        headings: tuple[str, ...] = ("signal", "level", "early (10%)", "expected (50%)", "late (90%)", "act by")
+        if not any(row[-1] for row in rows):
+            headings, rows = headings[:-1], [row[:-1] for row in rows]
+        blocks.append(Table("Dates at which each level is reached", headings, tuple(rows), frozenset({2, 3, 4, 5})))
     if never:
         names = "; ".join(f"{signal} {', '.join(levels)}" for signal, levels in never.items())
         blocks.append(Paragraph(f"Not within the horizon, not even at its early end (10%): {names}."))
@@ -100,6 +100,13 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
     if not outlooks:
         blocks.append(Paragraph("The spec has no signals, so there is nothing to forecast."))
     return tuple(blocks)
+
+
+def act_by(when: Reached, lead: float | None) -> str:
+    """The expected date less the declared lead time; "" where none is declared, or nothing is reached."""
+    if lead is None or when.expected is None:
+        return ""
+    return "now" if when.already else day(when.expected - lead)
 
 
 def chart(outlook: Outlook, made: Forecast) -> Chart:
@@ -151,14 +158,24 @@ def _compute(plan: ServicePlan) -> tuple[Block, ...]:
         (
             _month(plan, month.month),
             *(percent(float(share)) for _, share in month.used),
-            str(month.nodes),
+            str(month.nodes)
+            if month.between == (month.nodes, month.nodes)
+            else f"{month.nodes} ({month.between[0]} to {month.between[1]})",
             month.binding if month.nodes > declared.count else "",
             *(percent(float(share)) for _, share in month.filled),
         )
         for month in plan.nodes
     )
     headings = ("month", "CPU", "memory", "nodes", "because of", "CPU then", "memory then")
-    return (Paragraph(head), Table("Nodes by month", headings, rows, frozenset({1, 2, 3, 5, 6})))
+    blocks: list[Block] = [Paragraph(head)]
+    blocks += [Paragraph(f"Not counted as growth, since there is no forecast of it: {what}.") for what in plan.ungrown]
+    if plan.scaled:
+        names = ", ".join(one.workload for one in plan.scaled)
+        blocks.append(
+            Paragraph(f"What pods ask for grows by replay of the HPA of {names}, in place of the declared growth.")
+        )
+        blocks.append(replicas(plan.scaled, [_month(plan, month.month) for month in plan.nodes]))
+    return (*blocks, Table("Nodes by month", headings, rows, frozenset({1, 2, 3, 5, 6})))
 
 
 def _storage(plan: ServicePlan) -> tuple[Block, ...]:
@@ -183,10 +200,20 @@ def _storage(plan: ServicePlan) -> tuple[Block, ...]:
             )
             when = outlook.measured
             measured = "no history" if when is None else ("already" if when.already else f"{day(when.early)} / {day(when.expected)} / {day(when.late)}")  # fmt: skip
+            if when is not None and (acting := act_by(when, outlook.lead)):
+                measured += f"; act by {acting}"
             holds = _size(planned.capacity) if planned.capacity is not None else "unknown"
             full.append((planned.name, percent(float(planned.growth)), holds, after, measured))
         headings = ("volume", "growth a month", "holds", "full, by growth", "full, measured (10/50/90%)")
         blocks.append(Table("When volumes are full", headings, tuple(full), frozenset({1, 2})))
+    kept = tuple(
+        (v.volume.name, units.duration(float(one.retention)), _size(one.size), _size(one.saved),
+         "not within the plan" if one.full_after is None else f"after {units.number(float(one.full_after))} months")
+        for v in plan.volumes if v.plan is not None for one in v.plan.kept
+    )  # fmt: skip
+    if kept:
+        headings = ("volume", "kept for", "holds then", "less", "full")
+        blocks.append(Table("With a shorter retention, at the end of the plan", headings, kept, frozenset({1, 2, 3})))
     blocks += [Paragraph(f"{v.volume.name} is not planned: {v.reason}.") for v in plan.volumes if v.plan is None]
     return tuple(blocks)
 
@@ -203,23 +230,34 @@ def _costs(plan: ServicePlan) -> tuple[Block, ...]:
         return (Paragraph("The spec has no planning.cost, so no costs are planned."),)
     names = [part.name for part in declared.parts]
     rows = tuple(
-        (_month(plan, month.month), *(f"{amount:,}" for _, amount in month.parts), f"{month.total:,}")
+        (_month(plan, month.month), *(f"{amount:,}" for _, amount in month.parts), f"{month.total:,}",
+         *((f"{month.low:,}", f"{month.high:,}") if costs.uncertain else ()))
         for month in costs.months
-    )
-    headings = ("month", *names, "total")
+    )  # fmt: skip
+    headings = ("month", *names, "total", *(("10%", "90%") if costs.uncertain else ()))
     source = f"Prices: {declared.source}" if declared.source else "The spec does not say where the prices are from"
     source += f", as of {declared.as_of}." if declared.as_of else "."
+    low, high = costs.between
+    between = f", and with 80 % between {low:,} and {high:,}" if costs.uncertain else ""
     blocks: list[Block] = [
-        Paragraph(f"{source} The coming {len(costs.months) - 1} months cost {costs.total:,} {costs.currency}."),
+        Paragraph(
+            f"{source} The coming {len(costs.months) - 1} months cost {costs.total:,} {costs.currency}{between}."
+        ),
         Table(f"Costs by month, {costs.currency}", headings, rows, frozenset(range(1, len(headings)))),
     ]
     blocks += [Paragraph(f"Without a price, and not in these numbers: {what}.") for what in costs.unpriced]
+    blocks += [Paragraph(f"Without growth in these numbers, since there is no forecast of it: {what}.") for what in costs.unforecast]  # fmt: skip
     if costs.alerts:
+
+        def when(month: int | None) -> str:
+            return "not within the plan" if month is None else _month(plan, month)
+
         told = tuple(
-            (percent(float(alert.share)), f"{alert.amount:,}", _month(plan, alert.month) if alert.month is not None else "not within the plan")
+            (percent(float(alert.share)), f"{alert.amount:,}", when(alert.month), *((when(alert.early),) if costs.uncertain else ()))
             for alert in costs.alerts
         )  # fmt: skip
-        blocks.append(Table("Shares of the budget, and the first month that reaches them", ("share", "amount", "month"), told, frozenset({1})))  # fmt: skip
+        headings = ("share", "amount", "month", *(("early (10%)",) if costs.uncertain else ()))
+        blocks.append(Table("Shares of the budget, and the first month that reaches them", headings, told, frozenset({1})))  # fmt: skip
     else:
         blocks.append(Paragraph("The spec declares no budget."))
     return tuple(blocks)
@@ -250,107 +288,3 @@ def _month(plan: ServicePlan, month: int) -> str:
     at = datetime.fromtimestamp(plan.now, UTC)
     count = at.year * 12 + at.month - 1 + month
     return f"{count // 12}-{count % 12 + 1:02d}"
-
-
-def as_json(pieces: Iterable[str]) -> Iterator[str]:
-    """`{"schema_version", "services": [...]}`, piece by piece; money and sizes are strings with every digit, shares are
-    numbers."""
-    yield f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "services": ['
-    between = "\n    "
-    for piece in pieces:
-        yield between + piece
-        between = ",\n    "
-    yield "]\n}\n" if between == "\n    " else "\n  ]\n}\n"
-
-
-def piece(plan: ServicePlan) -> tuple[str, tuple[str, ...]]:
-    """A plan as JSON, indented to stand in `as_json`, and the severities of its findings."""
-    text = encodable(json.dumps(plain(plan), indent=2, ensure_ascii=False, allow_nan=False))
-    return text.replace("\n", "\n    "), tuple(finding.severity for finding in plan.found)
-
-
-def plain(plan: ServicePlan) -> dict[str, object]:
-    """A plan as plain data."""
-    months = len(plan.volumes[0].plan.sizes) - 1 if plan.volumes and plan.volumes[0].plan else MONTHS
-    costs = plan.costs
-    return {
-        "service": plan.service,
-        "environment": plan.environment,
-        "now": None if plan.now is None else instant(plan.now),
-        "horizon_seconds": plan.horizon,
-        "months": months,
-        "signals": [_plain_outlook(outlook) for outlook in plan.outlooks],
-        "compute": [
-            {
-                "month": month.month,
-                "used": {name: rounded(float(share)) for name, share in month.used},
-                "needed": dict(month.needed),
-                "binding": month.binding,
-                "nodes": month.nodes,
-                "filled": {name: rounded(float(share)) for name, share in month.filled},
-            }
-            for month in plan.nodes
-        ],
-        "storage": [
-            {
-                "volume": outlook.volume.name,
-                "growth": None if outlook.plan is None else rounded(float(outlook.plan.growth)),
-                "bytes": [] if outlook.plan is None else [str(round(size)) for size in outlook.plan.sizes],
-                "full_after_months": None if outlook.plan is None or outlook.plan.full_after is None else rounded(float(outlook.plan.full_after)),
-                "full_measured": None if outlook.measured is None else _plain_dates(outlook.measured),
-                "resizes": [] if outlook.plan is None else [{"month": r.month, "bytes": str(round(r.capacity))} for r in outlook.plan.resizes],
-                "reason": outlook.reason or None,
-            }
-            for outlook in plan.volumes
-        ],
-        "cost": None
-        if costs is None
-        else {
-            "currency": costs.currency,
-            "months": [
-                {"month": month.month, **{name: str(amount) for name, amount in month.parts}, "total": str(month.total)}
-                for month in costs.months
-            ],
-            "total": str(costs.total),
-            "budget": None if costs.budget is None else str(costs.budget),
-            "alerts": [{"share": rounded(float(a.share)), "amount": str(a.amount), "month": a.month} for a in costs.alerts],
-            "savings": [{"option": s.name, "of": s.of, "total": str(s.total), "assumes": s.assumes} for s in costs.savings],
-            "unpriced": list(costs.unpriced),
-        },
-        "recommendations": [
-            {"what": one.what, "rule": one.rule, "basis": one.basis, "otherwise": one.otherwise} for one in plan.advice
-        ],
-        "roadmap": [
-            {
-                "quarter": item.entry.quarter, "theme": item.entry.theme, "title": item.entry.title,
-                "owner": item.entry.owner or None, "status": item.entry.status, "moves": item.entry.moves or None,
-                "due": None if item.due is None else instant(item.due), "late": item.late,
-            }
-            for item in plan.roadmap
-        ],
-        "findings": [plain_finding(finding) for finding in plan.found],
-    }  # fmt: skip
-
-
-def _plain_outlook(outlook: Outlook) -> dict[str, object]:
-    made = outlook.made
-    peaks = outlook.peaks
-    return {
-        "signal": outlook.signal.id,
-        "unit": outlook.signal.unit,
-        "reason": outlook.reason or None,
-        "levels": [
-            {"level": level.name, "severity": level.severity, "threshold": rounded(level.reached.threshold), **_plain_dates(level.reached)}
-            for level in outlook.levels
-        ],
-        "peak": None
-        if peaks is None
-        else dict(zip(("last_four_weeks", "p10", "p50", "p90"), (rounded(peak) for peak in peaks), strict=True)),
-        "backtest": None if made is None else plain_backtest(made.backtest),
-        "warnings": [] if made is None else [plain_notice(notice) for notice in made.notices],
-    }  # fmt: skip
-
-
-def _plain_dates(when: Reached) -> dict[str, object]:
-    dates = {"p10": when.early, "p50": when.expected, "p90": when.late}
-    return {"already": when.already, **{name: None if at is None else instant(at) for name, at in dates.items()}}

@@ -23,6 +23,8 @@ _PUNCTUATION = re.compile(r"[\\`*_\[\]<>|~&$]|:(?=//)")
 # Found by GitHub in the rendered text, where a backslash is gone: mentions, issue numbers, `GH-1`, `www.`
 _REFERENCE = re.compile(r"[@#]|(?i:gh(?=-\d)|w(?=ww\.))")
 _INVISIBLE_SPACE = "\u200b"
+# At a line's beginning, where it would start a list or a rule.
+_BEGINNING = re.compile(r"^([-+](?=[\s-]|$)|\d{1,9}(?=[.)](?:\s|$)))")
 
 
 def as_markdown(found: Sequence[Diagnostic]) -> str:
@@ -52,6 +54,7 @@ def fitted(head: Sequence[str], rows: Sequence[str], limit: int) -> str:
 def escaped(text: str) -> str:
     """One line of plain text for a place in Markdown: it shows as it is and means nothing."""
     safe = _PUNCTUATION.sub(r"\\\g<0>", one_line(text))
+    safe = _BEGINNING.sub(lambda match: f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}", safe)
     return _REFERENCE.sub(rf"\g<0>{_INVISIBLE_SPACE}", safe)
 
 

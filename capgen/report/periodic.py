@@ -9,7 +9,7 @@ from capgen import units
 from capgen.history.series import instant
 from capgen.planning.advice import percent
 from capgen.planning.period import Review, Scaling, SignalPeriod, Use, new_and_gone
-from capgen.report import ahead
+from capgen.report import ahead, planned
 from capgen.report.document import Block, Document, Paragraph, Section, Table
 from capgen.report.forecast import rounded
 from capgen.report.visible import encodable
@@ -24,7 +24,7 @@ _FAR = ("monthly", "quarterly")
 """Kinds that look at costs and roadmap, too."""
 
 
-Last = Mapping[str, Sequence[str]]
+Last = Mapping[str, Mapping[str, str]]
 """By service, what the last report recommended."""
 
 
@@ -59,7 +59,7 @@ def _sections(review: Review, last: Last | None, *, several: bool) -> list[Secti
 def _summary(review: Review, last: Last | None) -> tuple[Block, ...]:
     plan = review.plan
     measured = [one for one in review.signals if one.now is not None]
-    close = [(room[1], one.signal.id, room[0]) for one in measured if (room := one.headroom) is not None]
+    close = [(room[1], one.signal.id, _level(one, room[0])) for one in measured if (room := one.headroom) is not None]
     facts = [("signals measured", f"{len(measured)} of {len(review.signals)}")]
     if close:
         gap, signal, level = min(close)
@@ -98,8 +98,8 @@ def _summary(review: Review, last: Last | None) -> tuple[Block, ...]:
     return (Table("In short", ("what", "this period"), tuple(facts)),)
 
 
-def _said(review: Review, last: Last | None) -> Sequence[str] | None:
-    return None if last is None else last.get(review.plan.service, ())
+def _said(review: Review, last: Last | None) -> Mapping[str, str] | None:
+    return None if last is None else last.get(review.plan.service, {})
 
 
 def _use(review: Review) -> tuple[Block, ...]:
@@ -118,9 +118,15 @@ def _use_row(one: SignalPeriod, now: Use) -> tuple[str, ...]:
     unit = one.signal.unit
     change = "new" if one.change is None else f"{'+' if one.change >= 0 else '−'}{percent(abs(one.change))}"
     told = {level.name for level in one.signal.levels if level.severity is not None}
-    beyond = ", ".join(f"{name} {percent(share)}" for name, share in now.beyond if share > 0 and name in told)
+    beyond = ", ".join(f"{_level(one, name)} {percent(share)}" for name, share in now.beyond if name in told)
     amounts = (shown(value, unit) for value in (now.typical, now.peak, now.worst))
-    return (one.signal.id, *amounts, change, beyond or "none", percent(now.measured))
+    return (one.signal.id, *amounts, change, beyond or "no level tells anybody", percent(now.measured))
+
+
+def _level(one: SignalPeriod, name: str) -> str:
+    """A level with the number at which it begins: `critical (80%)`."""
+    (begins,) = (level.threshold for level in one.signal.levels if level.name == name)
+    return f"{name} ({units.human(begins, one.signal.unit)})"
 
 
 def shown(value: float, unit: str) -> str:
@@ -136,7 +142,7 @@ def shown(value: float, unit: str) -> str:
 
 def _degradations(review: Review) -> tuple[Block, ...]:
     rows = tuple(
-        (one.signal.id, name, percent(before), percent(now), one.signal.action)
+        (one.signal.id, _level(one, name), percent(before), percent(now), one.signal.action)
         for one in review.signals
         for name, before, now in one.degraded
     )
@@ -224,7 +230,10 @@ def recommended(text: str) -> Last:
     """What a report's JSON recommended, by service. Raises ValueError for text that is no such report."""
     try:
         services = json.loads(text)["services"]
-        return {one["service"]: tuple(str(said["what"]) for said in one["plan"]["recommendations"]) for one in services}
+        return {
+            one["service"]: {str(said["about"]): str(said["what"]) for said in one["plan"]["recommendations"]}
+            for one in services
+        }
     except (KeyError, TypeError) as error:
         raise ValueError("it is not what `capgen report --format json` prints") from error
 
@@ -270,7 +279,7 @@ def _plain(review: Review, last: Last | None) -> dict[str, object]:
         ],
         "recommendations_new": list(new),
         "recommendations_gone": list(gone),
-        "plan": ahead.plain(review.plan),
+        "plan": planned.plain(review.plan),
     }  # fmt: skip
 
 

@@ -11,8 +11,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from capgen.report.backtest import data, limits, meaning, review_blocks
 from capgen.report.machine import plain
 from capgen.report.markdown import LIMIT, MARKER, escaped, fitted
+from capgen.report.plan import details, told
 from capgen.report.simulation import compared_rows
 from capgen.report.visible import encodable, one_line
 from capgen.review.changes import Change, Risk
@@ -20,6 +22,7 @@ from capgen.simulate.known_limits import KNOWN_LIMITS
 
 if TYPE_CHECKING:
     from capgen.review.document import Review
+    from capgen.simulate.alerts.result import Backtest
     from capgen.simulate.result import Comparison, Simulation
 
 SCHEMA_VERSION = 1
@@ -30,7 +33,10 @@ _SIGNS = {Risk.HIGH: "high", Risk.MEDIUM: "medium", Risk.LOW: "low"}
 def as_markdown(review: Review) -> str:
     """At most 65,536 characters; what is left out from the end is counted."""
     head = [MARKER, f"**capgen: what changes since {escaped(review.base)}**", "", _counts(review), ""]
-    rows = [*_changes(review), *_replays(review), *_findings(review), *_unknown(review), *_files(review)]
+    rows = [
+        *_changes(review), *_pages(review), *_replays(review), *_findings(review), *_unknown(review), *_delivery(review),
+        *_files(review),
+    ]  # fmt: skip
     return fitted(head, rows, LIMIT)
 
 
@@ -69,6 +75,26 @@ def _replays(review: Review) -> Iterator[str]:
         yield "```"
         yield from ("| | before | after |", "| --- | --- | --- |")
         yield from (f"| {escaped(n)} | {escaped(b)} | {escaped(a)} |" for n, b, a in compared_rows(one))
+        yield from ("", escaped(one.price)) if one.price else ()
+
+
+def _pages(review: Review) -> Iterator[str]:
+    found = review.backtest
+    if found is None:
+        return
+    for block in review_blocks(found):
+        yield from ("", f"**{escaped(block.caption)}**", "")
+        yield f"| {' | '.join(map(escaped, block.headings))} |"
+        yield f"|{' --- |' * len(block.headings)}"
+        yield from (f"| {' | '.join(map(escaped, row))} |" for row in block.rows)
+    yield from ("", escaped(meaning(found)))
+
+
+def _delivery(review: Review) -> Iterator[str]:
+    if review.delivery is not None:
+        summary, changes = told(review.delivery)
+        yield from ("", f"**Applying it: {escaped(summary)}**", "")
+        yield from (details(head, body) for head, body in changes)
 
 
 def _sides(one: Comparison) -> list[tuple[str, Simulation]]:
@@ -85,9 +111,7 @@ def _findings(review: Review) -> Iterator[str]:
 
 def _unknown(review: Review) -> Iterator[str]:
     yield from ("", "**What this cannot tell**", "")
-    yield from (f"- {escaped(text)}" for text in review.unknown)
-    if review.replays:
-        yield from (f"- {escaped(text)}" for text in KNOWN_LIMITS)
+    yield from (f"- {escaped(text)}" for text in _told(review))
 
 
 def _files(review: Review) -> Iterator[str]:
@@ -110,9 +134,41 @@ def as_json(review: Review) -> str:
         "bounds": [plain(finding) for finding in review.bounds],
         "new_findings": [plain(finding) for finding in review.new],
         "files": [{"path": path, "change": what} for path, what in review.files],
-        "unknown": [*review.unknown, *(KNOWN_LIMITS if review.replays else ())],
+        "pages": _pages_data(review),
+        "delivery": _delivery_data(review),
+        "unknown": _told(review),
     }
     return encodable(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
+
+
+def _told(review: Review) -> list[str]:
+    """What is not known, and where replays and back-tests depart from reality."""
+    found = review.backtest
+    return [
+        *review.unknown,
+        *((*found.unknown, *(d.message for d in found.diagnostics), *limits(found)) if found else ()),
+        *(KNOWN_LIMITS if review.replays else ()),
+    ]
+
+
+def _pages_data(review: Review) -> dict[str, Any] | None:
+    found = review.backtest
+    if found is None:
+        return None
+    sides = {"before": found.before, "after": found.after}
+    return {
+        "environment": found.environment,
+        "exact": found.exact,
+        "page": meaning(found),
+        **{name: data(side, found.weeks) if side else None for name, side in sides.items()},
+    }
+
+
+def _delivery_data(review: Review) -> dict[str, Any] | None:
+    if review.delivery is None:
+        return None
+    summary, changes = told(review.delivery)
+    return {"summary": summary, "changes": [{"what": head, "lines": body.splitlines()} for head, body in changes]}
 
 
 def _replay(one: Comparison) -> dict[str, Any]:
@@ -139,6 +195,10 @@ def as_html(review: Review) -> str:
     ]
     rows = [(_SIGNS[c.risk], c.environment, c.service, c.text) for c in review.changes]
     parts.append(_table(("risk", "environment", "service", "what"), rows))
+    if review.backtest is not None:
+        parts.append(f"<h2>Pages</h2>{_page_chart(review.backtest)}")
+        parts += [_table(block.headings, block.rows) for block in review_blocks(review.backtest)]
+        parts.append(f"<p>{_text(meaning(review.backtest))}</p>")
     for one in review.replays:
         parts.append(f"<h2>{_text(one.service)}: {_text(one.workload)}, replayed</h2>{_chart(one)}")
         parts.append(_table(("", "before", "after"), compared_rows(one)))
@@ -146,8 +206,16 @@ def as_html(review: Review) -> str:
         if found:
             items = "".join(f"<li>{_text(f'{f.severity} {f.code}: {f.message}')}</li>" for f in found)
             parts.append(f"<h2>{title}</h2><ul>{items}</ul>")
-    told = [*review.unknown, *(KNOWN_LIMITS if review.replays else ())]
-    parts.append(f"<h2>What this cannot tell</h2><ul>{''.join(f'<li>{_text(t)}</li>' for t in told)}</ul>")
+    parts.append(f"<h2>What this cannot tell</h2><ul>{''.join(f'<li>{_text(t)}</li>' for t in _told(review))}</ul>")
+    if review.delivery is not None:
+        summary, changes = told(review.delivery)
+        parts.append(f"<h2>Applying it: {_text(summary)}</h2>")
+        parts += [
+            f"<details><summary>{_text(head)}</summary><pre>{html.escape(encodable(body))}</pre></details>"
+            if body
+            else f"<p>{_text(head)}</p>"
+            for head, body in changes
+        ]
     parts.append(f"<h2>Generated files</h2>{_table(('change', 'file'), [(what, path) for path, what in review.files])}")
     return "\n".join([*parts, "</main></body></html>"]) + "\n"
 
@@ -176,3 +244,17 @@ def _chart(one: Comparison) -> str:
     lines = "".join(line(name, side) for name, side in sides)
     label = f"replicas over time, at most {highest}; grey before, blue after"
     return f'<figure><svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="{label}">{lines}</svg><figcaption>{label}</figcaption></figure>'
+
+
+def _page_chart(found: Backtest) -> str:
+    """Each page as a line at its time, before above after."""
+    span = max(found.end - found.begin, 1)
+    sides = [("before", found.before.pages)] if found.before else []
+    sides.append(("after", found.after.pages))
+    drawn = "".join(
+        f'<line class="{name}" x1="{x}" x2="{x}" y1="{place * 50 + 8}" y2="{place * 50 + 44}" stroke-width="1" vector-effect="non-scaling-stroke"/>'
+        for place, (name, pages) in enumerate(sides)
+        for x in sorted({round((at - found.begin) / span * 300, 1) for at in pages})
+    )
+    label = "pages over time; " + ("grey above before, blue below after" if found.before else "blue")
+    return f'<figure><svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="{label}">{drawn}</svg><figcaption>{label}</figcaption></figure>'

@@ -41,6 +41,8 @@ def compared_json(compared: Sequence[Comparison], found: Sequence[Diagnostic]) -
             "workload": one.workload,
             "before": _data(one.before) if one.before else None,
             "after": _data(one.after),
+            "price": one.price or None,
+            "ahead": {name: _summary(done.summary) for name, done in one.ahead},
         }
         for one in compared
     ]
@@ -112,7 +114,23 @@ def compared_text(compared: Sequence[Comparison], *, color: bool = False, width:
             lines.append(f"  {'':24}{'before':>20}{'after':>20}")
         for name, value in _rows(one.after).items():
             lines.append(f"  {name:24}" + (f"{before.get(name, '-'):>20}" if one.before else "") + f"{value:>20}")
+        lines += [f"  {line}" for line in wrapped(visible(one.price), width - 2, width - 2)] if one.price else []
+        lines += _ahead_lines(one, color)
     return "\n".join([*lines, *_unknown(color, width)]) + "\n"
+
+
+def ahead_rows(one: Comparison) -> list[tuple[str, ...]]:
+    """Name and a cell a percentile of each number of the replays over forecast demand."""
+    sides = [_rows(done) for _, done in one.ahead]
+    return [(name, *(side[name] for side in sides)) for name in sides[0]] if sides else []
+
+
+def _ahead_lines(one: Comparison, color: bool) -> Iterator[str]:
+    if one.ahead:
+        covers = _duration(one.ahead[0][1].summary.duration)
+        yield painted(f"over the next {covers}, as the demand is forecast (means of its steps)", "bold", color)
+        yield "  " + " " * 24 + "".join(f"{name:>16}" for name, _ in one.ahead)
+        yield from (f"  {name:24}" + "".join(f"{cell:>16}" for cell in cells) for name, *cells in ahead_rows(one))
 
 
 def compared_rows(one: Comparison) -> list[tuple[str, str, str]]:

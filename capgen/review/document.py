@@ -10,6 +10,8 @@ from capgen.diagnostics import Diagnostic
 from capgen.review.changes import Change
 
 if TYPE_CHECKING:
+    from capgen.reconcile.plan import Plan
+    from capgen.simulate.alerts.result import Backtest
     from capgen.simulate.result import Comparison
 
 
@@ -27,3 +29,7 @@ class Review(Struct, frozen=True):
     bounds: tuple[Diagnostic, ...]
     """Declared bounds of replays that are not kept."""
     unknown: tuple[str, ...]
+    backtest: Backtest | None = None
+    """The alerts before and after, over a history; None where there was none."""
+    delivery: Plan | None = None
+    """What applying would change in the environment's target; None where it was not asked."""

@@ -41,11 +41,11 @@ class Demand(Struct, frozen=True):
         """How many ticks there are up to the end of the last row; one at that very instant runs."""
         return max(0, (int(self.times[-1]) + (self.step or sync)) // sync)
 
-    def at_ticks(self, sync: int) -> dict[str, Values]:
-        """What holds at each tick; NaN before the first row."""
+    def at_ticks(self, sync: int, ago: int = 0) -> dict[str, Values]:
+        """What held so many nanoseconds before each tick; NaN at ticks before the first row, which holds before itself."""
         instants = (np.arange(self.ticks(sync), dtype=np.int64) + 1) * sync
-        rows = np.searchsorted(self.times, instants, side="right") - 1
-        early = rows < 0
+        early = instants < self.times[0]
+        rows = np.maximum(np.searchsorted(self.times, instants - ago, side="right") - 1, 0)
         return {name: np.where(early, np.nan, values[rows]) for name, values in self.columns.items()}
 
 

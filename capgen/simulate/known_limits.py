@@ -5,7 +5,7 @@ from __future__ import annotations
 KNOWN_LIMITS = (
     "demand is shared evenly by the ready pods; hot pods and sticky sessions are not in the replay",
     "demand is taken as given: work that was dropped or throttled while it was recorded is missing from it",
-    "every pod has a fresh sample at every tick; metrics-server and adapters lag by 15 s to minutes",
+    "samples are fresh unless --metric-delay says how old they are; metrics-server and adapters lag by 15 s to minutes",
     "new pods find room at once: no waiting for nodes, images, quota or a failing start",
     "no rolling updates, no evictions, no restarts of the controller, which forgets its windows",
     "a pod is one container with the given requests; series of one metric name are one column",

@@ -39,12 +39,15 @@ class RateLimits:
     def __init__(self, behavior: Behavior, sync: int) -> None:
         self.sync = sync
         self.up, self.down = _Direction(behavior.up, 1), _Direction(behavior.down, -1)
+        self.latest = -_WRAPS
+        """The tick of the last change."""
         self.periods = {policy[3] for direction in (self.up, self.down) for policy in direction.policies}
 
     def record(self, tick: int, before: int, after: int) -> None:
         """A change was made."""
         direction = self.up if after > before else self.down
         events, event = direction.events, (tick, abs(after - before))
+        self.latest = tick
         oldest_kept = tick - direction.longest // self.sync
         for slot in range(len(events) - 1, -1, -1):
             if events[slot][0] < oldest_kept:
@@ -80,6 +83,8 @@ class RateLimits:
     def _at_start(self, current: int, tick: int, period: int) -> int:
         """How many replicas there were when the period began."""
         first = tick - (period - 1) // self.sync
+        if self.latest < first:
+            return current
         for at, by in self.up.events:
             if at >= first:
                 current -= by

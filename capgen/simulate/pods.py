@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from capgen.simulate.autoscaler import CPU_INITIALISATION_SECONDS, SYNC_SECONDS, Metric
-from capgen.simulate.proposals import Tally
+from capgen.simulate.proposals import Tally, cut, wrapped
 
 SECOND = 10**9
 
@@ -96,7 +96,7 @@ class Pods:
                 usage_of += count if is_ready else 0
         share = int(thousandths / float(ready)) if ready else 0
         request = self.requests.get(metric.name, 0)
-        fallback = missing * (request * max(100, metric.target) // 100) if missing else 0
+        fallback = missing * cut(wrapped(request * max(100, metric.target), 64), 100) if missing else 0
         return Tally(
             counted, share * usage_of, request * counted, unready, request * unready,
             missing, request * missing, fallback,

@@ -10,7 +10,23 @@ from __future__ import annotations
 from math import ceil
 from typing import NamedTuple
 
-MOST_REPLICAS = 2**31 - 1
+MOST_REPLICAS, LEAST = 2**31 - 1, -(2**31)
+
+
+def int32(value: int) -> int:
+    """What Go makes of a double that is cut to 32 bits: one that does not fit becomes the least number there is."""
+    return value if LEAST <= value <= MOST_REPLICAS else LEAST
+
+
+def wrapped(value: int, bits: int = 32) -> int:
+    """What Go makes of an integer that does not fit: it wraps around."""
+    half = 1 << (bits - 1)
+    return (value + half) % (2 * half) - half
+
+
+def cut(value: int, by: int) -> int:
+    """Go's division of integers, which cuts towards zero."""
+    return value // by if value >= 0 else -(-value // by)
 
 
 Band = tuple[float, float]
@@ -40,16 +56,16 @@ def by_utilization(current: int, target: int, tally: Tally, still: Band) -> int 
     """Replicas for usage as a share of requests, in percent; None when the metric fails."""
     if tally.counted == 0 or tally.requests == 0:
         return None
-    ratio = (tally.usage * 100 // tally.requests) / target
+    ratio = wrapped(tally.usage * 100 // tally.requests) / target
     usage, requests, counted = tally.usage, tally.requests, tally.counted
     if not _refilled(tally, ratio):
-        return current if still[0] <= ratio <= still[1] else ceil(ratio * counted)
+        return current if still[0] <= ratio <= still[1] else int32(ceil(ratio * counted))
     if tally.missing and ratio != 1.0:
         usage += tally.missing_fallback if ratio < 1.0 else 0
         requests, counted = requests + tally.missing_requests, counted + tally.missing
     if tally.unready and ratio > 1.0:
         requests, counted = requests + tally.unready_requests, counted + tally.unready
-    return _careful(current, ratio, (usage * 100 // requests) / target, counted, still)
+    return _careful(current, ratio, wrapped(cut(wrapped(usage * 100, 64), requests)) / target, counted, still)
 
 
 def by_average(current: int, target: int, tally: Tally, still: Band) -> int | None:
@@ -59,7 +75,7 @@ def by_average(current: int, target: int, tally: Tally, still: Band) -> int | No
     ratio = (tally.usage // tally.counted) / target
     usage, counted = tally.usage, tally.counted
     if not _refilled(tally, ratio):
-        return current if still[0] <= ratio <= still[1] else ceil(ratio * counted)
+        return current if still[0] <= ratio <= still[1] else int32(ceil(ratio * counted))
     if tally.missing and ratio != 1.0:
         usage += tally.missing * target if ratio < 1.0 else 0
         counted += tally.missing
@@ -76,7 +92,7 @@ def _careful(current: int, ratio: float, refilled: float, counted: int, still: B
     """What is not known for certain may keep replicas from changing, and never turns the direction."""
     if still[0] <= refilled <= still[1] or (ratio < 1.0 < refilled) or (ratio > 1.0 > refilled):
         return current
-    replicas = ceil(refilled * counted)
+    replicas = int32(ceil(refilled * counted))
     turned = (refilled < 1.0 and replicas > current) or (refilled > 1.0 and replicas < current)
     return current if turned else replicas
 
@@ -85,14 +101,15 @@ def by_value(current: int, target: int, value: int, ready: int, still: Band) -> 
     """Replicas for one number of all pods together (Object and External, Value), which the ready ones share."""
     ratio = value / target
     if current == 0:
-        return ceil(ratio)
+        return int32(ceil(ratio))
     if still[0] <= ratio <= still[1]:
         return current
     return min(ceil(ratio * ready), MOST_REPLICAS)
 
 
-def by_share(current: int, target: int, value: int, still: Band) -> int:
-    """Replicas for a share of one number for each pod (Object and External, AverageValue)."""
+def by_share(current: int, target: int, value: int, still: Band, *, saturates: bool = True) -> int:
+    """Replicas for a share of one number for each pod (Object and External, AverageValue); External's ends at the most."""
     if current and still[0] <= value / (target * float(current)) <= still[1]:
         return current
-    return min(ceil(value / target), MOST_REPLICAS)
+    wanted = ceil(value / target)
+    return min(wanted, MOST_REPLICAS) if saturates else int32(wanted)

@@ -87,6 +87,7 @@ class _Run:
         self.inclusive = behavior is None
         self.has_up, self.has_down = up > 0, down > 0 or self.inclusive
         self.up_ticks, self.down_ticks = self._reach(up), self._reach(down)
+        self.remembers = bool(self.up_ticks or self.down_ticks or self.has_up or self.has_down)
         # What was recommended at each tick, for the window down and for the window up; nothing says nothing.
         self.highs: list[int] = []
         self.lows: list[int] = []
@@ -145,7 +146,8 @@ class _Run:
                 wanted, self.condition = self._bounded(count, tick, steady)
                 if count == 0 and wanted < hpa.minimum:
                     wanted = hpa.minimum
-        self._remember(count, tick, proposal)
+        if self.remembers:
+            self._remember(count, tick, proposal)
         if wanted == count:
             self.quiet += 1
         else:
@@ -162,7 +164,7 @@ class _Run:
         self.quiet = 0
 
     def _remember(self, count: int, tick: int, proposal: int) -> None:
-        high, low = (proposal, proposal) if proposal != FAILED else (-1, _HIGHEST)
+        high, low = (proposal, proposal) if proposal != FAILED else (FAILED, _HIGHEST)
         if tick == 0:
             # The history starts with what there is, as if it had been recommended at the first tick too.
             high, low = max(high, count), min(low, count)
@@ -183,14 +185,15 @@ class _Run:
                     proposed = (
                         by_value(count, metric.target, value, ready, self.still)
                         if metric.target_type == "Value"
-                        else by_share(count, metric.target, value, self.still)
+                        else by_share(count, metric.target, value, self.still, saturates=metric.kind == "External")
                     )
                 elif count:
                     compute = by_utilization if metric.target_type == "Utilization" else by_average
                     proposed = compute(count, metric.target, self.pods.tally(metric, tick, total), self.still)
             if proposed is None:
                 failed = True
-            elif proposed > largest:
+            elif largest == 0 or proposed > largest:
+                # The controller takes 0 for "none yet".
                 largest = proposed
         return FAILED if failed and largest < count else largest
 
@@ -201,6 +204,8 @@ class _Run:
 
     def _steadied(self, count: int, tick: int, proposal: int) -> tuple[int, int]:
         """The proposal between what was recommended lately, and what AbleToScale says of it."""
+        if not self.remembers:
+            return proposal, _READY
         low = high = proposal
         if self.up_ticks and tick:
             low = min(low, min(self.lows[max(0, tick - self.up_ticks) : tick]))
@@ -275,9 +280,10 @@ class _Run:
     ) -> None:  # fmt: skip
         """Writes down a stretch in which replicas stood still."""
         hpa, span = self.hpa, slice(self.tick, self.tick + len(proposed))
-        numbers = proposed.tolist()
-        self.highs += numbers
-        self.lows += numbers if known.all() else np.where(known, proposed, _HIGHEST).tolist()
+        if self.remembers:
+            numbers = proposed.tolist()
+            self.highs += numbers
+            self.lows += numbers if known.all() else np.where(known, proposed, _HIGHEST).tolist()
         too_many = _UP_LIMIT if hpa.maximum > most else _TOO_MANY
         too_few = _DOWN_LIMIT if self.rates and hpa.minimum < fewest else _TOO_FEW
         codes = np.full(len(proposed), _WITHIN, np.uint8)

@@ -60,6 +60,10 @@ class Comparison(Struct, frozen=True):
     after: Simulation
     before: Simulation | None
     """None where nothing else was built before."""
+    price: str = ""
+    """What a pod costs, in words; "" where nothing says."""
+    ahead: tuple[tuple[str, Simulation], ...] = ()
+    """Replays over forecast demand, by its percentile; () where none was asked for."""
 
 
 def summarise(

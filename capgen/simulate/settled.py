@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capgen.simulate.autoscaler import Autoscaler, Metric
-from capgen.simulate.proposals import MOST_REPLICAS, Band, band
+from capgen.simulate.proposals import LEAST, MOST_REPLICAS, Band, band
 
 Numbers = NDArray[np.int64]
-FAILED = -1
-"""A tick at which the metrics give no answer, and replicas stay."""
+FAILED = -(2**40)
+"""A tick at which the metrics give no answer, and replicas stay; lower than what an answer of 32 bits can be."""
 PIECE = 4096
 
 
@@ -69,26 +69,31 @@ class Settled:
 
     def _of_pods(self, metric: Metric, replicas: int, used: Numbers) -> Numbers:
         if metric.target_type != "Utilization":
-            return _scaled(used / metric.target, replicas, self.still)
+            return _scaled(used / metric.target, replicas, self.still, saturates=False)
         request = self.requests.get(metric.name, 0)
         if request == 0:
             return np.full(len(used), FAILED)
-        percent = used * (replicas * 100) // (request * replicas)
-        return _scaled(percent / metric.target, replicas, self.still)
+        percent = (used * (replicas * 100) // (request * replicas) - LEAST) % (-2 * LEAST) + LEAST
+        return _scaled(percent / metric.target, replicas, self.still, saturates=False)
 
 
-def _scaled(ratio: Any, replicas: int, still: Band) -> Numbers:
-    wanted = np.ceil(ratio * replicas)
+def _scaled(ratio: Any, replicas: int, still: Band, *, saturates: bool) -> Numbers:
+    wanted = _fitting(np.ceil(ratio * replicas), saturates=saturates)
     near = (ratio >= still[0]) & (ratio <= still[1])
-    return np.where(near, replicas, np.minimum(wanted, MOST_REPLICAS)).astype(np.int64)
+    return np.where(near, replicas, wanted).astype(np.int64)
+
+
+def _fitting(wanted: Any, *, saturates: bool) -> Any:
+    """In 32 bits: at most the most, or the least number there is for what does not fit."""
+    return np.where((wanted > MOST_REPLICAS) | (wanted < LEAST), MOST_REPLICAS if saturates else LEAST, wanted)
 
 
 def _of_all(metric: Metric, replicas: int, value: Numbers, still: Band) -> Numbers:
     if metric.target_type == "Value":
-        return _scaled(value / metric.target, replicas, still)
+        return _scaled(value / metric.target, replicas, still, saturates=True)
     ratio = value / (metric.target * float(replicas))
     near = (ratio >= still[0]) & (ratio <= still[1])
-    wanted = np.minimum(np.ceil(value / metric.target), MOST_REPLICAS)
+    wanted = _fitting(np.ceil(value / metric.target), saturates=metric.kind == "External")
     return np.where(near, replicas, wanted).astype(np.int64)
 
 

@@ -100,10 +100,12 @@ class UsedSpec(Model):
 
 
 class GrowthSpec(Model):
-    """Growth a month: percentage points of the whole, or percent of what is used."""
+    """Growth a month: percentage points of the whole, percent of what is used, or as a signal's history says."""
 
     points: Annotated[float, Field(ge=-100, le=100)] | None = None
     percent: Ratio | None = None
+    signal: SignalName | None = None
+    """The signal whose drift over whole weeks says it."""
 
 
 class GrowthByResource(Model):
@@ -147,6 +149,12 @@ class StorageVolume(Model):
     """The signal that measures it."""
     step: Bytes | None = None
     """In which steps the volume is made larger."""
+    retention: Duration | None = None
+    """How long it is kept today."""
+    keep: list[Duration] = Field(default_factory=list, examples=[["30d", "14d"]])
+    """Shorter retentions, to see what each would save."""
+    lead_time: Duration | None = None
+    """How long before it is full somebody is told, by its signal's drift over whole weeks."""
 
 
 class AddInstances(Model):
@@ -170,6 +178,8 @@ class ComputeCost(Model):
     instances: Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
     each: Money
     growth: Ratio | None = None
+    signal: SignalName | None = None
+    """The signal that it grows with, instead of `growth`."""
     add: AddInstances | None = None
 
 
@@ -180,6 +190,8 @@ class StorageCost(Model):
     __pydantic_extra__: dict[str, Money]
 
     growth: Ratio | None = None
+    signal: SignalName | None = None
+    """The signal that it grows with, instead of `growth`."""
     add: AddCapacity | None = None
 
 
@@ -192,11 +204,30 @@ class Budget(Model):
     """The share, or shares, of it at which to say so."""
 
 
-class CostOption(Model):
-    """A way to save: how much of what."""
+class RetentionCut(Model):
+    """What is kept for a shorter time."""
 
-    saves: Ratio
+    from_: Annotated[Duration, Field(alias="from")]
+    """How long it is kept today."""
+    to: Duration
+    """How long it would be kept."""
+
+
+class CostOption(Model):
+    """A way to save: how much of what. Either `saves` or `retention`."""
+
+    saves: Ratio | None = None
+    """The share that is saved of what is covered."""
     of: Word
+    """The part: compute, storage, network, monitoring."""
+    item: Word | None = None
+    """The one item of the part that it is about."""
+    covers: Ratio | None = None
+    """How much of it is covered; all if left out."""
+    term: Months | None = None
+    """For how many months today's amount is committed to (reserved): growth above it saves nothing."""
+    retention: RetentionCut | None = None
+    """Saves in proportion to the time that is no longer kept."""
     note: Text | None = None
 
 
@@ -242,6 +273,9 @@ class PlanningSpec(Model):
     """What forecast, plans and budget are made from."""
 
     capacity: dict[SignalName, Quantity] = Field(default_factory=dict)
+    lead_time: dict[SignalName, Duration] = Field(default_factory=dict, examples=[{"app.throughput": "14d"}])
+    """How long before a signal is at its capacity (without one: at the level that calls) somebody is told, by its drift
+    over whole weeks."""
     forecast: ForecastSpec | None = None
     compute: ComputePlan | None = None
     storage: dict[Word, StorageVolume] = Field(default_factory=dict)

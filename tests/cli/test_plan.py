@@ -24,8 +24,16 @@ sources:
   app: {{exporter: http, targets: ["localhost:8080"]}}
 signals:
   app.backlog: {{title: {json.dumps(HOSTILE)}, source: app, expr: "sum(x{{$selector}})", unit: short, ladder: utilisation, levels: {{critical: 138}}}}
+workloads:
+  web:
+    kind: Deployment
+    namespace: shop
+    containers: {{app: {{requests: {{cpu: 1, memory: 1Gi}}}}}}
+    horizontal: {{replicas: {{min: 2, max: 40}}, targets: {{cpu: 60%}}}}
 planning:
+  lead_time: {{app.backlog: 14d}}
   forecast: {{history: 90d, horizon: 30d}}
+  compute: {{nodes: 3, node: {{cpu: 4, memory: 16Gi}}, used: {{cpu: 60%, memory: 70%}}, growth: {{cpu: {{points: 1}}, memory: {{points: 1}}}}, keep_below: 80%, months: 3}}
   storage: {{data: {{size: 10Gi, growth: 50%, volume: 20Gi, step: 20Gi}}}}
   roadmap: [{{quarter: Q4, themes: {{{json.dumps(HOSTILE)}: [{{title: Shards, owner: db, moves: app.backlog}}]}}}}]
 """
@@ -40,6 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: live}\ndirectory: {root: d}\n"
     )
     (folder / "history").mkdir()
+    for name, share in (("cpu", 0.005), ("cpu.total", 0.05), ("memory", 4e6), ("memory.total", 4e7)):
+        (folder / "history" / f"web.app.{name}.csv").write_text(csv(weekly(10, seed=6, trend=0.02) * share))
     (folder / "history" / "app.backlog.csv").write_text(csv(weekly(10, seed=5, swing=0.1, spread=0.03, trend=0.02)))
     return folder
 
@@ -59,7 +69,7 @@ def test_the_runbook_in_every_form(folder: Path) -> None:
     assert [month["nodes"] for month in plan["compute"]] == [3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7]
     assert plan["cost"]["months"][3] == {
         "month": 3, "compute": "984.39", "storage": "302.40", "network": "125.00", "monitoring": "150.00",
-        "total": "1561.79",
+        "total": "1561.79", "total_p10": "1561.79", "total_p90": "1561.79",
     }  # fmt: skip
     markdown = run("plan", *SPECS, "--format", "markdown", cwd=folder).out
     assert markdown.startswith("<!-- capgen -->\n")
@@ -79,8 +89,14 @@ def test_history_dates_levels_and_the_roadmap_is_held_against_them(folder: Path)
     assert backlog["backtest"]["origins"] > 5
     assert plan["now"] == "2026-03-15T23:00:00Z"
     assert plan["roadmap"][0]["due"] == "2027-01-01T00:00:00Z"
+    (level, *_) = backlog["levels"]
+    assert level["lead_seconds"] == 14 * 86400
+    (scaled,), (sized,) = plan["autoscaled"], plan["right_sizing"]
+    assert [month["month"] for month in scaled["replicas"]] == [0, 1, 2, 3]
+    assert sized["joint"]["together"]["most"] <= 40 and sized["containers"][0]["vpa"]
     assert [finding["code"] for finding in plan["findings"]] == ["CG915", "CG917"]
-    assert [resize["month"] for resize in plan["storage"][0]["resizes"]] == [2, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    # 10 GiB × 1.5² is 22.5: over 20 in the second of three months.
+    assert [resize["month"] for resize in plan["storage"][0]["resizes"]] == [2]
 
 
 def test_the_same_input_gives_the_same_bytes(folder: Path) -> None:

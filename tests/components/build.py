@@ -75,6 +75,10 @@ COMPONENTS: dict[str, Component] = {
     "pint": Component(("github.com/cloudflare/pint/cmd/pint",), binaries=("pint",)),
     # Kubernetes' own HPA controller in virtual time, which the replay is held against: a test binary of the project's.
     "oracle": Component((".",), binaries=("oracle",), folder=HERE.parent / "oracle"),
+    # Alertmanager's own dispatcher in virtual time, which the back-test's notifications are held against.
+    "notifier": Component((".",), binaries=("notifier",)),
+    # Prometheus' own rule engine in virtual time, which the back-test is held against: a program of the project's.
+    "rule-engine": Component((".",), tags="netgo", binaries=("rules",)),
     "dashboard-linter": Component(("github.com/grafana/dashboard-linter",), binaries=("dashboard-linter",)),
 }
 
@@ -121,7 +125,7 @@ def ensure(name: str) -> Path:
             module, out = Path(scratch, "module"), Path(scratch, "out")
             shutil.copytree(_folder(name), module)
             out.mkdir()
-            builders = {"crds": _build_crds, "keda": _build_keda, "oracle": _build_test}
+            builders = {"crds": _build_crds, "keda": _build_keda, "oracle": _build_test, "notifier": _build_test}
             builders.get(name, _build_binaries)(name, module, out)
             out.rename(done)
     return done

@@ -28,6 +28,7 @@ COMPONENT_OF: Mapping[str, str] = {
     "dashboard-linter": "dashboard-linter",
     "pint": "pint",
     "adapter": "metrics-adapter",
+    "rules": "rule-engine",
 }  # fmt: skip
 
 

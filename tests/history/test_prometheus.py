@@ -1,30 +1,27 @@
-"""History from a real Prometheus with months of backfilled blocks, and from servers that behave badly."""
+"""History from a real Prometheus with months of backfilled blocks."""
 
 from __future__ import annotations
 
 import contextlib
-import gzip
-import http.server
 import json
 import subprocess
-import threading
+import sys
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from cli.command import run
 from harness.binaries import program
 from harness.processes import answers, free_port, serving
+from history.answering import answering
+from jobs.running import Script, serving_webhook
 from planning.shapes import HOUR, START, WEEK, weekly
 
-from capgen.errors import TargetError, UsageError
 from capgen.history.cache import Cache
-from capgen.history.login import headers
 from capgen.history.prometheus import Server, query_range
-from capgen.spec.documents import PrometheusAuth
 
 WEEKS = 13
 VALUES = weekly(WEEKS, seed=21)
@@ -57,6 +54,24 @@ prometheus: {url: "URL"}
 }
 
 
+def containers() -> Iterator[str]:
+    """Six days of what pods used, every four minutes: two of ours at 0.5 and 0.7 cores, and others that are not."""
+    pods = {"web-5d9f7c-bb4zk": 0.5, "web-5d9f7c-x2wvq": 0.7, "web-admin-0": 9.0}
+    times = [END - 240.0 * step for step in range(6 * 360)][::-1]
+    yield "# TYPE container_cpu_usage_seconds counter"
+    for pod, cores in pods.items():
+        for container, image in (("app", "shop/app"), ("", "")):  # the pod as a whole is listed beside its containers
+            labels = f'namespace="shop",pod="{pod}",container="{container}",image="{image}",id="{pod}{container}",cpu="total"'
+            for at in times:
+                yield f"container_cpu_usage_seconds_total{{{labels}}} {cores * (at - times[0]):.3f} {at:.0f}"
+    yield "# TYPE container_memory_working_set_bytes gauge"
+    for pod, share in pods.items():
+        labels = f'namespace="shop",pod="{pod}",container="app",image="shop/app",id="{pod}app"'
+        for at in times:
+            peak = 2 if at % 3600 == 1920 else 1  # between the hours at which history is asked for
+            yield f"container_memory_working_set_bytes{{{labels}}} {share * peak * (1 << 30):.0f} {at:.0f}"
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prometheus that has been there for three months, with a gap of twenty hours."""
@@ -67,7 +82,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for hour, value in enumerate(VALUES)
         if not GAP.start <= hour < GAP.stop
     ]
-    (folder / "load.om").write_text("# TYPE queue_depth gauge\n" + "\n".join(rows) + "\n# EOF\n")
+    text = ["# TYPE queue_depth gauge", *rows, *containers(), "# EOF"]
+    (folder / "load.om").write_text("\n".join(text) + "\n")
     # In blocks of weeks; in the default ones of two hours there would be a thousand.
     command = ["tsdb", "create-blocks-from", "--max-block-duration=60d", "openmetrics", "load.om", "data"]
     subprocess.run([program("promtool"), *command], cwd=folder, check=True, capture_output=True)
@@ -126,34 +142,104 @@ def test_capgen_plan_asks_the_environments_prometheus(live: str, tmp_path: Path)
     assert again.out == done.out
 
 
-Answer = Callable[[dict[str, str], dict[str, str]], tuple[int, dict[str, str], bytes]]
+OWN = """
+exporter: queues
+title: Queues
+about: Queues of our own.
+open_labels: true
+metrics:
+  queue_depth: {type: gauge, required: true, absent: nobody counts}
+signals:
+  backlog:
+    title: Backlog
+    about: How many wait.
+    action: See who does not fetch.
+    expr: sum by (queue) (queue_depth{$selector})
+    unit: short
+    record: max
+    ladder: utilisation
+    levels: {warning: 90, critical: 100000}
+"""
+POD = {
+    "catalog/queues.yaml": OWN,
+    "specs/defaults.yaml": "apiVersion: capgen/v1\nkind: Defaults\nreports: {weekly: {schedule: '0 8 * * 1'}}\nnotify: {chat: {webhook: {env: CHAT}}}\n",
+    "specs/shop.yaml": """
+apiVersion: capgen/v1
+kind: Capacity
+metadata: {name: shop, title: "Shop: ünder 'load'", environments: [live, host]}
+sources: {app: {exporter: queues, job: shop-app, targets: ["localhost:8080"]}}
+planning: {forecast: {history: 91d, horizon: 28d}, roadmap: [{quarter: 2027-Q1, themes: {"more: 1": ["a - b", {title: "# c"}]}}]}
+""",
+    "specs/environments/host.yaml": "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: host}\ndirectory: {root: ./deploy}\n",
+    "specs/environments/live.yaml": """
+apiVersion: capgen/v1
+kind: Environment
+metadata: {name: live}
+kubernetes: {namespace: monitoring}
+deliver: {prometheus: operator, alertmanager: operator, jobs: cronjob}
+jobs: {report_image: registry.example.com/capgen:1}
+prometheus: {url: "URL", auth: {bearer: {secret: {name: metrics, key: token}}}}
+overrides: {shop: {signals: {app.backlog: {levels: {warning: 120}}}}}
+""",
+}
 
 
-@contextlib.contextmanager
-def answering(answer: Answer) -> Iterator[str]:
-    """A server of one's own, for what a healthy Prometheus never does."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            status, head, content = answer(dict(urllib.parse.parse_qsl(body)), dict(self.headers))
-            self.send_response(status)
-            for name, value in {**head, "Content-Length": str(len(content))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+def test_a_reports_pod_has_all_that_the_report_is_made_from(live: str, tmp_path: Path) -> None:
+    """Its ConfigMap, laid out as kubelet mounts it, and busybox: the report that the project itself would give."""
+    project, mount = tmp_path / "project", tmp_path / "jobs"
+    for name, text in POD.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text.replace("URL", live))
+    built = run("build", "--env", "live", cwd=project)
+    assert built.code == 0, built.err
+    folder = project / "generated" / "live" / "shop" / "jobs" / "report-weekly"
+    pod = yaml.safe_load((folder / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    data = yaml.safe_load((folder / "script.yaml").read_text())["data"]
+    for item in pod["volumes"][0]["configMap"]["items"]:
+        at = mount / "..2026_11_24" / item["path"]
+        at.parent.mkdir(parents=True, exist_ok=True)
+        at.write_text(data.pop(item["key"]))
+    assert data == {}
+    (mount / "..data").symlink_to("..2026_11_24")
+    for name in ("job.sh", "specs", "catalog"):
+        (mount / name).symlink_to(f"..data/{name}")
+    assert {
+        e["name"]: e["valueFrom"]["secretKeyRef"]["key"] for e in pod["containers"][0]["env"] if "valueFrom" in e
+    } == {
+        "CHAT": "CHAT",
+        "CAPGEN_PROMETHEUS": "token",
+    }
+    assert (pod["automountServiceAccountToken"], sorted(p.name for p in folder.iterdir())) == (
+        False,
+        ["cronjob.yaml", "script.yaml", "serviceaccount.yaml"],
+    ), "it has no rights"
+    secret = {"CAPGEN_PROMETHEUS": "t0ken"}
+    (project / "specs/environments/live.yaml").write_text(
+        POD["specs/environments/live.yaml"]
+        .replace("URL", live)
+        .replace("secret: {name: metrics, key: token}", "env: CAPGEN_PROMETHEUS")
+    )
+    asked = ["report", "weekly", "--env", "live", "--prometheus", "--now", str(int(END)), "--no-cache", "--format"]
+    known = run(*asked, "text", cwd=project, env=secret)
+    assert known.code == 0, known.err
+    assert "120" in known.out
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    # The clock of the data, and not today's.
+    (tools / "capgen").write_text(f'#!/bin/sh\nexec {sys.executable} -m capgen "$@" --now {int(END)}\n')
+    (tools / "capgen").chmod(0o755)
+    with serving_webhook() as chat:
+        script = Script(mount / "job.sh", {"CAPGEN_PROJECT": str(mount), "CHAT": chat.url, **secret}, "busybox")
+        command, variables = script.command()
+        variables["PATH"] = f"{tools}:{variables['PATH']}"
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert known.out in done.stdout
+        assert [text.strip() for text in chat.heard()] == [known.out.strip()]
+        variables["CAPGEN_PROMETHEUS"] = ""
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        assert (done.returncode, chat.heard()) == (5, [])
+        assert "CAPGEN_PROMETHEUS holds no secret" in done.stdout
 
 
 @contextlib.contextmanager
@@ -170,86 +256,34 @@ def recording(live: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
         yield url, asked
 
 
-def matrix(form: dict[str, str], *, step: float = HOUR, **more: object) -> bytes:
-    begin, end = float(form["start"]), float(form["end"])
-    values = [[begin + step * index, "1.5"] for index in range(int((end - begin) / step) + 1)]
-    result = [{"metric": {}, "values": values}]
-    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}, **more}).encode()
+def test_what_containers_use_is_read_pod_by_pod(live: str, tmp_path: Path) -> None:
+    """The busiest pod sizes the request, all pods together are what the HPA is replayed with; peaks between hours count."""
+    for name, text in SPECS.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text.replace("URL", live) + (SCALED if "shop" in name else ""))
+    now = f"--now={END:.0f}"
+    done = run("plan", "--env", "live", "--prometheus", "--no-cache", "--format", "json", now, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    (sized,) = json.loads(done.out)["services"][0]["right_sizing"]
+    cpu, memory = sized["containers"]
+    assert float(cpu["used"]) == pytest.approx(0.7, abs=0.01)
+    assert int(memory["used"]) == pytest.approx(0.7 * 2 * (1 << 30), rel=0.01)
+    # 1.2 cores at half of a core each are three pods, and a request of 0.7 at 71 % holds the same three.
+    joint = sized["joint"]
+    assert (joint["request"], joint["target"], joint["advised_request"], joint["advised_target"]) == (
+        "1",
+        50,
+        "0.7",
+        71,
+    )
+    assert (joint["today"]["most"], joint["together"]["most"]) == (3, 3)
 
 
-def patient(url: str, **head: str) -> Server:
-    return Server(url, head, sleep=lambda _: None)
-
-
-def test_what_may_pass_is_tried_again_and_gzip_is_read() -> None:
-    tries = []
-
-    def answer(form: dict[str, str], head: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        tries.append(head)
-        if len(tries) < 3:
-            return 502, {}, b"bad gateway"
-        return 200, {"Content-Encoding": "gzip"}, gzip.compress(matrix(form))
-
-    with answering(answer) as url:
-        series = query_range(patient(url, Authorization="Bearer let-me-in"), "up", START, START + 9 * HOUR, HOUR)
-    assert len(series.times) == 10
-    assert {head["Authorization"] for head in tries} == {"Bearer let-me-in"}
-
-
-def test_a_piece_with_too_many_samples_is_halved_until_it_fits() -> None:
-    def answer(form: dict[str, str], _: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        if float(form["end"]) - float(form["start"]) > 100 * HOUR:
-            return 422, {}, b'{"status":"error","error":"query processing would load too many samples into memory"}'
-        return 200, {}, matrix(form)
-
-    with answering(answer) as url:
-        series = query_range(patient(url), "up", START, START + 999 * HOUR, HOUR)
-    assert series.times == pytest.approx(START + HOUR * np.arange(1000))
-
-
-def test_a_partial_answer_is_told_and_not_remembered(tmp_path: Path) -> None:
-    cache = Cache(tmp_path, now=START + 1000 * HOUR)
-    with answering(lambda form, _: (200, {}, matrix(form, warnings=["store gateway down"]))) as url:
-        series = query_range(patient(url), "up", START, START + 9 * HOUR, HOUR, cache=cache)
-        assert [notice.code for notice in series.notices] == ["CG918"]
-        assert cache.spans(url, "up", HOUR) == ()
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "said"),
-    [
-        (401, b"who are you", "does not let capgen ask"),
-        (400, b'{"error":"parse error"}', "refuses the query"),
-        (200, b"<html>a login page</html>", "does not answer in JSON"),
-        (200, b'{"status":"success","data":{"resultType":"vector","result":[]}}', "does not answer like Prometheus"),
-        (
-            200,
-            b'{"status":"success","data":{"resultType":"matrix","result":[{"values":[["x",1]]}]}}',
-            "like Prometheus",
-        ),
-        (503, b"later", "did not answer after 5 tries"),
-        (302, b"", "refuses the query"),
-    ],
-)
-def test_a_server_that_is_none_is_a_reason_and_no_traceback(status: int, body: bytes, said: str) -> None:
-    with answering(lambda *_: (status, {"Location": "http://127.0.0.1:1/"} if status == 302 else {}, body)) as url:  # noqa: SIM117
-        with pytest.raises(TargetError, match=said):
-            query_range(patient(url), "up", START, START + HOUR, HOUR)
-    with pytest.raises(TargetError, match="did not answer"):
-        query_range(patient("http://127.0.0.1:1"), "up", START, START + HOUR, HOUR)
-
-
-def test_secrets_are_references(tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("from-a-file\n")
-    bearer = PrometheusAuth.model_validate({"bearer": {"file": str(token)}})
-    basic = PrometheusAuth.model_validate({"basic": {"username": "planner", "password": {"env": "PASSWORD"}}})
-    assert headers(bearer, {}) == {"Authorization": "Bearer from-a-file"}
-    assert headers(basic, {"PASSWORD": "p"}) == {"Authorization": "Basic cGxhbm5lcjpw"}
-    assert headers(None) == {}
-    for auth in (basic, PrometheusAuth.model_validate({"bearer": {"secret": {"name": "a", "key": "b"}}})):
-        with pytest.raises(UsageError, match=r"prometheus\.auth"):
-            headers(auth, {})
-    with pytest.raises(UsageError, match="no secret that a header can carry"):
-        headers(basic, {"PASSWORD": "a\nX-Evil: 1"})
-    assert "let-me-in" not in repr(Server("http://a", {"Authorization": "let-me-in"}))
+SCALED = """
+workloads:
+  web:
+    kind: Deployment
+    namespace: shop
+    containers: {app: {requests: {cpu: "1", memory: 4Gi}}}
+    horizontal: {replicas: {min: 1, max: 9}, targets: {cpu: 50%}}
+"""

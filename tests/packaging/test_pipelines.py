@@ -53,6 +53,10 @@ def project(tmp_path: Path) -> Path:
     (folder / "specs/production.yaml").write_text(DIRECTORY)
     built = subprocess.run([sys.executable, "-m", "capgen", "build"], cwd=folder, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "before")
+    git(folder, "update-ref", "refs/remotes/origin/main", "HEAD")
     return folder
 
 
@@ -75,8 +79,6 @@ def hooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_hooks_find_what_is_wrong_and_pass_when_nothing_is(hooks: Path, project: Path, tmp_path: Path) -> None:
-    git(project, "init", "--quiet")
-    git(project, "add", ".")
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PIP_"))},
         "PRE_COMMIT_HOME": str(tmp_path / "pre-commit"),
@@ -118,7 +120,7 @@ def shell(project: Path, tmp_path: Path) -> dict[str, str]:
         "PATH": f"{binaries}:/usr/bin:/bin", "HOME": str(tmp_path), "RUNNER_TEMP": str(tmp_path),
         "GITHUB_ENV": str(tmp_path / "env"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
         "CI_API_V4_URL": "https://gitlab.example.com/api/v4", "CI_PROJECT_ID": "7", "CI_MERGE_REQUEST_IID": "12",
-        "COMMENT_TOKEN": "hush",
+        "COMMENT_TOKEN": "hush", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
     }  # fmt: skip
 
 
@@ -143,18 +145,25 @@ def values(step: dict[str, Any]) -> dict[str, str]:
     known = {
         "${{ github.token }}": "hush",
         "${{ github.event.number }}": "12",
+        "${{ github.base_ref }}": "main",
         "${{ secrets.KUBECONFIG }}": "kind: Config\n",
     }
     return {name: known[text] for name, text in step.get("env", {}).items()}
 
 
 def test_the_github_check_passes_and_comments(project: Path, shell: dict[str, str], tmp_path: Path) -> None:
+    spec = project / "specs/apm.yaml"
+    spec.write_text(spec.read_text().replace("high: 800", "high: 900"))
+    assert bash("capgen build", project, shell).returncode == 0
     for step in github_steps("check"):
         ran = bash(step["run"], project, {**shell, **values(step)})
         assert ran.returncode == 0, (step["name"], ran.stderr)
     assert json.loads((project / "capgen.sarif").read_text())["version"] == "2.1.0"
     assert "<testsuite" in (project / "proofs.xml").read_text()
-    assert (project / "comment.md").read_text().startswith("**production: 1 service")
+    comment = (project / "comment.md").read_text()
+    assert comment.startswith("<!-- capgen -->")
+    assert "is high from 900" in comment
+    assert (tmp_path / "summary.md").read_text().startswith("**production: 1 service")
     called = (tmp_path / "calls").read_text().splitlines()
     assert called == ["pip install capgen", "gh pr comment 12 --edit-last --create-if-none --body-file comment.md"]
 

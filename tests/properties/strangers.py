@@ -48,6 +48,21 @@ def spec(text: str, line: str) -> dict[str, Any]:
                 "hysteresis": 1,
             },
         },
+        "planning": {
+            "lead_time": {"own.queue": "14d"},
+            "storage": {"disk": {"size": "1Gi", "growth": "9%", "volume": "9Gi"}},
+            "cost": {
+                "currency": "USD",
+                "months": 3,
+                "source": text,
+                "compute": {"instances": 3, "each": 150},
+                "budget": {"monthly": 400},
+                "options": {"spot": {"saves": "60%", "of": "compute", "note": text}},
+            },
+            "roadmap": [
+                {"quarter": "2027-Q1", "themes": {text: [{"title": text, "owner": text, "moves": "own.queue"}]}}
+            ],
+        },
         "workloads": {
             "shop": {
                 "kind": "Deployment",

@@ -14,7 +14,7 @@ from harness.oracle import Oracle
 from hypothesis import HealthCheck, given, settings
 from simulate.comparison import differences
 from simulate.random_scenarios import demands, manifests, models
-from simulate.scenarios import BEHAVIOURS, demand
+from simulate.scenarios import BEHAVIOURS, demand, external, hpa, of_object, pods, resource, rules
 
 from capgen.simulate.pods import SECOND, Model
 
@@ -74,3 +74,30 @@ def test_real_series(oracle: Oracle, name: str) -> None:
 def test_random_scenarios(oracle: Oracle, manifest: Any, model: Model, series: Any) -> None:
     found, _ = differences(oracle, manifest, model, series)
     assert found == []
+
+
+EXTREME: tuple[tuple[Any, ...], ...] = (
+    ("memory", resource("memory", average="1m")),
+    ("a share in 32 bits", resource("memory", 1)),
+    ("the largest target", resource("memory", 2**31 - 1)),
+    ("external value", external("q", "Value", "1m")),
+    ("external share", external("q", "AverageValue", "1m")),
+    ("object share", of_object("q", "AverageValue", "1m")),
+    ("object value", of_object("q", "Value", "9e15")),
+    ("pods", pods("q", "1m")),
+    ("pods, large", pods("q", "9223372036854775m")),
+)
+
+
+@pytest.mark.parametrize("metric", [metric for _, metric in EXTREME], ids=[name for name, _ in EXTREME])
+@pytest.mark.parametrize("request_", [1, 512 * MEBI], ids=["a thousandth of a byte", "512Mi"])
+def test_amounts_at_the_end_of_what_32_and_64_bits_hold(oracle: Oracle, metric: Any, request_: int) -> None:
+    most = 2.0**63 // 10**5
+    values = [0.001, most, 1.0, 0.0, most / 2, 2.0**53, 1e-3, 123456789.123, most, most, 2.0**40, 1.0]
+    model = Model(3, 20 * SECOND, {"cpu": 500, "memory": request_})
+    series = {"memory": values, "q": values, "cpu": values}
+    for behavior in (None, {"scaleUp": rules(0, ("Percent", 2**31 - 1, 15), ("Pods", 2**31 - 1, 15))}):
+        # Few pods: the controller's lister holds an object for each.
+        document = hpa([metric], behavior, high=400)
+        found, _ = differences(oracle, document, model, series)
+        assert found == []

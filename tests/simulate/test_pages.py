@@ -13,7 +13,7 @@ from capgen.report.codes import codes, page
 
 HPA = page("CG920").good.split("\n", 1)[1].rsplit("```", 1)[0]
 DEMAND = "t,cpu\n0,1.5\n15,1.7\n"
-MINE = [code for code in codes() if code.startswith("CG92") and code != "CG927"]
+MINE = [code for code in codes() if "CG920" <= code <= "CG928" and code != "CG927"]
 """The page of CG927 is a spec, and is shown in `test_specs`."""
 
 WARNINGS = {"CG928"}

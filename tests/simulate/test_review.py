@@ -76,7 +76,7 @@ def told(shell: Any, *words: str) -> Any:
 def test_nothing_changed(shell: Any) -> None:
     found = told(shell)
     assert (found["changes"], found["files"], found["new_findings"]) == ([], [], [])
-    assert any("no Prometheus" in text for text in found["unknown"])
+    assert any("no history was named" in text for text in found["unknown"])
 
 
 def test_changes_in_words_with_units_the_risky_first(shell: Any) -> None:
@@ -107,6 +107,68 @@ def test_replicas_before_and_after_and_a_bound_that_is_not_kept(shell: Any) -> N
     assert float(rows["money"][0]) > float(rows["money"][1])
     change(("max: 3", "max: 20"))
     assert shell(*replayed)[0] == 0
+
+
+def cpu_history() -> None:
+    """Four weeks of a value a minute; for half an hour of every day 85 %, once 95 %."""
+    Path("history").mkdir()
+    rows = [f"{1_790_000_000 + 60 * n},{0.95 if n == 5000 else 0.85 if n % 1440 < 30 else 0.3}" for n in range(40_320)]
+    Path("history/host.cpu.csv").write_text("timestamp,value\n" + "\n".join(rows) + "\n")
+
+
+def test_pages_before_and_after(shell: Any) -> None:
+    cpu_history()
+    change(("critical: 80%", "critical: 90%"))
+    words = ("--env", "production", "--history", "history")
+    pages = told(shell, *words)["pages"]
+    assert (len(pages["before"]["pages"]), len(pages["after"]["pages"])) == (28, 0)
+    assert pages["before"]["pages_a_week"] == pytest.approx(7, abs=0.01)
+    assert not pages["exact"]
+    text = shell(*words)[1]
+    assert "| pages a week | 7.0 | 0.0 |" in text
+    assert text == shell(*words)[1]
+    page = shell(*words, "--format", "html")[1]
+    assert page.count('<line class="before"') == 28
+    assert '<line class="after"' not in page
+
+
+def test_money_from_the_costs_of_the_spec(shell: Any) -> None:
+    planning = (
+        "planning:\n  compute: {nodes: 3, node: {cpu: 4, memory: 16Gi}, used: {cpu: 60%, memory: 50%}, keep_below: 80%, "
+        "months: 12, growth: {cpu: {points: 5}, memory: {points: 5}}}\n"
+        "  cost: {currency: EUR, months: 12, compute: {instances: 3, each: 146}}\n"
+    )
+    Path("specs/shop.yaml").write_text(SPEC + planning)
+    out = shell("--env", "production", "--demand", "demand.csv")[1]
+    # Half a core of four, of a node of 146 a month of 730 hours.
+    assert "a pod takes 12.5% of a node by its cpu: 0.025000 EUR an hour" in out
+    assert "| money |" in out
+
+
+def test_what_applying_would_change(shell: Any) -> None:
+    root = "\ndirectory: {root: ./deploy}\n"
+    host = (
+        ENVIRONMENT.replace("production", "host")
+        .replace("kubernetes: {namespace: monitoring}", "")
+        .replace("operator", "files")
+    )
+    Path("specs/host.yaml").write_text(host.rstrip() + root)
+    found = told(shell, "--env", "host", "--live")
+    assert "to create" in found["delivery"]["summary"]
+    assert any(one["what"].startswith("+ ") for one in found["delivery"]["changes"])
+    assert not any("cluster" in text for text in found["unknown"])
+    assert "**Applying it:" in shell("--env", "host", "--live")[1]
+
+
+def test_a_cluster_and_a_prometheus_that_do_not_answer(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", os.devnull)
+    monkeypatch.setattr("capgen.history.prometheus._TRIES", 1)
+    change(("max: 4", "max: 20"))
+    found = told(shell, "--env", "production", "--live", "--prometheus", "http://127.0.0.1:1", "--to", "2026-11-01")
+    assert (found["pages"], found["delivery"]) == (None, None)
+    assert any("pages a week: http://127.0.0.1:1 did not answer" in text for text in found["unknown"])
+    assert any("what applying would change in production" in text for text in found["unknown"])
+    assert found["changes"], "the rest is told all the same"
 
 
 def test_a_service_that_is_gone_and_one_that_is_new(shell: Any) -> None:

@@ -1,4 +1,7 @@
-"""A rule that reads a record of another group, or one recorded after it: it sees the value of the last round."""
+"""A rule that reads a record of another group, or one recorded after it: it sees the value of the last round.
+
+What is read over hours is not meant to be of this round.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from capgen.check.problem import Problem, Setting
 from capgen.check.rulefile import Rule
 from capgen.diagnostics import Severity
-from capgen.promql import selectors
+from capgen.promql import Expr, Selector, Subquery, children, selectors
 
 CODE = "CG527"
+LONG = 3600.0
 
 
 def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Problem]]:
@@ -19,7 +23,9 @@ def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Probl
         if not rule.alert:
             recorded.setdefault(rule.name, []).append((position, rule))
     for position, rule in enumerate(rules):
-        for selector in {s.name: s for s in reversed(selectors(rule.expr))}.values():
+        over_hours = set(map(id, _over_hours(rule.expr)))
+        read = [s for s in reversed(selectors(rule.expr)) if id(s) not in over_hours]
+        for selector in {s.name: s for s in read}.values():
             sources = recorded.get(selector.name, [])
             same = [at for at, source in sources if source.group.index == rule.group.index]
             if sources and not same:
@@ -36,3 +42,12 @@ def check(rules: Sequence[Rule], setting: Setting) -> Iterator[tuple[Rule, Probl
                         selector,
                     ),
                 )
+
+
+def _over_hours(expr: Expr) -> Iterator[Selector]:
+    match expr:
+        case Selector(range=float() as range_) | Subquery(range=range_) if range_ >= LONG:
+            yield from selectors(expr)
+        case _:
+            for child in children(expr):
+                yield from _over_hours(child)

@@ -22,14 +22,14 @@ def link_alerts(groups: Sequence[Group], dashboard: Dashboard | None, url: str) 
         Group(
             group.name, group.interval, group.records,
             tuple(_linked(alert, dashboard.uid, panels, url) for alert in group.alerts),
-            group.signal, group.scrape, group.origin,
+            group.signal, group.scrape, group.origin, group.ahead,
         )
         for group in groups
     )  # fmt: skip
 
 
 def _linked(alert: Alert, uid: str, panels: Mapping[str, int], url: str) -> Alert:
-    panel = panels.get(alert.signal) if alert.kind == "level" else None
+    panel = panels.get(alert.signal) if alert.kind in ("level", "ahead", "budget") else None
     links: list[tuple[str, str]] = [] if panel is None else [(UID, uid), (PANEL, str(panel))]
     if url:
         links.append((URL, address_of(url, uid, panel)))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from capgen import markdown, naming, units
+from capgen import markdown, naming, promql, units
 from capgen.blueprint import Signal
 from capgen.blueprint.dashboards import Override, Panel, Step, Target, Transformation
 from capgen.compile.dashboards.autoscaling import DASHED
-from capgen.compile.dashboards.glance import DAY, ROOM, ROOM_LINES, headroom, until
+from capgen.compile.dashboards.glance import DAY, NOT_IN_SIGHT, ROOM, ROOM_LINES, TIME, headroom, until
 from capgen.compile.dashboards.money import Money
 from capgen.compile.dashboards.signals import RECORDED, SUMMED, series, unit_of
 from capgen.compile.rules import paging_level
@@ -27,6 +27,7 @@ def forecast_keys(planning: PlanningSpec | None) -> list[str]:
     """The keys of the panels that there may be."""
     sized = sorted(planning.capacity) if planning else []
     return [
+        *(["forecast/full"] if _told_ahead(planning) else []),
         "forecast/table",
         "forecast/headroom",
         "forecast/horizon",
@@ -35,12 +36,20 @@ def forecast_keys(planning: PlanningSpec | None) -> list[str]:
     ]
 
 
+def _told_ahead(planning: PlanningSpec | None) -> bool:
+    return planning is not None and bool(
+        planning.lead_time or any(volume.lead_time for volume in planning.storage.values())
+    )
+
+
 def forecast_panels(
     service: str, planning: PlanningSpec | None, signals: Sequence[Signal], money: Money, ids: Mapping[str, int]
 ) -> Iterator[Panel]:
     """What is left of each signal and how long, the demand against what it is sized for, and the cost of a request."""
     if any(paging_level(signal) is not None for signal in signals):
         yield from _headroom(service, planning, ids)
+    if _told_ahead(planning):
+        yield _full(service, ids)
     by_id = {signal.id: signal for signal in signals}
     for name, amount in sorted(planning.capacity.items()) if planning else ():
         if name in by_id:
@@ -105,6 +114,19 @@ def _headroom(service: str, planning: PlanningSpec | None, ids: Mapping[str, int
         ),
         width=6, height=6, targets=(Target(f"bottomk(1, predict_linear({limited}[1w], {units.number(ahead)}))", "{{signal}}", instant=True),),
         unit="percentunit", decimals=0, steps=ROOM, named=True, exempt=_EXEMPT,
+    )  # fmt: skip
+
+
+def _full(service: str, ids: Mapping[str, int]) -> Panel:
+    scope = promql.matchers({naming.SERVICE: service})
+    return Panel(
+        key="forecast/full", id=ids["forecast/full"], type="stat", title="Full in",
+        description=(
+            "When each signal with a lead time is at its limit, by what the last week had more than the week before. A signal that "
+            "is not here does not grow.\n\nWhat to do: ask `capgen plan` for the range of dates, and begin before the lead time is over."
+        ),
+        width=6, height=6, targets=(Target(f"sort(min by (signal) ({naming.FULL_IN}{{{scope}}}))", "{{signal}}", instant=True),),
+        unit="dtdurations", decimals=0, steps=TIME, named=True, no_value=NOT_IN_SIGHT, exempt=_EXEMPT,
     )  # fmt: skip
 
 
