@@ -110,7 +110,7 @@ def test_what_added_replicas_did_is_measured_around_the_moment(folder: Path) -> 
 def test_recommendations_are_held_against_the_last_report(folder: Path, tmp_path: Path) -> None:
     last = json.loads(reported(folder, "monthly", "--format", "json").out)
     now = last["services"][0]["plan"]["recommendations"]
-    last["services"][0]["plan"]["recommendations"] = [{"what": "a fourth node"}]
+    last["services"][0]["plan"]["recommendations"] = [{"about": "nodes", "what": "a fourth node"}]
     (tmp_path / "last.json").write_text(json.dumps(last))
     service = json.loads(reported(folder, "monthly", "--format", "json", "--since", str(tmp_path / "last.json")).out)[
         "services"
