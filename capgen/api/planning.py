@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from capgen import api, units
 from capgen.api import measured
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from capgen.planning.forecast import Forecast
     from capgen.planning.period import Kind, Review
     from capgen.planning.plan import ServicePlan
+
+Shape = TypeVar("Shape")
 
 
 def duration(text: str, option: str) -> float:
@@ -93,7 +96,35 @@ def plan(
     cache: Path | None = None,
     engine: str | None = None,
 ) -> tuple[ServicePlan, ...]:
-    """The capacity plan of every service of an environment.
+    """The capacity plan of every service of an environment, all of them; see `plans`."""
+    return tuple(
+        plans(
+            paths, environment, _whole, settings=settings, history=history, prometheus=prometheus, now=now, cache=cache,
+            engine=engine,
+        )
+    )  # fmt: skip
+
+
+def _whole(made: ServicePlan) -> ServicePlan:
+    return made
+
+
+def plans(
+    paths: Sequence[Path],
+    environment: str,
+    shape: Callable[[ServicePlan], Shape],
+    *,
+    settings: Sequence[str] = (),
+    history: Path | None = None,
+    prometheus: bool = False,
+    now: float | None = None,
+    cache: Path | None = None,
+    engine: str | None = None,
+) -> Iterator[Shape]:
+    """What `shape` makes of each service's plan, in the order of the services, one at a time.
+
+    A plan holds its series; a fleet's plans together would fill the memory, so `shape` is called where the plan is made,
+    which may be another machine: it has to be a module's own function.
 
     `history` is a folder of CSV or Parquet files: `<service>/<signal>.csv`, or `<signal>.csv` for all. `prometheus` asks
     the environment's; then `now` has to be given. `engine` is `dask=tcp://HOST:PORT` for a cluster whose workers read the
@@ -104,14 +135,16 @@ def plan(
     compiled = _compiled(paths, environment, settings)
     sources = _sources(compiled, environment, history, prometheus=prometheus, now=now, cache=cache)
     services = [service for fleet in compiled.fleets for service in fleet.services]
-    return tuple(run(_plan_one, [(service, sources) for service in services], engine))
+    yield from run(partial(_plan_one, shape), [(service, sources) for service in services], engine)
 
 
-def _plan_one(job: tuple[Blueprint, Sources]) -> ServicePlan:
+def _plan_one(shape: Callable[[ServicePlan], Shape], job: tuple[Blueprint, Sources]) -> Shape:
     from capgen.planning.plan import plan_service
 
     service, sources = job
-    return plan_service(service, measured.signals(sources, service), sources.now, measured.usage(sources, service))
+    return shape(
+        plan_service(service, measured.signals(sources, service), sources.now, measured.usage(sources, service))
+    )
 
 
 def report(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from capgen.cli.diff import environment_option
 from capgen.cli.output import cache_folder, colored, set_option, spec_paths, specs_argument, width
+
+if TYPE_CHECKING:
+    from capgen.planning.plan import ServicePlan
 
 history_option = click.option(
     "--history",
@@ -70,7 +76,8 @@ def command(
     from capgen.api import planning
     from capgen.report import ahead, document, planned
 
-    plans = planning.plan(
+    made = partial(
+        planning.plans,
         spec_paths(specs),
         environment,
         settings=settings,
@@ -80,11 +87,28 @@ def command(
         cache=None if no_cache else cache_folder("history"),
         engine=engine,
     )
+    severities: list[str] = []
     if form == "json":
-        text = planned.as_json(plans)
+        # Nothing is printed before everything is known, and no fleet is held in memory until then.
+        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as spool:
+            spool.writelines(planned.as_json(_told(made(shape=planned.piece), severities)))
+            spool.seek(0)
+            for text in iter(lambda: spool.read(1 << 20), ""):
+                click.echo(text, nl=False)
     else:
-        text = document.shown(ahead.document(plans), form, color=colored(), width=width())
-    click.echo(text, nl=False, color=True)
+        plans = tuple(made(shape=_whole))
+        severities += [finding.severity for plan in plans for finding in plan.found]
+        click.echo(document.shown(ahead.document(plans), form, color=colored(), width=width()), nl=False, color=True)
     order = ("note", "warning", "error")
-    passed = [order.index(finding.severity) for plan in plans for finding in plan.found]
+    passed = [order.index(severity) for severity in severities]
     return 3 if fail_on is not None and any(rank >= order.index(fail_on) for rank in passed) else 0
+
+
+def _whole(plan: ServicePlan) -> ServicePlan:
+    return plan
+
+
+def _told(pieces: Iterable[tuple[str, tuple[str, ...]]], severities: list[str]) -> Iterator[str]:
+    for text, found in pieces:
+        severities += found
+        yield text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 from capgen.history.series import instant
 from capgen.planning.crossing import Reached
@@ -14,15 +14,23 @@ from capgen.report.sizes import plain_replicas, plain_sizes
 from capgen.report.visible import encodable
 
 SCHEMA_VERSION = 1
-_POINTS = 900
-
-SCHEMA_VERSION = 1
 
 
-def as_json(plans: Sequence[ServicePlan]) -> str:
-    """`{"schema_version", "services": [...]}`; money and sizes are strings with every digit, shares are numbers."""
-    document_ = {"schema_version": SCHEMA_VERSION, "services": [plain(plan) for plan in plans]}
-    return encodable(json.dumps(document_, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+def as_json(pieces: Iterable[str]) -> Iterator[str]:
+    """`{"schema_version", "services": [...]}`, piece by piece; money and sizes are strings with every digit, shares are
+    numbers."""
+    yield f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "services": ['
+    between = "\n    "
+    for piece in pieces:
+        yield between + piece
+        between = ",\n    "
+    yield "]\n}\n" if between == "\n    " else "\n  ]\n}\n"
+
+
+def piece(plan: ServicePlan) -> tuple[str, tuple[str, ...]]:
+    """A plan as JSON, indented to stand in `as_json`, and the severities of its findings."""
+    text = encodable(json.dumps(plain(plan), indent=2, ensure_ascii=False, allow_nan=False))
+    return text.replace("\n", "\n    "), tuple(finding.severity for finding in plan.found)
 
 
 def plain(plan: ServicePlan) -> dict[str, object]:

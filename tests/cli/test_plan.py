@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from cli.command import SOURCE, Ran, run
-from harness.binaries import unavailable
 from planning.shapes import csv, weekly
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 SPECS = (str(SOURCE / "specs" / "apm.yaml"), "--env", "host")
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" {{ 7*7 }} $(id) | `code` \u202e'
@@ -135,24 +134,17 @@ def test_mistakes(folder: Path, arguments: list[str], code: int, said: str) -> N
 
 
 @pytest.fixture(scope="module")
-def page(folder: Path) -> Iterator[Page]:
+def page(folder: Path, browser: Browser) -> Iterator[Page]:
     """The HTML in a real browser that has no network."""
     (folder / "plan.html").write_text(planned(folder, "--format", "html").out)
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        except Exception as error:
-            unavailable(f"chromium does not start: {error}")
-        context = browser.new_context(offline=True)
-        opened = context.new_page()
-        opened.goto(f"file://{folder / 'plan.html'}")
-        yield opened
-        browser.close()
-
-
-def chromium() -> str:
-    found = shutil.which("chromium")
-    return found or unavailable("chromium is not installed: make debian")
+    with contextlib.closing(browser.new_context(offline=True)) as context:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto((folder / "plan.html").as_uri())
+        yield page
+        assert said == []
 
 
 def test_a_browser_finds_nothing_to_complain_about(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from datetime import UTC, datetime
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from cli.command import Ran, run
 from planning.shapes import HOUR, START, WEEK, csv, weekly
+from playwright.sync_api import Browser
 
 from capgen.planning.period import KINDS, Kind, period_of
 
@@ -52,6 +55,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     replicas = np.full(len(load), 2.0)
     replicas[-100:-50] = 10.0
     (history / "shop-hpa.replicas.csv").write_text(csv(replicas))
+    latency = np.full(len(load), 0.2)
+    latency[-110:-100] = 0.8
+    (history / "app.latency.csv").write_text(csv(latency))
     return folder
 
 
@@ -92,6 +98,55 @@ def test_every_kind_has_no_empty_section_and_no_placeholder(folder: Path, kind: 
 def test_a_month_divides_its_costs_by_what_was_served(folder: Path) -> None:
     # 300 a month over 50 × 2,629,800 requests.
     assert "| app.throughput | 50/s | 2.28 EUR |" in reported(folder, "monthly").out
+
+
+def test_what_added_replicas_did_is_measured_around_the_moment(folder: Path) -> None:
+    scaling = json.loads(reported(folder, "weekly", "--format", "json").out)["services"][0]["scaling"][0]
+    assert {"signal": "app.latency", "events": 1, "before": 0.8, "after": 0.2} in scaling["effects"]
+    text = reported(folder, "weekly").out
+    assert "| app.latency | 800ms | 200ms | −75% | 1 |" in text
+
+
+def test_recommendations_are_held_against_the_last_report(folder: Path, tmp_path: Path) -> None:
+    last = json.loads(reported(folder, "monthly", "--format", "json").out)
+    now = last["services"][0]["plan"]["recommendations"]
+    last["services"][0]["plan"]["recommendations"] = [{"about": "nodes", "what": "a fourth node"}]
+    (tmp_path / "last.json").write_text(json.dumps(last))
+    service = json.loads(reported(folder, "monthly", "--format", "json", "--since", str(tmp_path / "last.json")).out)[
+        "services"
+    ][0]
+    assert service["recommendations_gone"] == ["a fourth node"]
+    assert service["recommendations_new"] == [one["what"] for one in now]
+    (tmp_path / "no.json").write_text("[]")
+    wrong = reported(folder, "monthly", "--since", str(tmp_path / "no.json"))
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "it is not what `capgen report --format json` prints" in wrong.err
+
+
+def test_a_browser_finds_nothing_to_complain_about(folder: Path, browser: Browser, tmp_path: Path) -> None:
+    """By axe's rules at three widths, in light and dark, without a network; nothing is wider than its screen or paper."""
+    (tmp_path / "report.html").write_text(reported(folder, "monthly", "--format", "html").out)
+    with contextlib.closing(browser.new_context(offline=True)) as context:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto((tmp_path / "report.html").as_uri())
+        assert said == []
+        for scheme, width in (("light", 360), ("dark", 360), ("dark", 768), ("light", 1280)):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+        page.set_viewport_size({"width": 360, "height": 800})
+        tall = page.evaluate("Math.max(...[...document.querySelectorAll('td')].map((cell) => cell.offsetHeight))")
+        assert tall < 200
+        assert page.locator(".wide").evaluate_all("(all) => all.every((box) => box.scrollWidth <= box.clientWidth)")
+        page.emulate_media(media="print", color_scheme="light")
+        page.set_viewport_size({"width": 794, "height": 1123})
+        assert page.locator("nav").is_hidden()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 794
 
 
 def test_without_history_it_says_so(folder: Path) -> None:
