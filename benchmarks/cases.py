@@ -54,9 +54,15 @@ class Bench:
         return path
 
     def cost(
-        self, command: Sequence[str | Path], folder: Path, before: Callable[[], object] = lambda: None, runs: int = 0
+        self,
+        command: Sequence[str | Path],
+        folder: Path,
+        before: Callable[[], object] = lambda: None,
+        runs: int = 0,
+        *,
+        once: bool = False,
     ) -> Cost:
-        """What the command costs, run in the folder."""
+        """What the command costs, run in the folder; `once` for what cannot be done twice, or takes minutes."""
         tools = f"{self.tools}{os.pathsep}" if self.tools else ""
         environment = {
             "HOME": str(self.scratch),
@@ -67,7 +73,11 @@ class Bench:
             **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
         }
         return measure(
-            [str(word) for word in command], folder, runs=runs or self.runs, before=before, environment=environment
+            [str(word) for word in command],
+            folder,
+            runs=0 if once else runs or self.runs,
+            before=before,
+            environment=environment,
         )
 
     @property

@@ -32,16 +32,16 @@ class Cost:
 def measure(
     command: Sequence[str], folder: Path, *, runs: int, before: Callable[[], object], environment: Mapping[str, str]
 ) -> Cost:
-    """The fastest of `runs` runs. One more run goes first: it fills caches and has its memory watched, which would
-    cost the others time. `before` is called ahead of each run, off the clock."""
+    """The fastest of `runs` runs. One more run goes first: it fills caches and has its memory watched, which would cost
+    the others time; without `runs` it is the only one. `before` is called ahead of each run, off the clock."""
     before()
-    memory = _run(command, folder, environment, watched=True).memory
-    costs = []
+    first = _run(command, folder, environment, watched=True)
+    costs = [] if runs else [first]
     for _ in range(runs):
         before()
         costs.append(_run(command, folder, environment, watched=False))
     fastest = min(costs, key=lambda cost: cost.wall)
-    return Cost(fastest.wall, fastest.cpu, max(memory, fastest.memory))
+    return Cost(fastest.wall, fastest.cpu, max(first.memory, fastest.memory))
 
 
 def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], *, watched: bool) -> Cost:

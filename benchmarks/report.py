@@ -22,6 +22,8 @@ _TITLES = {
     "proof": "Proof",
     "replays": "Replays",
     "deliveries": "Deliveries",
+    "forecasts": "Forecasts",
+    "plans": "Plans",
 }
 _WORDS = {
     "start": """\
@@ -50,6 +52,13 @@ tests hold the replay against, tick for tick. What it reads is made ready for it
 Both read the same manifests and ask the same API server, which runs beside them, once directly and once through a proxy
 that waits 10 ms before each request. kubectl asks the server twice for each object; capgen lists each kind once, page
 by page, and compares by the owners of the fields.""",
+    "forecasts": """\
+Errors are means over a series, held against seasonal naive's (168 hours) and a least-squares line's, and the geometric
+mean over the series. An interval holds when what came lies in it; a peak is short when the forecast week's 95th
+percentile is more than a fifth below the real one's. The two yardsticks are given the errors of their own last week as
+intervals; statsforecast's are its own. Time, processor and memory are the whole process's, with the library's import.""",
+    "plans": """\
+Four kinds of service take turns, as above, with every signal of theirs in a CSV file of its own. One process, one core.""",
 }
 
 

@@ -19,6 +19,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(ROOT / "tests")]
 
 import cases  # noqa: E402
 import deliveries  # noqa: E402
+import forecasts  # noqa: E402
+import plans  # noqa: E402
 import replays  # noqa: E402
 from cases import Bench, Row  # noqa: E402
 from measure import Failed  # noqa: E402
@@ -33,6 +35,8 @@ TABLES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "proof": cases.proof,
     "replays": replays.replays,
     "deliveries": deliveries.deliveries,
+    "forecasts": forecasts.forecasts,
+    "plans": plans.plans,
 }
 
 

@@ -17,11 +17,17 @@ from capgen.spec.documents import Environment
 
 
 def target_of(
-    environment: Environment, folder: Path, *, root: Path | None = None, variables: Mapping[str, str] | None = None
+    environment: Environment,
+    folder: Path,
+    *,
+    root: Path | None = None,
+    seconds: float = 300,
+    variables: Mapping[str, str] | None = None,
 ) -> Target:
     """The environment's target; `root` (of the command line) replaces its directory.
 
-    A relative directory is taken from `folder`, the project's. Raises UsageError when the environment names
+    A relative directory is taken from `folder`, the project's. `seconds` is the time for everything that is asked of a
+    cluster. Raises UsageError when the environment names
     none, Refused when the API server is not the one that it pins.
     """
     name = environment.metadata.name
@@ -47,7 +53,7 @@ def target_of(
         raise Refused(
             f"the context leads to {access.server}, and {name!r} is at {cluster.server}: choose the right context; nothing was read or written"
         )
-    connected = connect(access, cluster.namespace)
+    connected = connect(access, cluster.namespace, seconds=seconds)
     if cluster.uid is not None and (found := identity(connected)) != cluster.uid:
         raise Refused(
             f"{connected.name} is the cluster {found}, and {name!r} pins {cluster.uid}: choose the right context; "

@@ -114,10 +114,11 @@ class Node(Struct):
         return node
 
 
-def read(source: Source) -> tuple[Node | None, tuple[Diagnostic, ...]]:
-    """The document of a file, or what is wrong with it. An empty document gives (None, one finding)."""
+def read(source: Source, *, times: int = 1) -> tuple[Node | None, tuple[Diagnostic, ...]]:
+    """The document of a file, or what is wrong with it. An empty document gives (None, one finding).
+    `times`: how many times a spec's size and number of values are let through."""
     try:
-        return _Builder(source).build(), ()
+        return _Builder(source, times).build(), ()
     except _Rejected as rejected:
         return None, (rejected.diagnostic,)
     except yaml.YAMLError as error:
@@ -148,15 +149,16 @@ class _Rejected(Exception):
 class _Builder:
     """Builds nodes from parser events with a stack of its own, so that depth is a limit and not a crash."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, source: Source, times: int) -> None:
+        self.source, self.times = source, times
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.count = 0
 
     def build(self) -> Node:
         text = self.source.text
-        if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
-            self.reject("CG104", f"the file is larger than {MAX_BYTES >> 20} MiB", None, "split it: one service a file")
+        most = MAX_BYTES * self.times
+        if len(text) > most or len(text.encode("utf-8", "replace")) > most:
+            self.reject("CG104", f"the file is larger than {most >> 20} MiB", None, "split it: one service a file")
         if strange := _STRANGE_BREAKS.search(text):
             line, column = _place(text, strange.start())
             span, hint = Span(self.source.name, line, column, line, column + 1), "remove it, or write it as an escape"
@@ -197,13 +199,9 @@ class _Builder:
             else:
                 self.refuse_tag(event)
                 node = Node({} if kind is yaml.MappingStartEvent else [], self.source, _mark(event))
-            if self.count > MAX_NODES:
-                self.reject(
-                    "CG106",
-                    f"the document holds more than {MAX_NODES:,} values",
-                    event,
-                    "aliases count each time they are used",
-                )
+            if self.count > MAX_NODES * self.times:
+                what = f"the document holds more than {MAX_NODES * self.times:,} values"
+                self.reject("CG106", what, event, "aliases count each time they are used")
             self.attach(stack[-1][0] if stack else None, key, key_mark, node)
             root = root or node
             if kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):

@@ -190,13 +190,18 @@ def explain(
 
     Raises UsageError when nothing is known of it."""
     from capgen.explain import explain_line
+    from capgen.explain.files import explain_file
 
     compiled = compile_project(paths, settings=settings, environments=environments)
     if has_errors(compiled.diagnostics):
         raise Findings(compiled.diagnostics)
     file, _, line = thing.rpartition(":")
     if line.isdigit() and file:
-        answer = explain_line(read_sources([Path(file)])[0], int(line), compiled.fleets)
+        source, number = read_sources([Path(file)])[0], int(line)
+        declared = {document.name: document.file for document, _ in compiled.project.environments}
+        answer = explain_line(source, number, compiled.fleets) or explain_file(
+            source, number, compiled.fleets, compiled.specs, declared
+        )
         if answer is None:
             raise UsageError(
                 f"nothing in {file}:{line} comes from these specs; is it a generated file, and up to date?"

@@ -52,8 +52,12 @@ def forecast(
     calendar: Path | None = None,
     column: str | None = None,
     limit: float | None = None,
+    thorough: bool = False,
 ) -> Forecast:
-    """The forecast of a file's series. Raises UsageError, or Findings for a file that cannot be read or is too short."""
+    """The forecast of a file's series; `thorough` lets statsforecast's MSTL take part, which takes seconds.
+
+    Raises UsageError, or Findings for a file that cannot be read or is too short.
+    """
     from capgen.planning.forecast import TooLittle
     from capgen.planning.forecast import forecast as made
     from capgen.planning.grid import Uneven
@@ -62,8 +66,13 @@ def forecast(
     size = None if step is None else duration(step, "--step")
     events = read_events(calendar)
     series = read_history(path, column)
+    also = None
+    if thorough:
+        from capgen.planning import mstl
+
+        also = (mstl.NAME, mstl.mstl)
     try:
-        return made(series, ahead, step=size, events=events, limit=limit)
+        return made(series, ahead, step=size, events=events, limit=limit, also=also)
     except (TooLittle, Uneven) as error:
         raise Findings([_about(path, str(error))]) from error
 
@@ -125,17 +134,22 @@ def report(
     compiled = _compiled(paths, environment, settings)
     sources = _sources(compiled, environment, history, prometheus=prometheus, now=now, cache=cache)
     found = [
-        (service, measured.signals(sources, service, at_least=LONGEST[kind]), measured.replicas(sources, service))
+        (
+            service,
+            measured.signals(sources, service, at_least=LONGEST[kind]),
+            measured.replicas(sources, service),
+            measured.usage(sources, service),
+        )
         for fleet in compiled.fleets
         for service in fleet.services
     ]
-    ends = [float(series.times[-1]) for _, histories, _ in found for series in histories.values() if len(series.times)]
+    ends = [float(series.times[-1]) for _, histories, *_ in found for series in histories.values() if len(series.times)]
     # Whole days that have ended: a sample at 23:00 ends its day.
     until = now if now is not None else max((end + measured.HISTORY_STEP for end in ends), default=None)
     if until is None:
         raise UsageError("a report is about a period: give --history, --prometheus or --now")
     period = period_of(kind, until)
-    return tuple(review(service, histories, replicas, period) for service, histories, replicas in found)
+    return tuple(review(service, histories, replicas, period, usage) for service, histories, replicas, usage in found)
 
 
 def _compiled(paths: Sequence[Path], environment: str, settings: Sequence[str]) -> Compiled:

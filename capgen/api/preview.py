@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from msgspec import Struct
 from capgen import api, naming, units
 from capgen.blueprint import Fleet
 from capgen.blueprint.dashboards import Dashboard as Model
+from capgen.compile.rules import paging_level
 from capgen.errors import Refused, TargetError, UsageError
 from capgen.preview import sample
 from capgen.preview.board import read
@@ -28,6 +29,8 @@ from capgen.render.dashboards.deliver import FLEET
 
 Data = Literal["live", "sample"]
 _LABEL = re.compile(r"\{\{\s*\$labels\.(\w+)\s*\}\}")
+_PODS = (("-6f7c9-2xkqd", "-6f7c9-8mz4t", "-6f7c9-hw5nr"), ("-0", "-1", "-2"))
+"""How the pods of a Deployment are called, and those of a StatefulSet."""
 _VALUE = re.compile(r"\{\{[^}]*\}\}")
 
 
@@ -115,7 +118,7 @@ def _of_files(named: Sequence[Path], data: Data, prometheus: str, now: float | N
             raise UsageError(f"{path} cannot be read: {error}") from error
         if board is None:
             raise UsageError(f"{path} is no classic dashboard: it needs a list of `panels` at its top")
-        source, moment = _source(data, prometheus, (), now)
+        source, moment = _source(data, prometheus, (), {}, now)
         yield path.stem, board, source, moment
 
 
@@ -141,8 +144,9 @@ def _of_specs(
                 f"{fleet.environment!r}"
             )
         for dashboard in _dashboards(fleet, whole=not built.compiled.partial):
-            alerts = _standing(fleet, dashboard.service) if data == "sample" else ()
-            source, moment = _source(data, url, alerts, now)
+            known = _known(fleet, dashboard.service) if data == "sample" else {}
+            alerts = _standing(fleet, dashboard.service, known) if data == "sample" else ()
+            source, moment = _source(data, url, alerts, known, now)
             # Classic JSON also where v2 is delivered: both say the same, and this is what is drawn here.
             board = classic(dashboard, fleet.delivery.grafana)
             yield f"{fleet.environment}/{_name(dashboard)}", board, source, moment
@@ -161,17 +165,38 @@ def _dashboards(fleet: Fleet, *, whole: bool) -> Iterator[Model]:
 
 
 def _source(
-    data: Data, prometheus: str, alerts: Iterable[StandingAlert], now: float | None
+    data: Data,
+    prometheus: str,
+    alerts: Iterable[StandingAlert],
+    known: Mapping[str, tuple[str, ...]],
+    now: float | None,
 ) -> tuple[DataSource, float]:
     if data == "sample":
-        return sample.Sample(tuple(alerts)), sample.NOW
+        return sample.Sample(tuple(alerts), known), sample.NOW
     if not prometheus:
         raise UsageError("there is no Prometheus to ask: give --prometheus URL")
     moment = datetime.now(UTC).timestamp() if now is None else now
     return Prometheus(prometheus, moment), moment
 
 
-def _standing(fleet: Fleet, service: str) -> tuple[StandingAlert, ...]:
+def _known(fleet: Fleet, service: str) -> dict[str, tuple[str, ...]]:
+    """For sample data: what the specs themselves call their services, signals and workloads."""
+    members = [blueprint for blueprint in fleet.services if service in ("", blueprint.name)]
+    scaled = [hpa for blueprint in members for hpa in blueprint.hpas]
+    workloads = [*(hpa.workload for hpa in scaled), *(vpa.workload for blueprint in members for vpa in blueprint.vpas)]
+    found = {
+        "service": [blueprint.name for blueprint in members],
+        "signal": [s.id for blueprint in members for s in blueprint.signals if paging_level(s) is not None],
+        "horizontalpodautoscaler": [hpa.name for hpa in scaled],
+        "namespace": [workload.namespace for workload in workloads],
+        "deployment": [workload.name for workload in workloads if workload.kind == "Deployment"],
+        "statefulset": [workload.name for workload in workloads if workload.kind == "StatefulSet"],
+        "pod": [f"{workload.name}{end}" for workload in workloads[:1] for end in _PODS[workload.kind == "StatefulSet"]],
+    }
+    return {label: tuple(dict.fromkeys(names)) for label, names in found.items() if names}
+
+
+def _standing(fleet: Fleet, service: str, known: Mapping[str, tuple[str, ...]]) -> tuple[StandingAlert, ...]:
     """For sample data: the first alert of each of two signals, one that fires and one that is about to."""
     told: list[StandingAlert] = []
     for blueprint in fleet.services:
@@ -182,7 +207,10 @@ def _standing(fleet: Fleet, service: str) -> tuple[StandingAlert, ...]:
             if group.signal is None or alert is None or (service and len(told) == 2):
                 continue
             threshold = next((level.threshold for level in group.signal.levels if level.name == alert.level), 0.0)
-            summary = _LABEL.sub(lambda match: sample.names(match[1])[0], dict(alert.annotations).get("summary", ""))
+            summary = _LABEL.sub(
+                lambda match: (known.get(match[1]) or sample.names(match[1]))[0],
+                dict(alert.annotations).get("summary", ""),
+            )
             summary = _VALUE.sub(units.human(threshold, group.signal.unit), summary)
             state: Literal["firing", "pending"] = "pending" if told else "firing"
             since = sample.NOW - 600 * (2 - len(told) % 2)

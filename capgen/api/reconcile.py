@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capgen.api.reading import project_folder, read_project
+from capgen.diagnostics import suggest
 from capgen.errors import Findings, Refused, UsageError
 from capgen.reconcile import prune as pruning
 from capgen.reconcile import saved
@@ -24,10 +25,15 @@ from capgen.reconcile.saved import Request, Stale
 
 if TYPE_CHECKING:
     from capgen.artifact import Artifact
+    from capgen.blueprint import Fleet
     from capgen.reconcile.outcome import Outcome
     from capgen.reconcile.target import Target
     from capgen.spec.documents import Environment
+    from capgen.targets.grafana import Shown
     from capgen.targets.rules import RuleGroup
+
+SECONDS = 300.0
+"""The time for everything that one run asks of a cluster."""
 
 
 class Delivery(Struct, frozen=True):
@@ -37,6 +43,10 @@ class Delivery(Struct, frozen=True):
     target: Target
     request: Request
     digest: str
+    dashboards: tuple[tuple[str, str], ...] = ()
+    """(uid, title) of each dashboard that is delivered."""
+    groups: tuple[tuple[str, int], ...] = ()
+    """Name and number of rules of each group that is delivered."""
 
 
 class Status(Struct, frozen=True):
@@ -45,10 +55,11 @@ class Status(Struct, frozen=True):
     plan: Plan
     healths: tuple[Health | None, ...]
     groups: tuple[RuleGroup, ...]
+    dashboards: tuple[Shown, ...] = ()
 
 
-def plan_delivery(request: Request) -> Delivery:
-    """What applying would change in an environment's target. Reads only.
+def plan_delivery(request: Request, *, seconds: float = SECONDS) -> Delivery:
+    """What applying would change in an environment's target. Reads only. `seconds` is the time for the whole run.
 
     Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
     """
@@ -67,14 +78,32 @@ def plan_delivery(request: Request) -> Delivery:
     target: Target = (
         _exported(declared, Path(request.offline))
         if request.offline
-        else target_of(declared, project_folder(paths), root=root)
+        else target_of(declared, project_folder(paths), root=root, seconds=seconds)
     )
     live = target.read(artifacts)
-    rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared))
+    rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared), frozenset(request.replace))
     plan = build_plan(target.name, artifacts, live, rules)
+    if unknown := sorted(rules.replace - {change.key for change in plan.changes if change.after is not None}):
+        named = suggest(unknown[0], [change.key for change in plan.changes], what="objects")
+        raise UsageError(f"the specs make no {unknown[0]} to replace; {named}")
     if not built.compiled.partial:
         plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, artifacts)))
-    return Delivery(plan, target, request, saved.digest_of([(a.path, a.text) for a in artifacts]))
+    fleet = next((f for f in built.compiled.fleets if f.environment == request.environment), None)
+    return Delivery(
+        plan,
+        target,
+        request,
+        saved.digest_of([(a.path, a.text) for a in artifacts]),
+        *(_served(fleet) if fleet else ()),
+    )
+
+
+def _served(fleet: Fleet) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]]:
+    """The dashboards and the rule groups of an environment, for who asks whether they were taken."""
+    shown = [d for service in fleet.services for d in service.dashboards] + list(fleet.dashboards)
+    groups = [(g.name, len(g.records) + len(g.alerts)) for service in fleet.services for g in service.groups]
+    delivered = fleet.delivery.grafana.deliver != "none"
+    return tuple((d.uid, d.title) for d in shown if delivered), tuple(sorted(groups))
 
 
 def rights_of(paths: Sequence[Path], environment: str, purpose: str, *, settings: Sequence[str] = ()) -> str:
@@ -98,30 +127,49 @@ def rights_of(paths: Sequence[Path], environment: str, purpose: str, *, settings
 
 
 def status(
-    paths: Sequence[str], environment: str, settings: Sequence[str], root: Path | None, *, rules: bool = False
+    paths: Sequence[str],
+    environment: str,
+    settings: Sequence[str],
+    root: Path | None,
+    *,
+    rules: bool = False,
+    dashboards: bool = False,
 ) -> Status:
-    """What is delivered and how it is; `rules` asks the environment's Prometheus too. Reads only."""
+    """What is delivered and how it is; `rules` and `dashboards` ask the environment's Prometheus and Grafana too.
+    Reads only."""
     delivery = plan_delivery(Request(tuple(paths), tuple(settings), environment, str(root or "")))
     healths = tuple(
         health(change.kind, change.before) if isinstance(change.before, Mapping) else None
         for change in delivery.plan.changes
     )
+    from capgen.history.login import headers
+
     groups: tuple[RuleGroup, ...] = ()
     if rules:
-        from capgen.targets.rules import rule_groups
+        from capgen.targets.rules import rule_groups, with_missing
 
         endpoint = environment_of([Path(path) for path in paths], environment).prometheus
         if endpoint is None or endpoint.url is None:
             raise UsageError(f"the environment {environment!r} does not say where its Prometheus is: prometheus.url")
-        groups = rule_groups(endpoint.url)
-    return Status(delivery.plan, healths, groups)
+        groups = with_missing(rule_groups(endpoint.url, headers(endpoint.auth)), delivery.groups)
+    shown: tuple[Shown, ...] = ()
+    if dashboards:
+        from capgen.targets import grafana
+
+        server = environment_of([Path(path) for path in paths], environment).grafana
+        if server.url is None:
+            raise UsageError(f"the environment {environment!r} does not say where its Grafana is: grafana.url")
+        shown = grafana.dashboards(server.url, delivery.dashboards, headers(server.auth, whose="grafana"))
+    return Status(delivery.plan, healths, groups, shown)
 
 
-def plan_destruction(paths: Sequence[Path], environment: str, services: Sequence[str], root: Path | None) -> Delivery:
+def plan_destruction(
+    paths: Sequence[Path], environment: str, services: Sequence[str], root: Path | None, *, seconds: float = SECONDS
+) -> Delivery:
     """What deleting everything that was delivered for services would delete. Their specs need not exist any more."""
     from capgen.delivery import target_of
 
-    target = target_of(environment_of(paths, environment), project_folder(paths), root=root)
+    target = target_of(environment_of(paths, environment), project_folder(paths), root=root, seconds=seconds)
     live = target.read((), services)
     if unknown := sorted(set(services) - live.services):
         known = ", ".join(sorted(live.services - {""})) or "no service"
@@ -152,13 +200,13 @@ def save_plan(delivery: Delivery, rehearsed: Plan) -> str:
     return saved.dump(delivery.plan, rehearsed, delivery.request, place, delivery.digest)
 
 
-def plan_again(path: Path) -> Delivery:
+def plan_again(path: Path, *, seconds: float = SECONDS) -> Delivery:
     """A saved plan, made anew. Raises Refused, with both versions, for whatever would now be done otherwise."""
     try:
         approved = saved.load(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-    delivery = plan_delivery(approved.request)
+    delivery = plan_delivery(approved.request, seconds=seconds)
     place = delivery.target.place()
     if place != approved.place:
         raise Refused(

@@ -121,13 +121,12 @@ def _cases(
 def _case(
     spec: Spec, service: Blueprint, hpa: Hpa, files: Mapping[str, Artifact], known: Demand, around: Circumstances
 ) -> Case:
-    from capgen import naming
     from capgen.simulate import manifest
     from capgen.simulate.prices import price_of
     from capgen.yamlio import Source
 
     name, workload = next(
-        (name, workload) for name, workload in spec.model.workloads.items() if naming.hpa(name) == hpa.name
+        (name, workload) for name, workload in spec.model.workloads.items() if _hpa_name(name, workload) == hpa.name
     )
     around = _of_workload(around, workload, hpa)
     price = None if around.pod_hour is not None else price_of(service.planning, around.requests)
@@ -191,6 +190,13 @@ def _ahead(case: Case, after: Simulation, demand: Path, seconds: float) -> Itera
         yield path, replayed(case.autoscaler, coming, demand, around)
 
 
+def _hpa_name(key: str, workload: WorkloadSpec) -> str:
+    from capgen import naming
+
+    given = workload.horizontal.name if workload.horizontal else None
+    return given or naming.hpa(key)
+
+
 def _is_of(artifact: Artifact, hpa: Hpa) -> bool:
     return artifact.kind == "HorizontalPodAutoscaler" and artifact.path.endswith(
         f"/hpa-{hpa.name.removesuffix('-hpa')}.yaml"
@@ -226,10 +232,8 @@ def _of_workload(around: Circumstances, workload: WorkloadSpec, hpa: Hpa) -> Cir
 
 def _bounds(spec: Spec, hpa: Hpa) -> tuple[str, dict[str, str]]:
     """The workload's name, and the bounds that it declares for replays."""
-    from capgen import naming
-
     for name, workload in spec.model.workloads.items():
-        if naming.hpa(name) == hpa.name:
+        if _hpa_name(name, workload) == hpa.name:
             declared = workload.horizontal.simulate if workload.horizontal else None
             words = declared.model_dump() if declared else {}
             return name, {key: text for key, text in words.items() if isinstance(text, str)}

@@ -257,6 +257,8 @@ class Delivery(Struct, frozen=True):
     """Where the environment's pages can be read; "" where nobody says."""
     somewhere: bool = False
     """Whether the environment says where it is delivered to."""
+    checkout: bool = False
+    """Whether that is a folder, out of which somebody else applies the manifests."""
     metrics: Literal["adapter", "keda", "none"] = "adapter"
     """What serves signals to autoscalers."""
 

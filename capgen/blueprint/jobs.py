@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from capgen.blueprint.notifications import Secret
 from capgen.blueprint.origin import Origin, Severity
 
 Reading: TypeAlias = Literal[
@@ -143,10 +144,17 @@ class Resize(Struct, frozen=True):
     """PromQL for each container's use as a share of its request; "" where only the metrics API knows."""
 
 
+HELD = "CAPGEN_PROMETHEUS"
+"""A reporting pod's variable for a key of a Secret that the Prometheus wants."""
+
+
 class Report(Struct, frozen=True):
-    """Has capgen write a report."""
+    """Has capgen write a report. `files` are what it is made from where there is no project: paths and texts."""
 
     period: str
+    files: tuple[tuple[str, str], ...] = ()
+    secret: Secret | None = None
+    """What the Prometheus wants of who asks it."""
 
 
 Task: TypeAlias = "Watch | Probe | Scale | Resize | Report"
@@ -168,6 +176,8 @@ class JobDelivery(Struct, frozen=True):
     form: Literal["crontab", "cronjob", "none"]
     folder: str
     image: str
+    report_image: str
+    """The image of a CronJob that reports, "" where nobody named one."""
     secret: str
     time_zone: str
     prometheus: str
@@ -185,4 +195,4 @@ class CronEntry(Struct, frozen=True):
     """The period of a report, "" for a script."""
 
 
-NO_JOBS = JobDelivery("none", "", "", "", "", "")
+NO_JOBS = JobDelivery("none", "", "", "", "", "", "")

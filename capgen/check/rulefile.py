@@ -82,6 +82,18 @@ def read_rules(source: Source) -> RuleFile:
     return RuleFile(source, reader.lines, tuple(reader.groups), tuple(reader.rules), tuple(reader.found))
 
 
+def rules_of(node: Node) -> RuleFile:
+    """The rules of one document that is read already, and what is wrong with those that cannot be read."""
+    reader = _Reader(node.source)
+    reader.document(node, alone=False)
+    return RuleFile(node.source, reader.lines, tuple(reader.groups), tuple(reader.rules), tuple(reader.found))
+
+
+def documents_of(source: Source) -> tuple[Source, ...]:
+    """The documents of a file, each as a text whose line numbers are the file's."""
+    return tuple(_documents(source, tuple(line.rstrip("\r") for line in source.text.split("\n"))))
+
+
 def may_hold_rules(source: Source) -> bool:
     """Whether a file that nobody named, found in a folder, is meant for Prometheus' rules at all."""
     return _RULES.search(source.text) is not None

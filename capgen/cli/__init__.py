@@ -17,6 +17,7 @@ from capgen.errors import CapgenError, Findings
 
 VERBS = {
     "init": "Write a first spec, with comments, that validates.",
+    "import": "Draft a spec from what runs.",
     "validate": "Check specs: every mistake, with its place.",
     "build": "Compile specs into generated/.",
     "check": "Lint Prometheus rule files, also foreign ones.",

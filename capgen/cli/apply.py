@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from capgen.cli.diff import adopt_option, prune_option, root_option
+from capgen.cli.diff import adopt_option, prune_option, replace_option, root_option, timeout_option
 from capgen.cli.output import colored, set_option, spec_paths, specs_argument, width
 from capgen.errors import Refused, UsageError
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 @root_option
 @prune_option
 @adopt_option
+@replace_option
+@timeout_option
 @click.option("--deletions", type=click.IntRange(min=0), metavar="N", help="Delete exactly so many, however many.")
 @click.option(
     "--wait", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Wait so long for controllers."
@@ -38,6 +40,8 @@ def command(
     root: Path | None,
     prune: bool,
     adopt: Sequence[str],
+    replace: Sequence[str],
+    timeout: float,
     deletions: int | None,
     wait: float,
     yes: bool,
@@ -53,14 +57,15 @@ def command(
     from capgen.reconcile.saved import Request
 
     if len(specs) == 1 and specs[0].suffix == ".json":
-        if environment or settings or root:
+        if environment or settings or root or adopt or replace or not prune:
             raise UsageError("a saved plan has its environment, folder and settings in it: name the plan alone")
-        delivery = api.plan_again(specs[0])
+        delivery = api.plan_again(specs[0], seconds=timeout)
     else:
         if environment is None:
             raise click.UsageError("Missing option '--env'.")
         paths = tuple(map(str, spec_paths(specs)))
-        delivery = api.plan_delivery(Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt)))
+        request = Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt), tuple(replace))
+        delivery = api.plan_delivery(request, seconds=timeout)
     return carry_out(delivery, deletions=deletions, yes=yes, form=form, wait=wait)
 
 
@@ -82,8 +87,9 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
             raise Refused("the answer was no: nothing was changed")
     for note in plan.notes:
         click.echo(f"note: {note}", err=True)
-    # Whoever is told to end gives the lease back first.
-    signal.signal(signal.SIGTERM, _interrupted)
+    # Whoever is told to end, or whose terminal is closed, gives the lease back first.
+    for told in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(told, _interrupted)
     counted = deletions if plan.of(Action.DELETE) or deletions else None
     outcome = api.apply_plan(delivery, deletions=counted, wait=wait)
     click.echo(report.render_outcome(outcome, form, color=colored(), width=width()), nl=False, color=True)

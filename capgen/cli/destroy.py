@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from capgen.cli.apply import carry_out
-from capgen.cli.diff import environment_option, root_option
+from capgen.cli.diff import environment_option, root_option, timeout_option
 from capgen.cli.output import colored, width
 from capgen.errors import Refused
 
@@ -21,6 +21,7 @@ from capgen.errors import Refused
     help="Where the environment is declared.",
 )  # fmt: skip
 @root_option
+@timeout_option
 @click.option("--deletions", type=click.IntRange(min=0), metavar="N", help="How many are deleted; has to be exact.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
@@ -29,6 +30,7 @@ def command(
     environment: str,
     specs: Path,
     root: Path | None,
+    timeout: float,
     deletions: int | None,
     yes: bool,
     form: str,
@@ -42,7 +44,7 @@ def command(
     from capgen.reconcile.plan import Action
     from capgen.report import plan as report
 
-    delivery = api.plan_destruction([specs], environment, services, root)
+    delivery = api.plan_destruction([specs], environment, services, root, seconds=timeout)
     count = len(delivery.plan.of(Action.DELETE))
     if deletions != count:
         click.echo(report.render(delivery.plan, form, color=colored(), width=width()), nl=False, color=True)

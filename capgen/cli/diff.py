@@ -22,6 +22,13 @@ prune_option = click.option(
 adopt_option = click.option(
     "--adopt", multiple=True, metavar="MANAGER", help="Take over what this field manager declared in these objects.",
 )  # fmt: skip
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), default=300, show_default=True, metavar="SECONDS",
+    help="The time for everything that is asked of a cluster.",
+)  # fmt: skip
+replace_option = click.option(
+    "--replace", multiple=True, metavar="KIND/NAMESPACE/NAME", help="Delete and make again this object, where need be.",
+)  # fmt: skip
 
 
 @click.command("diff")
@@ -31,6 +38,8 @@ adopt_option = click.option(
 @root_option
 @prune_option
 @adopt_option
+@replace_option
+@timeout_option
 @click.option("--save", type=click.Path(path_type=Path), help="Save the plan for `capgen apply FILE`.")
 @click.option(
     "--offline", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER",
@@ -51,6 +60,8 @@ def command(
     root: Path | None,
     prune: bool,
     adopt: Sequence[str],
+    replace: Sequence[str],
+    timeout: float,
     save: Path | None,
     offline: Path | None,
     exit_code: bool,
@@ -68,7 +79,17 @@ def command(
         )
     paths = tuple(map(str, spec_paths(specs)))
     delivery = api.plan_delivery(
-        Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt), str(offline or ""))
+        Request(
+            paths,
+            tuple(settings),
+            environment,
+            str(root or ""),
+            prune,
+            tuple(adopt),
+            tuple(replace),
+            str(offline or ""),
+        ),
+        seconds=timeout,
     )
     plan = delivery.target.rehearse(delivery.plan)
     if save is not None:

@@ -20,6 +20,9 @@ from capgen.cli.output import colored, width
 @click.option(
     "--limit", type=float, metavar="NUMBER", help="The most that could be measured: values there are flagged."
 )
+@click.option(
+    "--thorough", is_flag=True, help="Let statsforecast's MSTL take part (seconds; needs the extra capgen[forecast])."
+)
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 def command(
     series: Path,
@@ -28,6 +31,7 @@ def command(
     calendar: Path | None,
     column: str | None,
     limit: float | None,
+    thorough: bool,
     form: str,
 ) -> int:
     """Forecast a series of `timestamp,value` rows (CSV or Parquet; `-` for standard input).
@@ -37,7 +41,9 @@ def command(
     from capgen.api import planning
     from capgen.report import forecast as report
 
-    made = planning.forecast(series, horizon=horizon, step=step, calendar=calendar, column=column, limit=limit)
+    made = planning.forecast(
+        series, horizon=horizon, step=step, calendar=calendar, column=column, limit=limit, thorough=thorough
+    )
     text = report.as_json(made) if form == "json" else report.as_text(made, color=colored(), width=width())
     click.echo(text, nl=False, color=True)
     return 0

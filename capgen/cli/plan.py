@@ -68,7 +68,7 @@ def command(
 ) -> int:
     """Plan capacity from history and declared growth: dates of levels, nodes, volumes, costs, roadmap."""
     from capgen.api import planning
-    from capgen.report import ahead, document
+    from capgen.report import ahead, document, planned
 
     plans = planning.plan(
         spec_paths(specs),
@@ -81,7 +81,7 @@ def command(
         engine=engine,
     )
     if form == "json":
-        text = ahead.as_json(plans)
+        text = planned.as_json(plans)
     else:
         text = document.shown(ahead.document(plans), form, color=colored(), width=width())
     click.echo(text, nl=False, color=True)

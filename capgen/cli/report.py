@@ -22,6 +22,12 @@ from capgen.cli.plan import history_option, moment, now_option, prometheus_optio
 @now_option
 @click.option("--no-cache", is_flag=True, help="Ask for all of the history again.")
 @click.option(
+    "--since",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="The last report's JSON, to say which recommendations are new and which are gone.",
+)
+@click.option(
     "--format", "form", type=click.Choice(("text", "json", "markdown", "html")), default="markdown", show_default=True
 )
 def command(
@@ -33,6 +39,7 @@ def command(
     prometheus: bool,
     now: str | None,
     no_cache: bool,
+    since: Path | None,
     form: str,
 ) -> int:
     """Report on the last whole period: use against levels, degradations, scaling, headroom, forecast, advice."""
@@ -40,6 +47,10 @@ def command(
     from capgen.planning.period import KINDS
     from capgen.report import document, periodic
 
+    try:
+        last = None if since is None else periodic.recommended(since.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{since} cannot be read: {error}", param_hint="--since") from error
     reviews = planning.report(
         KINDS[("daily", "weekly", "monthly", "quarterly").index(kind)],
         spec_paths(specs),
@@ -51,8 +62,8 @@ def command(
         cache=None if no_cache else cache_folder("history"),
     )
     if form == "json":
-        text = periodic.as_json(reviews)
+        text = periodic.as_json(reviews, last)
     else:
-        text = document.shown(periodic.document(reviews), form, color=colored(), width=width())
+        text = document.shown(periodic.document(reviews, last), form, color=colored(), width=width())
     click.echo(text, nl=False, color=True)
     return 0

@@ -67,14 +67,35 @@ def size_autoscalers(
             scripted.append((workload, context.origin(("workloads", name, "horizontal"))))
         if spec.vertical is not None:
             vpas.append(_vpa(context, name, workload, spec, spec.vertical))
+    _check_names(context, "horizontal", {name: s.horizontal for name, s in context.spec.model.workloads.items()}, "hpa")
+    _check_names(context, "vertical", {name: s.vertical for name, s in context.spec.model.workloads.items()}, "vpa")
     return tuple(hpas), tuple(vpas), tuple(scripted)
+
+
+def _check_names(
+    context: Context, section: str, scalers: Mapping[str, HorizontalSpec | VerticalSpec | None], suffix: str
+) -> None:
+    """Notes two autoscalers of one name, which would be one object and one file."""
+    first: dict[str, str] = {}
+    for name, scaler in sorted(scalers.items()):
+        if scaler is None:
+            continue
+        called = (scaler.name or name).removesuffix(f"-{suffix}")
+        if (earlier := first.setdefault(called, name)) != name:
+            context.error(
+                "CG315",
+                f"the {suffix.upper()} of {earlier!r} is called like that already",
+                ("workloads", name, section, *(("name",) if scaler.name else ())),
+                "give one of the two another `name:`",
+                at_key=scaler.name is None,
+            )
 
 
 def _hpa(context: Context, name: str, workload: Workload, spec: HorizontalSpec, signals: Signals) -> Hpa:
     path = ("workloads", name, "horizontal")
     metrics = [_metric(context, path, key, target, signals) for key, target in sorted(spec.targets.items())]
     return Hpa(
-        name=naming.hpa(name),
+        name=spec.name or naming.hpa(name),
         workload=workload,
         min_replicas=spec.replicas.min,
         max_replicas=spec.replicas.max,
@@ -275,7 +296,7 @@ def _vpa(context: Context, name: str, workload: Workload, spec: WorkloadSpec, ve
         mode = _CONTAINER_MODES[policy.mode] if policy.mode else None
         containers.append(ContainerBounds(container, mode, low, high, tuple(sorted(policy.control)), values))
     return Vpa(
-        naming.vpa(name),
+        vertical.name or naming.vpa(name),
         workload,
         _MODES[vertical.mode],
         vertical.min_replicas,

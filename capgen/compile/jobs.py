@@ -20,11 +20,11 @@ from capgen.blueprint.jobs import (
     Measured,
     Probe,
     Reading,
-    Report,
     Task,
     Watch,
 )
 from capgen.compile.context import Context
+from capgen.compile.reports import report_jobs
 from capgen.compile.scaling_jobs import resize, scale
 from capgen.compile.sources import Bound
 from capgen.spec.operations import JobSpec, ProbeSpec
@@ -51,41 +51,45 @@ def job_delivery(context: Context) -> JobDelivery:
     root = environment.directory.root if environment.directory else ""
     folder = root if _FOLDER.fullmatch(root) and "folder" not in run.model_fields_set else run.folder
     return JobDelivery(
-        environment.deliver.jobs, folder, run.image, run.secret, run.time_zone or "", (url or "").rstrip("/")
-    )
+        environment.deliver.jobs, folder, run.image, run.report_image or "", run.secret, run.time_zone or "",
+        (url or "").rstrip("/"),
+    )  # fmt: skip
 
 
 def schedule_jobs(
     context: Context, signals: Signals, groups: Sequence[Group], hpas: Sequence[Hpa], vpas: Sequence[Vpa]
 ) -> tuple[Job, ...]:
-    """The jobs of a service by name, and its reports where cron runs them; none where nothing runs jobs."""
+    """The jobs of a service by name, then its reports; none where nothing runs jobs."""
     delivery = job_delivery(context)
     if delivery.form == "none":
         return ()
-    if delivery.form == "cronjob" and context.spec.model.jobs:
-        _check_cluster(context)
+    reports = report_jobs(context, delivery)
+    if delivery.form == "cronjob":
+        _check_cluster(context, [*sorted(context.spec.model.jobs), *(job.name for job in reports)])
     jobs = []
     for name, spec in sorted(context.spec.model.jobs.items()):
         task = _task(context, name, spec, delivery, signals, groups, hpas, vpas)
         if task is not None:
             path = ("jobs", name)
             jobs.append(Job(name, spec.schedule, spec.timeout or DEFAULT_TIMEOUT, task, context.origin(path)))
-    return (*jobs, *(_reports(context) if delivery.form == "crontab" else ()))
+    return (*jobs, *reports)
 
 
-def _check_cluster(context: Context) -> None:
-    name, jobs = context.spec.name, context.spec.model.jobs
-    if context.spec.environment.kubernetes is None:
+def _check_cluster(context: Context, names: Sequence[str]) -> None:
+    declared = context.spec.model.jobs
+    if names and context.spec.environment.kubernetes is None:
         where = context.spec.environment.metadata.name
         context.error(
-            "CG367", f"the environment {where!r} delivers CronJobs and names no cluster", ("jobs",),
+            "CG367", f"the environment {where!r} delivers CronJobs and names no cluster", ("jobs" if declared else "reports",),
             "add `kubernetes: {namespace: …}` to it, or set `deliver.jobs` to crontab or none", at_key=True,
         )  # fmt: skip
-    for job in jobs:
-        if len(called := naming.job(name, job)) > LONGEST_CRONJOB_NAME:
+    for name in names:
+        if len(called := naming.job(context.spec.name, name)) > LONGEST_CRONJOB_NAME:
+            path: Path = ("jobs", name) if name in declared else ("metadata", "name")
+            which = "the job's" if name in declared else "the service's"
             context.error(
-                "CG366", f"a CronJob cannot be called {called!r}: {len(called)} characters", ("jobs", job),
-                f"Kubernetes takes {LONGEST_CRONJOB_NAME}: shorten the job's name by {len(called) - LONGEST_CRONJOB_NAME}",
+                "CG366", f"a CronJob cannot be called {called!r}: {len(called)} characters", path,
+                f"Kubernetes takes {LONGEST_CRONJOB_NAME}: shorten {which} name by {len(called) - LONGEST_CRONJOB_NAME}",
                 at_key=True,
             )  # fmt: skip
 
@@ -203,13 +207,3 @@ def _counters(context: Context, spec: ProbeSpec, signals: Signals) -> Counters |
                 measured = _measured(context, signal, None, "")
                 return Counters(selector.name, failed[0].name, failed[0].value, signal.min_traffic, measured)
     return None
-
-
-def _reports(context: Context) -> tuple[Job, ...]:
-    jobs = []
-    for period in ("daily", "weekly", "monthly", "quarterly"):
-        spec = getattr(context.spec.model.reports, period, None)
-        if spec is not None:
-            origin = context.origin(("reports", period))
-            jobs.append(Job(f"report-{period}", spec.schedule, 600.0, Report(period), origin))
-    return tuple(jobs)

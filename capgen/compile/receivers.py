@@ -49,15 +49,18 @@ def bind_receivers(context: Context, groups: Iterable[Group]) -> tuple[Receiver,
         if way == "email" and _smtp(context) is None:
             _without_smtp(context, path)
         secret = bind_secret(context, (*path, way), given) if given else None
-        if kind in ("webhook", "slack") and secret is not None and spec.token is None:
-            _check_pods(context, (*path, way, "file"), secret)
+        token = bind_secret(context, (*path, "token"), spec.token) if spec.token else None
+        check_pods(context, (*path, way, "file"), secret)
+        check_pods(context, (*path, "token", "file"), token)
+        if way == "email" and (smtp := _smtp(context)) is not None:
+            check_pods(context, (*path, way), smtp.password)
         receivers.append(
             Receiver(
                 name,
                 kind,
                 tuple(severity for severity in _ORDER if severity in spec.severities),
                 secret,
-                bind_secret(context, (*path, "token"), spec.token) if spec.token else None,
+                token,
                 spec.channel or "",
                 tuple(spec.email),
             )
@@ -84,11 +87,12 @@ def _smtp(context: Context) -> Smtp | None:
     if given is None or given.smtp is None:
         return None
     smtp = given.smtp
-    return Smtp(smtp.host, smtp.sender, smtp.user or "", _secret(smtp.password) if smtp.password else None)
+    return Smtp(smtp.host, smtp.sender, smtp.user or "", secret_of(smtp.password) if smtp.password else None)
 
 
 def _without_smtp(context: Context, path: Path) -> None:
-    if context.spec.environment.deliver.alertmanager == "none":
+    deliver = context.spec.environment.deliver
+    if deliver.alertmanager == "none" and (deliver.jobs == "none" or not context.spec.model.jobs):
         return
     where = context.spec.environment.metadata.name
     context.error(
@@ -111,19 +115,23 @@ def bind_secret(context: Context, path: Path, given: SecretRef) -> Secret | None
             "CG353", f"the Prometheus operator cannot read {given.file}: it takes the keys of Secrets", (*path, "file"),
             "write `secret: {name, key}`; for this environment alone, in its `overrides`, with `file: null` beside it",
         )  # fmt: skip
-    return _secret(given)
+    return secret_of(given)
 
 
-def _check_pods(context: Context, path: Path, secret: Secret) -> None:
-    """In a job's pod a file is mounted by nobody."""
-    if secret.place == "file" and context.spec.model.jobs and context.spec.environment.deliver.jobs == "cronjob":
+def check_pods(context: Context, path: Path, secret: Secret | None) -> None:
+    """Notes a file in a secret's place where jobs run as pods, in which nobody mounts it."""
+    model, environment = context.spec.model, context.spec.environment
+    if secret is None or secret.place != "file" or environment.deliver.jobs != "cronjob":
+        return
+    if model.jobs or (model.reports and environment.jobs.report_image):
         context.error(
             "CG365", f"nothing mounts {secret.where} in the pods of this service's jobs", path,
             "name a key of a Secret: `secret: {name: …, key: …}`",
         )  # fmt: skip
 
 
-def _secret(given: SecretRef) -> Secret:
+def secret_of(given: SecretRef) -> Secret:
+    """The place of a secret."""
     if given.secret is not None:
         return Secret("secret", given.secret.name, given.secret.key)
     return Secret("env", given.env) if given.env is not None else Secret("file", given.file or "")

@@ -124,6 +124,7 @@ def _delivery(context: Context) -> Delivery:
         notify=notify_delivery(context),
         pages=environment.pages.url.rstrip("/") if environment.pages else "",
         somewhere=kubernetes is not None or environment.directory is not None,
+        checkout=environment.directory is not None,
         metrics=environment.deliver.metrics,
         grafana=_grafana(context),
     )

@@ -26,13 +26,14 @@ LONGEST_INTERVAL = 120.0
 
 # The alphabet of Kubernetes' generated name suffixes (no vowels, no 0, 1, 3).
 _SUFFIX = "[bcdfghjklmnpqrstvwxz2456789]"
-_POD_NAMES: Mapping[str, str] = {
+POD_NAMES: Mapping[str, str] = {
     "Deployment": rf"-{_SUFFIX}{{1,10}}-{_SUFFIX}{{5}}",
     "StatefulSet": r"-[0-9]+",
     "DaemonSet": rf"-{_SUFFIX}{{5}}",
     "ReplicaSet": rf"-{_SUFFIX}{{5}}",
 }
-_OWNER_LABELS = frozenset(("horizontalpodautoscaler", *(kind.lower() for kind in _POD_NAMES)))
+"""By kind: how the names of its pods go on after its own."""
+_OWNER_LABELS = frozenset(("horizontalpodautoscaler", *(kind.lower() for kind in POD_NAMES)))
 _TARGET_LABELS = frozenset(("job", "instance"))
 _HISTOGRAM_PARTS = re.compile(r"(.+)_(?:bucket|sum|count)")
 
@@ -267,10 +268,10 @@ def _workload_scope(context: Context, name: str, source: SourceSpec) -> tuple[Ma
         return {}, {}
     target = workload.name or source.workload
     equal = {"namespace": workload.namespace}
-    if workload.kind in _POD_NAMES:
+    if workload.kind in POD_NAMES:
         equal[workload.kind.lower()] = target
     if workload.horizontal is not None and workload.horizontal.by == "hpa":
-        equal["horizontalpodautoscaler"] = naming.hpa(source.workload)
+        equal["horizontalpodautoscaler"] = workload.horizontal.name or naming.hpa(source.workload)
     # A DNS label holds nothing that a regular expression would read as syntax.
     volume = f".+-{target}-[0-9]+" if workload.kind == "StatefulSet" else f"(.+-)?{target}(-.+)?"
     return equal, {"pod": pods_of(workload, source.workload), "persistentvolumeclaim": volume}
@@ -278,4 +279,4 @@ def _workload_scope(context: Context, name: str, source: SourceSpec) -> tuple[Ma
 
 def pods_of(workload: WorkloadSpec, name: str) -> str:
     """A regular expression for the names of a workload's pods."""
-    return (workload.name or name) + _POD_NAMES.get(workload.kind, "-.+")
+    return (workload.name or name) + POD_NAMES.get(workload.kind, "-.+")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 from msgspec import Struct
 
 from capgen.diagnostics import Diagnostic, Span, suggest
@@ -32,6 +34,8 @@ class _Row(Struct, frozen=True):
 
 def read_series(file: str, text: str, column: str | None = None) -> Series:
     """One column of a CSV as a series. Raises Findings for what cannot be read, with its place."""
+    if column in (None, "value") and (quick := _plain(text)) is not None:
+        return quick
     rows, separator = _rows(file, text)
     header = rows[0] if rows and _is_header(rows[0]) else None
     body = rows[1:] if header else rows
@@ -66,6 +70,31 @@ def read_series(file: str, text: str, column: str | None = None) -> Series:
             found.append(Diagnostic("CG904", f"{more} more rows of {file} cannot be read", last, "mend these first"))
         raise Findings(found)
     return ordered(name, times, values)
+
+
+_PLAIN = re.compile(
+    r"timestamp,value\n(?:(?:\d{9,10}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ),-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?\n)+", re.ASCII
+)
+
+
+def _plain(text: str) -> Series | None:
+    """A file as programs write it, read at once; None for any other, and for one with a mistake to be located.
+
+    Fleets have thousands of these, and row by row they would cost as much as all of their forecasts.
+    """
+    if not _PLAIN.fullmatch(text):
+        return None
+    cells = text[len("timestamp,value\n") : -1].replace("\n", ",").split(",")
+    try:
+        values = np.array(cells[1::2], dtype=np.float64)
+        stamps = [cell.removesuffix("Z") for cell in cells[::2]]
+        if any("T" in cell for cell in stamps):
+            times = np.array(stamps, dtype="datetime64[s]").astype(np.float64)
+        else:
+            times = np.array(stamps, dtype=np.float64)
+    except ValueError:
+        return None
+    return ordered("value", times, values) if np.isfinite(values).all() else None
 
 
 _EMPTY = ("there are no rows", "a series is a file of `timestamp,value` rows, with or without that header")

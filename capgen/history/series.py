@@ -41,7 +41,7 @@ def instant(seconds: float) -> str:
     return text.replace("+00:00", "Z")
 
 
-def ordered(name: str, times: list[float], values: list[float]) -> Series:
+def ordered(name: str, times: list[float] | Floats, values: list[float] | Floats) -> Series:
     """A series from samples in any order; of two at one time the later row counts. Says so where it changed something."""
     at = np.asarray(times, dtype=np.float64)
     found = np.asarray(values, dtype=np.float64)

@@ -21,6 +21,13 @@ class Recommendation(Struct, frozen=True):
     rule: str
     basis: str
     otherwise: str
+    about: str = ""
+    """What it is about, without the numbers that move from week to week; "" where `what` has none."""
+
+    @property
+    def key(self) -> str:
+        """What says that two recommendations, made at different times, are the same one."""
+        return self.about or self.what
 
 
 def advise(
@@ -82,6 +89,7 @@ def _joint(one: WorkloadSize, joint: Joint) -> Recommendation:
         f"{amount_of(joint.resource, joint.saved, rough=True)} fewer asked for",
         f"the request alone would make it {joint.alone.mean:.1f} pods (at most {joint.alone.most}), "
         f"{hours(joint.alone.at_max)} at the maximum",
+        f"request and target of {one.workload.name}",
     )
 
 
@@ -107,6 +115,7 @@ def _size(one: WorkloadSize, size: Size) -> Recommendation:
         rule,
         f"{size.samples} samples of the last 14 days",
         otherwise,
+        f"{size.resource} of {one.workload.name}/{size.container}",
     )
 
 
@@ -170,6 +179,7 @@ def _savings(costs: CostForecast) -> list[Recommendation]:
             f"option of the spec, applied to {saving.of}",
             saving.assumes,
             f"{costs.total} {costs.currency} would be spent instead of {costs.total - saving.total}",
+            f"saving {saving.name}",
         )
         for saving in ranked
         if saving.total > 0

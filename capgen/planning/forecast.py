@@ -1,25 +1,29 @@
-"""The forecast of one series, told flat: regular steps, without what misleads, the mean of three methods, intervals.
+"""The forecast of one series, told flat: regular steps, without what misleads, the weighted mean of simple methods, intervals.
 
 Deterministic: no clock, no randomness; the same samples give the same numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from msgspec import Struct
 
 from capgen.history.series import Floats, Notice, Series
-from capgen.planning import masking
+from capgen.planning import masking, members
 from capgen.planning.calendar import Event, multipliers, ordinary
 from capgen.planning.counters import accumulated, continued
+from capgen.planning.ensemble import Trial, lifted, mixed, tried, weights
 from capgen.planning.grid import Grid, regular
-from capgen.planning.intervals import Backtest, Method, Window, backtest, scale, width, windows
-from capgen.planning.members import combined
+from capgen.planning.intervals import MOST_WINDOWS, Backtest, Window, backtest, scale, width
+from capgen.planning.members import Seasons
 
 DAY, WEEK = 86400.0, 604800.0
 MOST_AHEAD = 200_000
+SLOW_TRIALS = 3
+Member = Callable[[Floats, Seasons, int], Floats]
+"""From the known values, their seasons and a number of steps to that many values, NaN for none."""
 
 
 class TooLittle(ValueError):
@@ -29,7 +33,7 @@ class TooLittle(ValueError):
 class Season(Struct, frozen=True):
     """How many steps make a season, what it is called, and how much wider the intervals are for what it cannot know."""
 
-    steps: int
+    seasons: Seasons
     name: str
     widen: float
 
@@ -48,6 +52,8 @@ class Forecast(Struct, frozen=True, eq=False):
     lo95: Floats
     hi95: Floats
     backtest: Backtest
+    members: tuple[tuple[str, float], ...]
+    """The simple forecasts that it is a mean of, and how much each counts; none for a series that only grows."""
     notices: tuple[Notice, ...]
 
     @property
@@ -67,10 +73,12 @@ def forecast(
     step: float | None = None,
     events: Sequence[Event] = (),
     limit: float | None = None,
+    also: tuple[str, Member] | None = None,
 ) -> Forecast:
     """The next `horizon` seconds of a series. Raises TooLittle, or grid.Uneven for times that fit no grid.
 
     `limit` is the most that could be measured (replicas × capacity): values that rest there are called censored.
+    `also` is one more member and its name; it may be slow, and is tried at a few earlier origins only.
     """
     raised, growing, told = continued(series)
     notices: list[Notice] = [*series.notices, *told]
@@ -89,10 +97,12 @@ def forecast(
         notices += masking.at_a_limit(grid, limit)
         grid, told = masking.without_bad_samples(grid)
         notices += told
-        grid, told = masking.without_outages(grid, season_of(grid)[0].steps)
+        grid, told = masking.without_outages(grid, _steps(season_of(grid)[0]))
         notices += told
     season, told = season_of(grid)
     notices += told
+    if season.name == "day" and not growing:
+        notices += masking.stepped(grid, season.seasons.short)
     values = grid.values
     if float(np.nanmax(values)) == float(np.nanmin(values)):
         notices.append(
@@ -100,10 +110,12 @@ def forecast(
         )
     factor, told = multipliers(grid, events, ahead)
     notices += told
-    lines, tested = _lines(values, season, ahead, growing)
+    lines, tested, shares = _lines(values, season, ahead, growing, also)
     lower, upper = _bounds(values, growing)
     p50, lo80, hi80, lo95, hi95 = (np.clip(line, lower, upper) * factor for line in lines)
-    return Forecast(series.name, grid, season.name, growing, p50, lo80, hi80, lo95, hi95, tested, tuple(notices))
+    return Forecast(
+        series.name, grid, season.name, growing, p50, lo80, hi80, lo95, hi95, tested, shares, tuple(notices)
+    )
 
 
 def _recent(grid: Grid, horizon: float) -> Grid:
@@ -122,27 +134,33 @@ def season_of(grid: Grid) -> tuple[Season, tuple[Notice, ...]]:
     if week >= 2 and len(grid.values) >= 2 * week and seen >= WEEK:
         if seen < 0.5 * span:
             message = f"less than half of the history is there ({days} of {span / DAY:.1f}); wider intervals"
-            return Season(week, "week", 1.3), (Notice("CG906", message),)
-        return Season(week, "week", 1.0), ()
+            return Season(Seasons(week, day if day < week else 0), "week", 1.3), (Notice("CG906", message),)
+        return Season(Seasons(week, day if day < week else 0), "week", 1.0), ()
     if day >= 2 and len(grid.values) >= 2 * day and seen >= DAY:
         message = f"{days} of history: less than two weeks, so the days of the week are unknown; wider intervals"
-        return Season(day, "day", 1.3), (Notice("CG906", message),)
+        return Season(Seasons(week, day), "day", 1.3), (Notice("CG906", message),)
     if grid.step >= WEEK and np.count_nonzero(known) >= 12:
-        return Season(1, "none", 1.1), ()
+        return Season(Seasons(1, 0), "none", 1.1), ()
     message = f"{days} of history: too short to know the hours of a day, so the level goes on; much wider intervals"
-    return Season(1, "none", 1.6), (Notice("CG906", message),)
+    return Season(Seasons(1, 0), "none", 1.6), (Notice("CG906", message),)
 
 
-def _lines(values: Floats, season: Season, ahead: int, growing: bool) -> tuple[tuple[Floats, ...], Backtest]:
-    """p50, lo80, hi80, lo95, hi95, and the back-test."""
-    steps = season.steps
+def _steps(season: Season) -> int:
+    """The steps of the season that a back-test is measured by."""
+    return season.seasons.short if season.name == "day" else season.seasons.long
 
-    def method(past: Floats, count: int) -> Floats:
-        return accumulated(past, steps, count) if growing else combined(past, min(steps, len(past)), count)
 
+def _lines(
+    values: Floats, season: Season, ahead: int, growing: bool, also: tuple[str, Member] | None
+) -> tuple[tuple[Floats, ...], Backtest, tuple[tuple[str, float], ...]]:
+    """p50, lo80, hi80, lo95, hi95, the back-test, and the members' shares."""
+    shares: tuple[tuple[str, float], ...] = ()
+    steps = _steps(season)
     level = float(np.nanmean(np.abs(values)))
-    seen = _windows(values, method, steps, ahead)
-    p50 = method(values, ahead)
+    if growing:
+        p50, seen = _accumulated(values, steps, ahead)
+    else:
+        p50, seen, shares = _combined(values, season.seasons, ahead, also)
     half = width(seen, len(values), level, season=steps, growing=growing, widen=season.widen)
     reach = scale(p50, level, season=steps, growing=growing)
     if half is None:
@@ -152,17 +170,63 @@ def _lines(values: Floats, season: Season, ahead: int, growing: bool) -> tuple[t
     else:
         half80, half95 = half.q80, half.q95
     lines = (p50, p50 - half80 * reach, p50 + half80 * reach, p50 - half95 * reach, p50 + half95 * reach)
-    return lines, backtest(values, seen, level, season=steps, growing=growing, widen=season.widen)
+    return lines, backtest(values, seen, level, season=steps, growing=growing, widen=season.widen), shares
 
 
-def _windows(values: Floats, method: Method, season: int, ahead: int) -> tuple[Window, ...]:
-    if season > 1:
+def _accumulated(values: Floats, steps: int, ahead: int) -> tuple[Floats, tuple[Window, ...]]:
+    """What only grows: the line ahead, and what it would have been at earlier origins."""
+    seen = []
+    for origin in _origins(values, Seasons(steps, 0), ahead):
+        actual = values[origin : origin + ahead]
+        seen.append(Window(origin, accumulated(values[:origin], steps, len(actual)), actual))
+    return accumulated(values, steps, ahead), tuple(seen)
+
+
+def _combined(
+    values: Floats, seasons: Seasons, ahead: int, also: tuple[str, Member] | None
+) -> tuple[Floats, tuple[Window, ...], tuple[tuple[str, float], ...]]:
+    """The weighted members: the line ahead, what it would have been at earlier origins, and the weights."""
+    origins = _origins(values, seasons, ahead)
+    slow = (len(values), *origins[:SLOW_TRIALS])
+
+    def lines(past: Floats, count: int) -> Floats:
+        said = members.lines(past, seasons, count)
+        if also is None:
+            return said
+        more = also[1](past, seasons, count) if len(past) in slow else np.full(count, np.nan)
+        return np.vstack([said, more])
+
+    trials = tried(values, lines, ahead, origins)
+
+    def line(past: Floats, said: Floats, older: Sequence[Trial]) -> tuple[Floats, Floats]:
+        shares = weights(~np.isnan(said[:, 0]), older, len(past), ahead, seasons)
+        return lifted(mixed(said, shares), past, seasons), shares
+
+    seen = [
+        Window(trial.origin, line(values[: trial.origin], trial.lines, trials[place + 1 :])[0], trial.actual)
+        for place, trial in enumerate(trials)
+    ]
+    p50, shares = line(values, lines(values, ahead), trials)
+    names = (*members.NAMES, *(() if also is None else (also[0],)))
+    told = tuple((name, float(share)) for name, share in zip(names, shares, strict=True) if share > 0)
+    return p50, tuple(seen), told
+
+
+def _origins(values: Floats, seasons: Seasons, ahead: int) -> Sequence[int]:
+    """Where the forecast is tried: the newest first, with enough before each, on different days of the week."""
+    size, long, short = len(values), seasons.long, seasons.short
+    if long == 1:
+        spacing, least = max(1, size // 12), max(2, size // 3)
+    elif not short:
+        spacing, least = long * max(1, ahead // (4 * long)), 2 * long if size >= 3 * long else long
+    elif ahead > 4 * long:
         # Far horizons need windows as far apart as lets some of them reach that far.
-        spacing = season * max(1, ahead // (4 * season))
-        least = 2 * season if len(values) >= 3 * season else season
+        spacing, least = long * (ahead // (4 * long)), 2 * long if size >= 3 * long else long
     else:
-        spacing, least = max(1, len(values) // 12), max(2, len(values) // 3)
-    return windows(values, method, horizon=ahead, season=season, spacing=spacing, least=least)
+        least = 2 * long if size >= 3 * long else long if size > long + 2 * short else min(2 * short, size - 1)
+        most = (long - 1) // short
+        spacing = short * min(max(1, (size - least) // (MOST_WINDOWS * short)), max(1, most))
+    return [origin for number in range(1, MOST_WINDOWS + 1) if (origin := size - number * spacing) >= least]
 
 
 def _bounds(values: Floats, growing: bool) -> tuple[float, float]:

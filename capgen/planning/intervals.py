@@ -8,8 +8,6 @@ windows before it knew, so its coverage is honest too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from msgspec import Struct
 
@@ -17,8 +15,6 @@ from capgen.history.series import Bools, Floats
 from capgen.planning.members import seasonal_naive, straight_line
 
 MOST_WINDOWS = 10
-Method = Callable[[Floats, int], Floats]
-"""From the known values and a number of steps to that many values ahead."""
 
 
 class Window(Struct, frozen=True, eq=False):
@@ -50,21 +46,6 @@ class Width(Struct, frozen=True):
 
     q80: float
     q95: float
-
-
-def windows(
-    values: Floats, method: Method, *, horizon: int, season: int, spacing: int, least: int
-) -> tuple[Window, ...]:
-    """Up to ten windows, the newest first; each needs `least` values before it."""
-    found: list[Window] = []
-    for number in range(1, MOST_WINDOWS + 1):
-        origin = len(values) - number * spacing
-        past = values[: max(origin, 0)]
-        if origin < least or not np.count_nonzero(~np.isnan(past)):
-            break
-        actual = values[origin : origin + horizon]
-        found.append(Window(origin, method(past, len(actual)), actual))
-    return tuple(found)
 
 
 def scale(predicted: Floats, level: float, *, season: int, growing: bool) -> Floats:

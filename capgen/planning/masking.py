@@ -88,6 +88,30 @@ def at_a_limit(grid: Grid, limit: float | None) -> tuple[Notice, ...]:
     return (Notice("CG911", message),)
 
 
+def stepped(grid: Grid, day: int) -> tuple[Notice, ...]:
+    """Whether the level of a short history has stepped and stayed: what no interval from so few days can foresee.
+
+    The split of the days, two at least on each side, whose levels lie furthest apart; a step is four times what the
+    days of either side differ by.
+    """
+    days = len(grid.values) // day
+    first = len(grid.values) - days * day
+    levels = np.array([np.nanmedian(part) for part in table(grid.values[first:], day) if not np.isnan(part).all()])
+    if len(levels) < days or days < 4:
+        return ()
+    sides = [(levels[:place], levels[place:], place) for place in range(2, days - 1)]
+    before, after, place = max(sides, key=lambda side: abs(float(side[0].mean() - side[1].mean())))
+    height = float(after.mean() - before.mean())
+    if abs(height) <= 4.0 * max(float(before.std()), float(after.std()), 0.005 * abs(float(levels.mean()))):
+        return ()
+    at = grid.at(first + place * day)
+    message = (
+        f"about {instant(at)} the level went from {before.mean():.4g} to {after.mean():.4g} and stayed: it may step "
+        "again, and so few days do not tell how often; do not count on the intervals"
+    )
+    return (Notice("CG945", message, at),)
+
+
 def _listed(code: str, what: str, grid: Grid, mask: Bools) -> tuple[Notice, ...]:
     found = list(runs(mask))
     notices = []

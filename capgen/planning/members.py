@@ -1,20 +1,33 @@
-"""The three forecasts whose mean is the forecast: last season, the recent median, a ridge of trend and season.
+"""The simple forecasts that are combined: of the week, its last one, its recent median and a ridge; of the day, two more.
 
-Each reads a table with a season a row (a week, or a day where there is less history), the newest row last, so that a
-column is one hour of the week. Measured on real series, their mean is better than each of them, better than choosing
-one by back-test, and better than every library tried; see docs/decisions/forecast.md.
+Each reads a table with a season a row (a week, or a day), the newest row last, so that a column is one hour of it. Those
+of the week know what Monday is like; those of the day know where the series stands now, and need no two weeks. None
+of them is best everywhere; see docs/decisions/forecast.md.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from msgspec import Struct
 
 from capgen.history.series import Floats
 
 RECENT = 4
 """Seasons of which the median is taken."""
+RECENT_DAYS = 7
 LONGEST = 13
 """Seasons that the ridge looks at: 90 days of weeks."""
+
+
+class Seasons(Struct, frozen=True):
+    """How many steps a long and a short season have: a week and a day. `short` is 0 where there is none."""
+
+    long: int
+    short: int
+
+
+NAMES = ("last week", "weeks' median", "weeks' ridge", "the week at today's level", "days' median", "last day")
+LAST, MEDIAN, RIDGE, MOVED, DAYS, NOW = range(len(NAMES))
 
 
 def table(values: Floats, season: int) -> Floats:
@@ -38,12 +51,13 @@ def last_season(rows: Floats) -> Floats:
     known = ~np.isnan(rows)
     newest = len(rows) - 1 - np.argmax(known[::-1], axis=0)
     values = rows[newest, np.arange(rows.shape[1])]
-    return np.where(known.any(axis=0), values, np.nanmedian(rows))
+    none = np.isnan(values)
+    return np.where(none, np.nanmedian(rows), values) if none.any() else values
 
 
-def recent_median(rows: Floats) -> Floats:
+def recent_median(rows: Floats, count: int = RECENT) -> Floats:
     """Each column's median over the newest seasons; its newest value where these are gaps."""
-    middle = columns_median(rows[-RECENT:])
+    middle = columns_median(rows[-count:])
     return np.where(np.isnan(middle), last_season(rows), middle)
 
 
@@ -72,12 +86,43 @@ def ridge(rows: Floats, horizon: int) -> Floats:
 
 
 def combined(values: Floats, season: int, horizon: int) -> Floats:
-    """The mean of the three. At least one value has to be known."""
+    """The mean of the three of one season, for what a growing series grows by. At least one value has to be known."""
+    return np.mean(_of_a_season(values, season, horizon), axis=0)  # type: ignore[no-any-return]
+
+
+def _of_a_season(values: Floats, season: int, horizon: int) -> Floats:
     rows = _without_empty_columns(table(values, season))
     ahead = np.arange(horizon) % season
-    lines = (last_season(rows)[ahead], recent_median(rows)[ahead], ridge(rows[-LONGEST:], horizon))
-    mean: Floats = (lines[0] + lines[1] + lines[2]) / 3.0
-    return mean
+    return np.stack([last_season(rows)[ahead], recent_median(rows)[ahead], ridge(rows[-LONGEST:], horizon)])
+
+
+def lines(values: Floats, seasons: Seasons, horizon: int) -> Floats:
+    """What each member of NAMES says, a row each; a row of NaN where the history is too short for it."""
+    found = np.full((len(NAMES), horizon), np.nan)
+    ahead = np.arange(horizon)
+    size = len(values)
+    if size >= 2 * seasons.long or not seasons.short:
+        found[LAST : RIDGE + 1] = _of_a_season(values, min(seasons.long, size), horizon)
+    elif size >= seasons.long:
+        rows = _without_empty_columns(table(values, seasons.long))
+        found[LAST] = last_season(rows)[ahead % seasons.long]
+    day = seasons.short
+    if day and size >= seasons.long + day:
+        found[MOVED] = (found[LAST] if np.isnan(found[MEDIAN, 0]) else found[MEDIAN]) + _moved(values, seasons)
+    recent = values[-(RECENT_DAYS + 1) * day :]
+    if day and not np.isnan(recent).all():
+        rows = _without_empty_columns(table(recent, day))
+        found[NOW] = last_season(rows)[ahead % day]
+        if size >= 2 * day:
+            found[DAYS] = recent_median(rows, RECENT_DAYS)[ahead % day]
+    return found
+
+
+def _moved(values: Floats, seasons: Seasons) -> float:
+    """How far the last day lay from what the weeks before it would have said of it."""
+    before, today = values[: -seasons.short], values[-seasons.short :]
+    apart = today - recent_median(_without_empty_columns(table(before, seasons.long)))[: seasons.short]
+    return float(np.nanmedian(apart)) if not np.isnan(apart).all() else 0.0
 
 
 def _without_empty_columns(rows: Floats) -> Floats:

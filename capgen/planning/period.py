@@ -25,6 +25,10 @@ LONGEST: Mapping[Kind, float] = {"daily": 3 * DAY, "weekly": 15 * DAY, "monthly"
 """How far back a kind looks from "now": over the running period, the last and the one before."""
 
 
+_SETTLED = 900.0
+"""After so many seconds new replicas have started and taken their share."""
+
+
 class Period(Struct, frozen=True):
     """From `begin` (included) to `end` (not), and the beginning of the one before."""
 
@@ -84,6 +88,15 @@ class SignalPeriod(Struct, frozen=True):
         )
 
 
+class Effect(Struct, frozen=True):
+    """A signal before and after replicas were added: medians over the events that both were measured at."""
+
+    signal: Signal
+    events: int
+    before: float
+    after: float
+
+
 class Scaling(Struct, frozen=True):
     """What an autoscaler did. `reason` where there is no history of its replicas."""
 
@@ -95,6 +108,8 @@ class Scaling(Struct, frozen=True):
     mean: float = 0.0
     most: int = 0
     at_max: float = 0.0
+    effects: tuple[Effect, ...] = ()
+    """Of scaling up, on signals that should fall by it: use, latency and errors."""
 
 
 class Review(Struct, frozen=True):
@@ -127,11 +142,14 @@ def _month(count: int) -> float:
 
 
 def review(
-    service: Blueprint, history: Mapping[str, Series], replicas: Mapping[str, Series], period: Period
-) -> Review:  # fmt: skip
-    """One service's period. `replicas` is by the HPA's name."""
-    now = {name: between(series, -np.inf, period.end) for name, series in history.items()}
-    then = {name: between(series, -np.inf, period.begin) for name, series in history.items()}
+    service: Blueprint,
+    history: Mapping[str, Series],
+    replicas: Mapping[str, Series],
+    period: Period,
+    usage: Mapping[str, Series] | None = None,
+) -> Review:
+    """One service's period. `replicas` is by the HPA's name, `usage` as for the plan."""
+    now, then = _until(history, period.end), _until(history, period.begin)
     signals = []
     served = []
     for signal in service.signals:
@@ -143,12 +161,16 @@ def review(
             served.append((signal.id, float(np.nanmean(between(series, period.begin, period.end).values))))
     return Review(
         period=period,
-        plan=plan_service(service, now, period.end),
-        earlier=plan_service(service, then, period.begin),
+        plan=plan_service(service, now, period.end, _until(usage or {}, period.end)),
+        earlier=plan_service(service, then, period.begin, _until(usage or {}, period.begin)),
         signals=tuple(signals),
-        scaling=tuple(_scaling(hpa, replicas.get(hpa.name), period) for hpa in service.hpas),
+        scaling=tuple(_scaling(hpa, replicas.get(hpa.name), period, service.signals, now) for hpa in service.hpas),
         served=tuple(served),
     )
+
+
+def _until(history: Mapping[str, Series], end: float) -> dict[str, Series]:
+    return {name: between(series, -np.inf, end) for name, series in history.items()}
 
 
 def between(series: Series, begin: float, end: float) -> Series:
@@ -178,12 +200,17 @@ def _share(values: Floats, threshold: float, *, above: bool) -> float:
     return float(np.mean(values >= threshold if above else values <= threshold))
 
 
-def _scaling(hpa: Hpa, series: Series | None, period: Period) -> Scaling:
+def _scaling(
+    hpa: Hpa, series: Series | None, period: Period, signals: Sequence[Signal], history: Mapping[str, Series]
+) -> Scaling:
     part = between(series, period.begin, period.end) if series is not None else None
-    values = part.values[~np.isnan(part.values)] if part is not None else np.zeros(0)
-    if not len(values):
+    if part is None or np.isnan(part.values).all():
         return Scaling(hpa, f"no history of its replicas: ask --prometheus, or give {hpa.name}.replicas.csv")
+    known = ~np.isnan(part.values)
+    values = part.values[known]
     steps = np.diff(values)
+    ups = part.times[known][1:][steps > 0]
+    effects = (_effect(signal, history.get(signal.id), ups) for signal in signals)
     return Scaling(
         hpa=hpa,
         reason="",
@@ -193,10 +220,34 @@ def _scaling(hpa: Hpa, series: Series | None, period: Period) -> Scaling:
         mean=float(values.mean()),
         most=int(values.max()),
         at_max=float(np.mean(values >= hpa.max_replicas)),
+        effects=tuple(effect for effect in effects if effect is not None),
     )
 
 
-def new_and_gone(review: Review) -> tuple[Sequence[str], Sequence[str]]:
-    """Recommendations that came since the last period, and those that are no more."""
-    now, then = ([one.what for one in plan.advice] for plan in (review.plan, review.earlier))
-    return [what for what in now if what not in then], [what for what in then if what not in now]
+def _effect(signal: Signal, series: Series | None, ups: Floats) -> Effect | None:
+    """The last value before each moment against the one an hour after it; None where a signal does not tell."""
+    if series is None or not len(ups) or signal.worse != "above" or signal.unit not in ("ratio", "seconds"):
+        return None
+    known = ~np.isnan(series.values)
+    times, values = series.times[known], series.values[known]
+    if len(times) < 2:
+        return None
+    usual = float(np.median(np.diff(times)))
+    first = np.searchsorted(times, ups, side="left") - 1
+    then = np.searchsorted(times, ups + max(_SETTLED, usual), side="right") - 1
+    near = (first >= 0) & (then > first)
+    near &= (ups - times[np.maximum(first, 0)] <= 2 * usual) & (times[np.maximum(then, 0)] > ups)
+    if not near.any():
+        return None
+    before, after = values[first[near]], values[then[near]]
+    return Effect(signal, int(near.sum()), float(np.median(before)), float(np.median(after)))
+
+
+def new_and_gone(review: Review, last: Mapping[str, str] | None = None) -> tuple[Sequence[str], Sequence[str]]:
+    """Recommendations that came since the last period, and those that are no more.
+
+    `last` is what the last report said, by the recommendations' keys; without it, what it would have said of today's spec.
+    """
+    now = {one.key: one.what for one in review.plan.advice}
+    then = {one.key: one.what for one in review.earlier.advice} if last is None else last
+    return [now[key] for key in now if key not in then], [then[key] for key in then if key not in now]

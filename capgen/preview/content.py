@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from capgen import units
 from capgen.preview import board, frames
 from capgen.preview.data import DataSource, Query, QueryFailed, Series, StandingAlert
+from capgen.preview.marks import marks
 from capgen.preview.variables import Variable, Window, declared, interpolate, macros
 
 Content = dict[str, Any]
@@ -38,6 +39,7 @@ def content(dashboard: Mapping[str, Any], source: DataSource, *, now: float, the
         "source": source.title,
         "range": {"from": round(window.start * 1000), "to": round(window.end * 1000)},
         "variables": [{"name": v.name, "label": v.label, "value": v.shown} for v in variables if not v.hidden],
+        "marks": marks(dashboard, source, variables, window),
         "items": [_item(item, source, window) for item in board.items(dashboard, variables)],
     }
 

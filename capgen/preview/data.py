@@ -59,6 +59,10 @@ class DataSource(Protocol):
         """The series of a query. Raises QueryFailed."""
         ...
 
+    def marks(self, query: Query, window: Window) -> tuple[Series, ...]:
+        """The series of an annotation's query: there is something at each sample. Raises QueryFailed."""
+        ...
+
     def alerts(self) -> tuple[StandingAlert, ...]:
         """What fires. Raises QueryFailed."""
         ...

@@ -57,6 +57,12 @@ class Prometheus(Struct, frozen=True):
             data = self._get("/api/v1/query_range", {"query": query.expr, **span})
         return tuple(_series(data))
 
+    def marks(self, query: Query, window: Window) -> tuple[Series, ...]:
+        """The series of an annotation's query, up to this moment: what has just begun is what people look for."""
+        start = window.end - window.length // query.step * query.step
+        span = {"start": f"{start:.3f}", "end": f"{window.end:.3f}", "step": f"{query.step:g}"}
+        return tuple(_series(self._get("/api/v1/query_range", {"query": query.expr, **span})))
+
     def alerts(self) -> tuple[StandingAlert, ...]:
         """What Prometheus itself says of its alerting rules, the worst first."""
         found = self._get("/api/v1/alerts", {})["alerts"]

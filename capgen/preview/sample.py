@@ -23,7 +23,8 @@ NOW = 1_767_788_400.0
 """2026-01-07 12:20 UTC: a time of its own, so that the picture of tomorrow is that of today."""
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_SERIES = 3
+_SERIES, _MOST = 3, 8
+"""Series of a panel: with names that are made up, and with known ones."""
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _BOUND = re.compile(r"^[^-+/*]*?(?:(?P<most>spec_max_replicas|spec_target_metric)|spec_min_replicas)")
@@ -43,6 +44,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "method": ("GET", "POST", "PUT"),
     "mountpoint": ("/", "/var/lib/data", "/var/log"),
     "namespace": ("shop",),
+    "persistentvolumeclaim": ("data-0", "data-1", "data-2"),
     "pod": ("web-6f7c9-2xkqd", "web-6f7c9-8mz4t", "web-6f7c9-hw5nr"),
     "queue": ("orders", "mails"),
     "resource": ("cpu", "memory"),
@@ -68,6 +70,8 @@ class Sample(Struct, frozen=True):
     """A data source whose series are computed from the panel."""
 
     standing: tuple[StandingAlert, ...] = ()
+    known: Mapping[str, tuple[str, ...]] = {}
+    """Values of labels that the specs know; all others are made up."""
 
     @property
     def title(self) -> str:
@@ -77,7 +81,11 @@ class Sample(Struct, frozen=True):
     def choices(self, declared: dict[str, Any], variables: Sequence[Variable]) -> tuple[str, ...]:
         """Names that could be there."""
         asked = label_values(declared.get("query"))
-        return names(asked[1] if asked else str(declared["name"]))
+        return self.names(asked[1] if asked else str(declared["name"]))
+
+    def names(self, label: str) -> tuple[str, ...]:
+        """Values that a label has, or could have."""
+        return self.known.get(label) or names(label)
 
     def ask(self, query: Query, panel: dict[str, Any], window: Window) -> tuple[Series, ...]:
         """Series with the labels of the expression's result."""
@@ -90,13 +98,31 @@ class Sample(Struct, frozen=True):
         config = _config(panel, query)
         states = _states(panel)
         found = []
-        for number, labels in enumerate(_label_sets(query, tree)):
+        for number, labels in enumerate(_label_sets(self, query, tree)):
             seed = zlib.crc32(f"{panel.get('title')}/{number}".encode())
             if states:
                 values = tuple(_nth(states, _stay(seed, time, window)) for time in times)
             else:
                 values = _values(config, query, seed, number, times, window)
             found.append(Series(labels, times, values))
+        return tuple(found)
+
+    def marks(self, query: Query, window: Window) -> tuple[Series, ...]:
+        """The alerts that fire, since they do; two moments for whatever else is marked."""
+        times = _times(query, window)
+        tree = _parsed(query.expr)
+        asked = [one for one in promql.selectors(tree) if one.name == "ALERTS"] if tree is not None else []
+        if not asked:
+            seed = zlib.crc32(query.expr.encode()) % 997 / 997
+            wanted = {int(len(times) * (part + 0.25 * seed)) for part in (0.2, 0.6)}
+            return (Series({}, tuple(times[at] for at in sorted(wanted)), (1.0,) * len(wanted)),)
+        equal = {m.name: m.value for m in asked[0].matchers if m.op == "="}
+        found = []
+        for alert in self.standing:
+            labels = {"alertname": alert.name, "alertstate": alert.state, **alert.labels}
+            since = tuple(time for time in times if time >= alert.since)
+            if equal.items() <= labels.items():
+                found.append(Series(labels, since, (1.0,) * len(since)))
         return tuple(found)
 
     def alerts(self) -> tuple[StandingAlert, ...]:
@@ -145,16 +171,20 @@ def constants(tree: promql.Expr) -> list[tuple[dict[str, str], float]] | None:
             return None
 
 
-def _label_sets(query: Query, tree: promql.Expr | None) -> list[dict[str, str]]:
+def _label_sets(source: Sample, query: Query, tree: promql.Expr | None) -> list[dict[str, str]]:
     fixed, free = _labels(query, tree)
-    count = max((min(_SERIES, len(names(label))) for label in free), default=1)
+    count = max((_count(source, label) for label in free), default=1)
     if (
         isinstance(tree, promql.Aggregate)
         and tree.op in ("topk", "bottomk")
         and isinstance(tree.parameter, promql.Number)
     ):
         count = min(count, max(1, round(tree.parameter.value)))
-    return [{**fixed, **{label: _nth(names(label), number) for label in free}} for number in range(count)]
+    return [{**fixed, **{label: _nth(source.names(label), number) for label in free}} for number in range(count)]
+
+
+def _count(source: Sample, label: str) -> int:
+    return min(_MOST if label in source.known else _SERIES, len(source.names(label)))
 
 
 def _nth(values: Sequence[T], number: int) -> T:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from capgen import naming
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.manifest import PART_OF
+from capgen.reconcile.packed import head
 from capgen.reconcile.plan import Document
 
 _DOMAIN = "applyset.kubernetes.io"
@@ -138,7 +139,7 @@ def member(document: Document, service: str, home: str) -> Document:
 
 def part_of(live: Document) -> str:
     """The id of the set that an object says it belongs to, "" if it says nothing."""
-    return str((live["metadata"].get("labels") or {}).get(PART_OF, ""))
+    return str((head(live).get("labels") or {}).get(PART_OF, ""))
 
 
 def _split(text: str | None) -> frozenset[str]:

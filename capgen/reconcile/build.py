@@ -11,9 +11,12 @@ from msgspec.structs import replace
 from capgen.artifact import Artifact
 from capgen.reconcile import applyset, policy
 from capgen.reconcile.compare import Difference, compare
+from capgen.reconcile.handover import handed_over
+from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import Manifest, read_manifests
+from capgen.reconcile.packed import head, unpacked
 from capgen.reconcile.plan import Action, Change, Document, FieldChange, Plan, Verdict
 from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.prune import leftovers
@@ -22,12 +25,14 @@ from capgen.reconcile.target import LeftFile, Live, LiveFiles, LiveObjects
 
 class Rules(Struct, frozen=True):
     """What a person decided beforehand. Without `prune` what is left over is listed and stays; `adopt` are the
-    managers whose objects capgen takes over, and `fields` says what is done about single fields of others.
+    managers whose objects capgen takes over, `fields` says what is done about single fields of others, and `replace`
+    has the keys of objects that may be deleted and made again where the server changes nothing in place.
     """
 
     prune: bool = True
     adopt: frozenset[str] = frozenset()
     fields: tuple[FieldPolicy, ...] = ()
+    replace: frozenset[str] = frozenset()
 
 
 CAREFUL = Rules()
@@ -59,7 +64,7 @@ def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, ru
     ids = {inventory.id for inventory in live.inventories.values()}
     changes = (
         *(_object_change(manifest, live, rules) for manifest in manifests),
-        *leftovers({manifest.key for manifest in manifests}, live),
+        *leftovers({manifest.key for manifest in manifests}, live, handed_over(manifests)),
     )
     return Plan(
         target,
@@ -77,7 +82,7 @@ def _wide(live: LiveObjects, changes: Sequence[Change]) -> Iterator[str]:
         if service in live.unsearched or inventory.problem:
             continue
         places = [
-            (KINDS[change.kind], change.before["metadata"].get("namespace", ""))
+            (KINDS[change.kind], head(change.before).get("namespace", ""))
             for change in changes
             if change.service == service and isinstance(change.before, Mapping)
         ]
@@ -114,17 +119,18 @@ def _file_change(artifact: Artifact, live: LiveFiles) -> Change:
 
 def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Change:
     kind, artifact, document = manifest.kind, manifest.artifact, manifest.document
-    before = live.found.get(manifest.key)
+    found = live.found.get(manifest.key)
+    before = unpacked(found) if found is not None else None
 
     def change(action: Action, reason: str = "", verdict: Verdict = Verdict.ESTIMATED, **more: Any) -> Change:
-        basis = None if action is Action.BLOCKED else before
+        standing = found if action is Action.UNCHANGED else before
         return Change(
-            manifest.key, action, kind.name, artifact.service, artifact.path, basis, document,
+            manifest.key, action, kind.name, artifact.service, artifact.path, standing, document,
             reason=reason, verdict=verdict, **more,
         )  # fmt: skip
 
     if reason := manifest.obstacle or live.blocked.get(manifest.key, "") or _elsewhere(manifest, before):
-        return change(Action.BLOCKED, reason, Verdict.EXACT)
+        return replace(change(Action.BLOCKED, reason, Verdict.EXACT), before=None)
     if before is None:
         return change(Action.CREATE)
     seen, managers = policy.adopted(before, rules.adopt, kind.api_version)
@@ -134,6 +140,11 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
         document = settled.document
         difference = compare(kind.name, document, seen)
     action, reason = judge(difference, settled.taken)
+    fixed = fixed_field(kind.name, before, difference.fields) if action is Action.UPDATE else ""
+    if fixed:
+        if why := why_not_replaced(manifest.key, fixed, before, manifest.key in rules.replace):
+            return change(Action.BLOCKED, why, Verdict.EXACT, fields=difference.fields)
+        reason = f"{fixed} cannot be changed in place: it is deleted and made again"
     if managers and action is Action.UNCHANGED:
         action = Action.UPDATE
     told = [
@@ -146,7 +157,7 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
     ]
     return change(
         action, "; ".join(line for line in told if line), fields=difference.fields,
-        takes=bool(settled.taken) and action is Action.UPDATE, adopts=managers,
+        takes=bool(settled.taken) and action is Action.UPDATE, adopts=() if fixed else managers, replaces=bool(fixed),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -48,11 +49,15 @@ def read_manifests(artifacts: Iterable[Artifact], namespace: str) -> tuple[Manif
 
     `namespace` is where objects go that name none. Raises Findings with everything that is wrong.
     """
+    return _read(tuple(artifact for artifact in artifacts if artifact.kubernetes), namespace)
+
+
+@lru_cache(maxsize=1)
+def _read(artifacts: tuple[Artifact, ...], namespace: str) -> tuple[Manifest, ...]:
+    """A target reads them to know what to look for, and the plan is made of the same."""
     manifests: dict[str, Manifest] = {}
     found: list[Diagnostic] = []
     for artifact in artifacts:
-        if not artifact.kubernetes:
-            continue
         source = yamlio.Source(artifact.path, artifact.text)
         node, mistakes = yamlio.read(source)
         found += mistakes

@@ -18,7 +18,9 @@ class State(StrEnum):
     DELETED = "deleted"
     UNCHANGED = "unchanged"
     PENDING = "pending"
-    """Its deletion was accepted and waits for a finalizer; the inventory keeps it."""
+    """Its deletion was accepted and waits for a finalizer, or it was deleted to be made again and is not yet; the
+    inventory keeps it.
+    """
     CONFLICT = "conflict"
     FAILED = "failed"
     NOT_TRIED = "not-tried"

@@ -87,6 +87,10 @@ class Change(Struct, frozen=True):
     """Whether fields are taken from others, as the environment says; of a version that has not moved since."""
     adopts: tuple[str, ...] = ()
     """Managers whose declarations become capgen's before it is applied."""
+    mutated: tuple[FieldChange, ...] = ()
+    """Declared fields to which the server gave another value when it was asked: `old` is declared, `new` is its own."""
+    replaces: bool = False
+    """Whether it is deleted and made again, since the server does not change it in place."""
 
     @property
     def writes(self) -> bool:

@@ -6,9 +6,10 @@ applied, a kind that capgen makes, no owner beside it. Whatever could not be loo
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from capgen.reconcile import applyset, owners
+from capgen.reconcile.handover import is_taken
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.manifest import key
 from capgen.reconcile.plan import Action, Change, Document, Plan
@@ -17,14 +18,25 @@ from capgen.reconcile.target import LiveObjects
 AT_ONCE = 20
 """More deletions than these need a word from a person, as do more than half of what a delivery holds."""
 _FEW = 2
+NOBODY: Mapping[str, str] = {}
 
 
-def leftovers(wanted: Collection[str], live: LiveObjects) -> tuple[Change, ...]:
-    """The members of the inventories that nobody asks for, in the order in which they are deleted."""
+def leftovers(wanted: Collection[str], live: LiveObjects, handed: Mapping[str, str] = NOBODY) -> tuple[Change, ...]:
+    """The members of the inventories that nobody asks for, in the order in which they are deleted.
+
+    `handed` are HPAs that somebody takes over: they stay, and once that is done nothing is told of them.
+    """
     services = {inventory.id: service for service, inventory in live.inventories.items() if not inventory.problem}
     found = []
     for place, document in live.members.items():
+        if place in handed and is_taken(document, handed[place]):
+            continue
         if place not in wanted and (service := services.get(applyset.part_of(document))) is not None:
+            if place in handed:
+                why = f"the ScaledObject {handed[place]} takes it over as it is: it scales on until KEDA has done so"
+                kind = document["kind"]
+                found.append(Change(place, Action.EXTRA, kind, service, "", before=document, reason=why))
+                continue
             found.append(_leftover(place, document, service, live.unsearched.get(service, "")))
     return tuple(sorted(found, key=lambda change: (-KINDS[change.kind].order, change.key)))
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from capgen.reconcile import meaning
+from capgen.reconcile.files import fields_of, kind_of
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange
 
 _NUMBER = re.compile(r"(?<![\w.:])[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.:\[])")
@@ -31,13 +32,15 @@ def risks(change: Change) -> tuple[str, ...]:
 def _risks(change: Change) -> Iterator[str]:
     if change.action is Action.DELETE:
         yield "deletes"
+    if change.replaces:
+        yield "is deleted and made again: for a moment it is not there"
     if change.takes:
         yield "takes a field from " + " and ".join(sorted({field.owner for field in change.fields if field.owner}))
     if change.adopts:
         yield f"takes the object over from {' and '.join(change.adopts)}"
-    if change.action is Action.UPDATE and isinstance(change.before, Mapping):
-        for field in change.fields:
-            yield from _of_field(change.kind, field)
+    if change.action is Action.UPDATE:
+        for field in fields_of(change):
+            yield from _of_field(kind_of(change), field)
 
 
 def _of_field(kind: str, field: FieldChange) -> Iterator[str]:

@@ -18,7 +18,7 @@ from capgen.errors import UsageError
 from capgen.reconcile.masked import masked
 from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict
 
-SCHEMA = 1
+SCHEMA = 2
 _KIND = "capgen plan"
 _SERVER_WRITES = ("resourceVersion", "managedFields", "generation", "creationTimestamp", "selfLink")
 
@@ -32,6 +32,7 @@ class Request(Struct, frozen=True):
     root: str = ""
     prune: bool = True
     adopt: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()
     offline: str = ""
     """A folder of exported manifests to compare with; such a plan is not saved."""
 
@@ -75,6 +76,7 @@ def dump(plan: Plan, rehearsed: Plan, request: Request, place: Mapping[str, str]
             "root": request.root,
             "prune": request.prune,
             "adopt": list(request.adopt),
+            "replace": list(request.replace),
         },
         "place": dict(place),
         "specs_sha256": digest,
@@ -101,7 +103,7 @@ def load(text: str, name: str) -> Saved:
         asked = data["request"]
         request = Request(
             tuple(asked["specs"]), tuple(asked["set"]), asked["environment"], asked["root"], asked["prune"],
-            tuple(asked["adopt"]),
+            tuple(asked["adopt"]), tuple(asked["replace"]),
         )  # fmt: skip
         entries = tuple(
             Entry(change["key"], change["action"], change["pin"], change.get("dry_run_pin", ""), change)
@@ -144,6 +146,7 @@ def pin(change: Change) -> str:
             "wanted": change.after,
             "takes": change.takes,
             "adopts": list(change.adopts),
+            "replaces": change.replaces,
             "gone": meant(change.before) if change.action is Action.DELETE else None,
             "fields": [_field(field) for field in change.fields],
             "ownership": change.reason if change.action is Action.UPDATE and not change.fields else "",
@@ -169,6 +172,7 @@ def shown(change: Change) -> dict[str, Any]:
         "verdict": str(change.verdict),
         **{name: value for name, value in facts.items() if value},
         "fields": [_shown_field(field) for field in change.fields],
+        **({"mutated": [_shown_field(field) for field in change.mutated]} if change.mutated else {}),
     }
 
 

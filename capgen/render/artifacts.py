@@ -23,6 +23,8 @@ from capgen.units import duration
 
 MAX_CONFIGMAP = 1_048_576
 """The API server refuses a larger one."""
+_AFTER_RECORDS = frozenset(("HorizontalPodAutoscaler", "VerticalPodAutoscaler", "ScaledObject"))
+"""What acts on records. Argo CD applies kinds of Kubernetes' own before others, so an HPA would come before its rules."""
 
 
 def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
@@ -66,7 +68,11 @@ def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templa
     artifacts += fleet_dashboards(fleet, templates)
     manifests = sorted(a.path for a in (*services, *artifacts) if a.kubernetes)
     if manifests:
-        text = templates.render("kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests)
+        kinds = {a.kind for a in (*services, *artifacts) if a.kubernetes}
+        later = sorted(kinds & _AFTER_RECORDS) if fleet.delivery.checkout else []
+        text = templates.render(
+            "kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests, later=later
+        )
         artifacts.append(Artifact("kustomization.yaml", text, "kustomization", "", kubernetes=False))
     return tuple(artifacts)
 

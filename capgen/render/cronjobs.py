@@ -17,14 +17,20 @@ from msgspec import Struct
 from capgen import naming
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint
-from capgen.blueprint.jobs import Job, Object, Resize, Scale
-from capgen.render.jobs import posted, script, variable
+from capgen.blueprint.jobs import HELD, Job, Object, Report, Resize, Scale
+from capgen.render.jobs import script
+from capgen.render.messages import held
 from capgen.render.templates import Templates
 from capgen.schedules import sentence
 
 _SCRIPT = "job.sh"
 LATE = 300
 """A run that could not be started for five minutes is not caught up on: the next one is near, or the day is over."""
+
+
+_ASKING = {"cpu": "50m", "memory": "64Mi", "most": "128Mi", "room": "64Mi"}
+_REPORTING = {"cpu": "250m", "memory": "128Mi", "most": "384Mi", "room": "64Mi"}
+"""Measured: a quarterly report on 51 signals takes 94 MiB."""
 
 
 class Rule(Struct, frozen=True):
@@ -51,36 +57,56 @@ def _objects(blueprint: Blueprint, job: Job, templates: Templates) -> Iterator[A
         )  # fmt: skip
         return Artifact(f"{blueprint.name}/jobs/{job.name}/{file}.yaml", text, kind, blueprint.name, kubernetes=True)
 
-    program = Markup(indent(script(blueprint, job, templates).rstrip("\n"), "    "))  # noqa: S704 (already rendered)
-    yield artifact(
-        "script", "ConfigMap", "configmap", name, home, folder="", files=[{"name": _SCRIPT, "text": program}]
-    )
-    yield artifact("state", "ConfigMap", "jobstate", f"{name}-state", home)
+    brought = _brought(blueprint, job, templates)
+    files = [{"name": key, "text": Markup(indent(text.rstrip("\n"), "    "))} for key, _, text in brought]  # noqa: S704 (already rendered, or YAML)
+    yield artifact("script", "ConfigMap", "configmap", name, home, folder="", files=files)
+    rules = _rules(blueprint, job)
+    if rules:
+        yield artifact("state", "ConfigMap", "jobstate", f"{name}-state", home)
     yield artifact("serviceaccount", "ServiceAccount", "serviceaccount", name, home)
     account = {"account": name, "account_namespace": home}
-    for place, rules in sorted(_rules(blueprint, job).items()):
+    for place, wanted in sorted(rules.items()):
         suffix = "" if place == home else "-target"
         called = f"{name}{suffix}"
-        yield artifact(f"role{suffix}", "Role", "role", called, place, rules=rules)
+        yield artifact(f"role{suffix}", "Role", "role", called, place, rules=wanted)
         yield artifact(f"rolebinding{suffix}", "RoleBinding", "rolebinding", called, place, **account)
+    delivery, reports = blueprint.delivery.jobs, isinstance(job.task, Report)
     yield artifact(
         "cronjob", "CronJob", "cronjob", name, home, job=job.name, schedule=job.schedule,
-        sentence=sentence(job.schedule), time_zone=blueprint.delivery.jobs.time_zone, timeout=ceil(job.timeout),
-        starting_deadline=LATE, image=blueprint.delivery.jobs.image, script=_SCRIPT, secrets=list(_secrets(blueprint)),
+        sentence=sentence(job.schedule), time_zone=delivery.time_zone, timeout=ceil(job.timeout),
+        starting_deadline=LATE, image=delivery.report_image if reports else delivery.image, script=_SCRIPT,
+        secrets=_secrets(blueprint, job), needs=_REPORTING if reports else _ASKING, token=bool(rules),
+        items=[{"key": key, "path": path} for key, path, _ in brought] if reports else [],
     )  # fmt: skip
 
 
-def _secrets(blueprint: Blueprint) -> Iterator[dict[str, str]]:
-    for number, (_, secret) in enumerate(posted(blueprint), start=1):
-        held = variable(number, secret, in_cluster=True)
-        if secret.place == "env":
-            yield {"variable": held, "name": blueprint.delivery.jobs.secret, "key": secret.where}
-        elif secret.place == "secret":
-            yield {"variable": held, "name": secret.where, "key": secret.key}
+def _brought(blueprint: Blueprint, job: Job, templates: Templates) -> list[tuple[str, str, str]]:
+    """The files of the job's ConfigMap: key, path below the pod's /jobs, text."""
+    files = [(_SCRIPT, _SCRIPT, script(blueprint, job, templates))]
+    if isinstance(job.task, Report):
+        files += [(path.replace("/", "."), path, text) for path, text in job.task.files]
+    return files
+
+
+def _secrets(blueprint: Blueprint, job: Job) -> list[dict[str, str]]:
+    """The variables of the pod that are keys of Secrets, each once."""
+    wanted = [(one.variable(in_cluster=True), one.secret) for one in held(blueprint, job)]
+    if isinstance(job.task, Report) and (secret := job.task.secret) is not None:
+        wanted.append((secret.where if secret.place == "env" else HELD, secret))
+    found = {}
+    for variable, secret in wanted:
+        inside = (
+            (secret.where, secret.key) if secret.place == "secret" else (blueprint.delivery.jobs.secret, secret.where)
+        )
+        if variable:
+            found[variable] = {"variable": variable, "name": inside[0], "key": inside[1]}
+    return list(found.values())
 
 
 def _rules(blueprint: Blueprint, job: Job) -> dict[str, list[Rule]]:
-    """By namespace: the job's own state, and what its task does to its workload."""
+    """By namespace: the job's own state, and what its task does to its workload. A report asks the API server nothing."""
+    if isinstance(job.task, Report):
+        return {}
     state = f"{naming.job(blueprint.name, job.name)}-state"
     rules = {blueprint.delivery.namespace: [Rule("", "configmaps", ("get", "patch"), state)]}
     match job.task:

@@ -25,10 +25,11 @@ from capgen.blueprint.jobs import (
     Resize,
     Scale,
     ScaleTarget,
+    Task,
     Watch,
 )
-from capgen.blueprint.notifications import Receiver, Secret
-from capgen.render.templates import Templates
+from capgen.render.messages import messages
+from capgen.render.templates import LINE_ENDS, Templates
 from capgen.schedules import sentence
 
 _COUNTED = ("cpu", "disk_io", "network", "swap_activity")
@@ -74,30 +75,42 @@ def script(blueprint: Blueprint, job: Job, templates: Templates) -> str:
         case Resize():
             name, view = "jobs/resize.sh.j2", _resize(job.task)
         case Report():
-            raise TypeError("cron calls capgen for a report; there is no script")
+            name, view = "jobs/report.sh.j2", {"period": job.task.period, "environment": blueprint.environment}
     return templates.render(name, **_common(blueprint, job), **view)
 
 
 def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
     in_cluster = blueprint.delivery.jobs.form == "cronjob"
-    kubectl = in_cluster or isinstance(job.task, (Scale, Resize))
+    programs = _programs(job.task, in_cluster)
     named = naming.job(blueprint.name, job.name)
     return {
         "spec": blueprint.spec,
-        "about": f"{blueprint.title}: {about(job)}",
+        "about": _comment(f"{blueprint.title}: {about(job)}"),
         "service": blueprint.name,
         "name": job.name,
         "title": blueprint.title,
         "in_cluster": in_cluster,
-        "programs": ["curl", *(["kubectl"] if kubectl else []), *([] if in_cluster else ["flock"])],
+        "programs": programs,
         "prometheus": blueprint.delivery.jobs.prometheus,
         "state_object": f"{named}-state",
         "namespace": blueprint.delivery.namespace,
         "manager": named,
         "host_readings": isinstance(job.task, Watch) and any(m.reading for m in job.task.measures),
-        "receivers": [_receiver(number, *r, in_cluster) for number, r in enumerate(posted(blueprint), start=1)],
-        "variables": _variables(blueprint, in_cluster),
+        **messages(blueprint, job, in_cluster=in_cluster),
     }
+
+
+def _programs(task: Task, in_cluster: bool) -> list[str]:
+    """What a script needs beside the shell's own company."""
+    if isinstance(task, Report):
+        return ["curl", "capgen"]
+    kubectl = in_cluster or isinstance(task, (Scale, Resize))
+    return ["curl", *(["kubectl"] if kubectl else []), *([] if in_cluster else ["flock"])]
+
+
+def _comment(text: str) -> Markup:
+    """Text in a comment, where only the end of a line means anything."""
+    return Markup(LINE_ENDS.sub(" ", text))  # noqa: S704
 
 
 def about(job: Job) -> str:
@@ -113,48 +126,6 @@ def about(job: Job) -> str:
             return f"{'sets' if apply else 'recommends'} the requests of the {workload.kind} {workload.name}"
         case Report(period):
             return f"writes the {period} report"
-
-
-def posted(blueprint: Blueprint) -> tuple[tuple[Receiver, Secret], ...]:
-    """The receivers that a script can tell, with the place of their address: a POST without a token is all it does."""
-    return tuple(
-        (receiver, receiver.secret)
-        for receiver in blueprint.receivers
-        if receiver.kind in ("webhook", "slack") and receiver.secret is not None and receiver.token is None
-    )
-
-
-def _variables(blueprint: Blueprint, in_cluster: bool) -> list[Markup]:
-    numbered = enumerate(posted(blueprint), start=1)
-    held = {variable(number, secret, in_cluster) for number, (_, secret) in numbered}
-    return sorted(Markup(name) for name in held if name)  # noqa: S704 (a checked name)
-
-
-def variable(number: int, secret: Secret, in_cluster: bool) -> str:
-    """The variable that holds the address of a receiver (of this number), "" where it is in a file."""
-    if secret.place == "env":
-        return secret.where
-    if secret.place == "secret" and in_cluster:
-        return f"CAPGEN_ADDRESS_{number}"
-    return ""
-
-
-def _receiver(number: int, receiver: Receiver, secret: Secret, in_cluster: bool) -> dict[str, Any]:
-    held = variable(number, secret, in_cluster)
-    file: str | Markup = ""
-    if secret.place == "file":
-        file = secret.where
-    elif not in_cluster:  # the names are checked: a variable's, or a Secret's and its key's
-        inside = secret.where + (f"/{secret.key}" if secret.place == "secret" else "")
-        file = Markup(f'"$secrets/{inside}"')  # noqa: S704
-    return {
-        "name": receiver.name,
-        "number": number,
-        "severities": ",".join(receiver.severities) or "all",
-        "variable": bool(held),
-        "value": Markup(f"${{{held}:-}}"),  # noqa: S704 (a checked name)
-        "file": file,
-    }
 
 
 def _row(signal: str, limit: Limit, unit: str, worse: str, waits: tuple[float, float], back: float) -> list[str]:

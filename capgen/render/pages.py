@@ -56,9 +56,16 @@ def service_page(blueprint: Blueprint, files: Sequence[Artifact], templates: Tem
             {"name": _code(r.name), "kind": _PATHS[r.kind], "severities": ", ".join(r.severities) or "all"}
             for r in blueprint.receivers
         ],
-        files=[_link(name, name) for name in sorted(file.path.partition("/")[2] for file in files)],
+        files=[_link(name, name) for name in sorted({_shown_as(file) for file in files} - {""})],
     )
     return Artifact(naming.page(blueprint.name), text, "page", blueprint.name, kubernetes=False)
+
+
+def _shown_as(file: Artifact) -> str:
+    """How a page lists a file: a job's objects as their folder, and what only tools read not at all."""
+    name = file.path.partition("/")[2]
+    folder, _, inside = name.rpartition("/")
+    return "" if name.startswith(".") else f"{folder}/" if inside and folder.startswith("jobs/") else name
 
 
 def _links(blueprint: Blueprint) -> Iterator[Markup]:

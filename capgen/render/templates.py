@@ -87,7 +87,7 @@ def _yaml(value: Any) -> str:
 
 
 # A word of a script may stand in a comment or a log line, so what would end a line becomes a space.
-_LINE_ENDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
+LINE_ENDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 
 
 _ACTIVE = re.compile(r'[\\"$`]')
@@ -100,7 +100,7 @@ def _shell(value: Any) -> str:
         str(value)
     if not isinstance(value, str) and type(value) is not int:
         raise TypeError(f"{value!r} is no word: a shell template prints texts and whole numbers")
-    text = _LINE_ENDS.sub(" ", str(value))
+    text = LINE_ENDS.sub(" ", str(value))
     if "$" in text or "`" in text:
         # The same as in single quotes, and shellcheck sees that nothing was meant to be run.
         return '"' + _ACTIVE.sub(r"\\\g<0>", text) + '"'
@@ -240,6 +240,8 @@ class Templates:
         """The packaged templates are proved by tests; what a project's template writes as YAML is read back."""
         if _escaping(name) is not _yaml:
             return
+        if name not in self.own and not text.strip():
+            return  # a part that has nothing to say: a service without rules has no groups
         _, found = yamlio.read(yamlio.Source(name, text))
         if not found:
             return

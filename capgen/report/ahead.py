@@ -1,8 +1,7 @@
-"""A capacity plan as a document, and as JSON. What a part has no data for, it says, with the reason."""
+"""A capacity plan as a document. What a part has no data for, it says, with the reason."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,18 +15,15 @@ from capgen.planning.advice import percent
 from capgen.planning.crossing import Reached
 from capgen.planning.findings import day
 from capgen.planning.forecast import Forecast
-from capgen.planning.plan import MONTHS, Outlook, ServicePlan
+from capgen.planning.plan import Outlook, ServicePlan
 from capgen.report.document import Block, Chart, Document, Line, Paragraph, Section, Table
-from capgen.report.forecast import backtest_in_words, plain_backtest, plain_notice, rounded
-from capgen.report.machine import plain as plain_finding
-from capgen.report.sizes import plain_replicas, plain_sizes, replicas, sizes
-from capgen.report.visible import encodable
+from capgen.report.forecast import backtest_in_words
+from capgen.report.sizes import replicas, sizes
 
 if TYPE_CHECKING:
     from capgen.history.series import Floats
 
-SCHEMA_VERSION = 1
-_POINTS = 360
+_POINTS = 900
 
 
 def document(plans: Sequence[ServicePlan]) -> Document:
@@ -70,10 +66,14 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
     """The dates of all levels, then a chart a signal; and what has no history."""
     blocks: list[Block] = []
     rows: list[tuple[str, ...]] = []
+    never: dict[str, list[str]] = {}
     for outlook in outlooks:
         for level in outlook.levels:
             when = level.reached
             amount = units.human(when.threshold, outlook.signal.unit)
+            if not when.already and when.early is None:
+                never.setdefault(outlook.signal.id, []).append(f"{level.name} ({amount})")
+                continue
             dates = (
                 ("reached in the last week", "", "")
                 if when.already
@@ -85,6 +85,9 @@ def signals(outlooks: Sequence[Outlook]) -> tuple[Block, ...]:
         if not any(row[-1] for row in rows):
             headings, rows = headings[:-1], [row[:-1] for row in rows]
         blocks.append(Table("Dates at which each level is reached", headings, tuple(rows), frozenset({2, 3, 4, 5})))
+    if never:
+        names = "; ".join(f"{signal} {', '.join(levels)}" for signal, levels in never.items())
+        blocks.append(Paragraph(f"Not within the horizon, not even at its early end (10%): {names}."))
     blocks += [chart(outlook, outlook.made) for outlook in outlooks if outlook.made is not None]
     missing = [outlook for outlook in outlooks if outlook.made is None]
     if missing and len(missing) == len(outlooks):
@@ -109,13 +112,18 @@ def act_by(when: Reached, lead: float | None) -> str:
 def chart(outlook: Outlook, made: Forecast) -> Chart:
     """History and forecast of a signal, with its levels."""
     history = made.history
-    past = history.start + history.step * np.arange(len(history.values), dtype=np.float64)
+    # No more of the past than twice what is ahead (four weeks at least), and both in the same steps: a mean of nine
+    # hours beside one of four would look as if the peaks were to come.
+    recent = min(len(history.values), max(2 * len(made.p50), round(28 * 86400 / history.step)))
+    first = len(history.values) - recent
+    past = history.start + history.step * (first + np.arange(recent, dtype=np.float64))
     times = made.times
+    size = max(1, -(-(recent + len(times)) // _POINTS))
     lines = (
-        Line("95% interval", "band95", _thin(times, made.lo95), _thin(times, made.hi95)),
-        Line("80% interval", "band80", _thin(times, made.lo80), _thin(times, made.hi80)),
-        Line("measured", "past", _thin(past, history.values)),
-        Line("expected", "expected", _thin(times, made.p50)),
+        Line("95% interval", "band95", _thin(times, made.lo95, size), _thin(times, made.hi95, size)),
+        Line("80% interval", "band80", _thin(times, made.lo80, size), _thin(times, made.hi80, size)),
+        Line("measured", "past", _thin(past, history.values[first:], size)),
+        Line("expected", "expected", _thin(times, made.p50, size)),
     )
     levels = tuple((level.name, level.reached.threshold, level.severity) for level in outlook.levels)
     told = backtest_in_words(made.backtest)
@@ -124,9 +132,8 @@ def chart(outlook: Outlook, made: Forecast) -> Chart:
     return Chart(f"{outlook.signal.title} ({outlook.signal.id})", outlook.signal.unit, lines, levels, told + ".")
 
 
-def _thin(times: Floats, values: Floats) -> tuple[tuple[float, float], ...]:
-    """At most as many points as a screen shows; each is the mean of its neighbours, gaps stay gaps."""
-    size = max(1, -(-len(values) // _POINTS))
+def _thin(times: Floats, values: Floats, size: int) -> tuple[tuple[float, float], ...]:
+    """A point for so many values: their mean. Gaps stay gaps."""
     found = []
     for begin in range(0, len(values), size):
         part = values[begin : begin + size]
@@ -281,113 +288,3 @@ def _month(plan: ServicePlan, month: int) -> str:
     at = datetime.fromtimestamp(plan.now, UTC)
     count = at.year * 12 + at.month - 1 + month
     return f"{count // 12}-{count % 12 + 1:02d}"
-
-
-def as_json(plans: Sequence[ServicePlan]) -> str:
-    """`{"schema_version", "services": [...]}`; money and sizes are strings with every digit, shares are numbers."""
-    document_ = {"schema_version": SCHEMA_VERSION, "services": [plain(plan) for plan in plans]}
-    return encodable(json.dumps(document_, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
-
-
-def plain(plan: ServicePlan) -> dict[str, object]:
-    """A plan as plain data."""
-    months = len(plan.volumes[0].plan.sizes) - 1 if plan.volumes and plan.volumes[0].plan else MONTHS
-    costs, declared = plan.costs, plan.declared.costs if plan.declared else None
-    return {
-        "service": plan.service,
-        "environment": plan.environment,
-        "now": None if plan.now is None else instant(plan.now),
-        "horizon_seconds": plan.horizon,
-        "months": months,
-        "signals": [_plain_outlook(outlook) for outlook in plan.outlooks],
-        "compute": [
-            {
-                "month": month.month,
-                "used": {name: rounded(float(share)) for name, share in month.used},
-                "needed": dict(month.needed),
-                "binding": month.binding,
-                "nodes": month.nodes,
-                "nodes_p10": month.between[0],
-                "nodes_p90": month.between[1],
-                "filled": {name: rounded(float(share)) for name, share in month.filled},
-            }
-            for month in plan.nodes
-        ],
-        "autoscaled": plain_replicas(plan.scaled),
-        "right_sizing": plain_sizes(plan.sizes),
-        "storage": [
-            {
-                "volume": outlook.volume.name,
-                "growth": None if outlook.plan is None else rounded(float(outlook.plan.growth)),
-                "bytes": [] if outlook.plan is None else [str(round(size)) for size in outlook.plan.sizes],
-                "full_after_months": None if outlook.plan is None or outlook.plan.full_after is None else rounded(float(outlook.plan.full_after)),
-                "full_measured": None if outlook.measured is None else _plain_dates(outlook.measured),
-                "resizes": [] if outlook.plan is None else [{"month": r.month, "bytes": str(round(r.capacity))} for r in outlook.plan.resizes],
-                "retentions": [] if outlook.plan is None else [
-                    {
-                        "seconds": rounded(float(kept.retention)), "bytes": str(round(kept.size)), "saved": str(round(kept.saved)),
-                        "full_after_months": None if kept.full_after is None else rounded(float(kept.full_after)),
-                    }
-                    for kept in outlook.plan.kept
-                ],
-                "lead_seconds": outlook.lead,
-                "reason": outlook.reason or None,
-            }
-            for outlook in plan.volumes
-        ],
-        "cost": None
-        if costs is None or declared is None
-        else {
-            "currency": costs.currency,
-            "months": [
-                {"month": month.month, **{name: str(amount) for name, amount in month.parts}, "total": str(month.total), "total_p10": str(month.low), "total_p90": str(month.high)}
-                for month in costs.months
-            ],
-            "total": str(costs.total),
-            "total_p10": str(costs.between[0]),
-            "total_p90": str(costs.between[1]),
-            "source": declared.source or None,
-            "as_of": declared.as_of or None,
-            "budget": None if costs.budget is None else str(costs.budget),
-            "alerts": [{"share": rounded(float(a.share)), "amount": str(a.amount), "month": a.month, "month_p90": a.early} for a in costs.alerts],
-            "savings": [{"option": s.name, "of": s.of, "total": str(s.total), "assumes": s.assumes} for s in costs.savings],
-            "unpriced": list(costs.unpriced),
-            "unforecast": list(costs.unforecast),
-        },
-        "recommendations": [
-            {"what": one.what, "rule": one.rule, "basis": one.basis, "otherwise": one.otherwise} for one in plan.advice
-        ],
-        "roadmap": [
-            {
-                "quarter": item.entry.quarter, "theme": item.entry.theme, "title": item.entry.title,
-                "owner": item.entry.owner or None, "status": item.entry.status, "moves": item.entry.moves or None,
-                "due": None if item.due is None else instant(item.due), "late": item.late,
-            }
-            for item in plan.roadmap
-        ],
-        "findings": [plain_finding(finding) for finding in plan.found],
-    }  # fmt: skip
-
-
-def _plain_outlook(outlook: Outlook) -> dict[str, object]:
-    made = outlook.made
-    peaks = outlook.peaks
-    return {
-        "signal": outlook.signal.id,
-        "unit": outlook.signal.unit,
-        "reason": outlook.reason or None,
-        "levels": [
-            {"level": level.name, "severity": level.severity, "threshold": rounded(level.reached.threshold), "lead_seconds": level.lead, **_plain_dates(level.reached)}
-            for level in outlook.levels
-        ],
-        "peak": None
-        if peaks is None
-        else dict(zip(("last_four_weeks", "p10", "p50", "p90"), (rounded(peak) for peak in peaks), strict=True)),
-        "backtest": None if made is None else plain_backtest(made.backtest),
-        "warnings": [] if made is None else [plain_notice(notice) for notice in made.notices],
-    }  # fmt: skip
-
-
-def _plain_dates(when: Reached) -> dict[str, object]:
-    dates = {"p10": when.early, "p50": when.expected, "p90": when.late}
-    return {"already": when.already, **{name: None if at is None else instant(at) for name, at in dates.items()}}

@@ -32,7 +32,7 @@ def _answer(answer: Answer, width: int) -> str:
     lines += [
         textwrap.fill(visible(note), width, initial_indent="  ", subsequent_indent="    ") for note in answer.notes
     ]
-    wide = min(max((len(fact.name) for fact in answer.facts), default=0), 28)
+    wide = min(max((len(fact.name) for fact in answer.facts), default=0), 40)
     lines += [_fact(fact, wide, width) for fact in answer.facts]
     return "\n".join(lines) + "\n"
 

@@ -48,6 +48,7 @@ def plain(made: Forecast) -> dict[str, object]:
             "to": instant(made.history.at(len(known) - 1)),
             "season": made.season,
             "only_grows": made.growing,
+            "members": {name: rounded(share) for name, share in made.members},
         },
         "forecast": points,
         "backtest": plain_backtest(made.backtest),
@@ -109,6 +110,9 @@ def as_text(made: Forecast, *, color: bool = False, width: int = 80) -> str:
         ]
         lines.append(f"{instant(times[first]):<20} {mean:>8} {high:>8} {spans[0]:>20} {spans[1]:>20}")
     lines += ["", *textwrap.wrap(backtest_in_words(made.backtest), width)]
+    if made.members:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in made.members if share >= 0.005)
+        lines += textwrap.wrap(f"made of: {shares}", width)
     for notice in made.notices:
         first_line, *rest = textwrap.wrap(visible(f"{notice.code}: {notice.message}"), width, subsequent_indent="  ")
         lines += [first_line.replace(notice.code, painted(notice.code, "yellow", color), 1), *rest]

@@ -76,20 +76,26 @@ def _block(identity: str, block: Block) -> str:
 
 def _table(table: Table) -> str:
     classes = [' class="n"' if column in table.numeric else "" for column in range(len(table.headings))]
-    head = "".join(f'<th scope="col"{kind}>{_text(h)}</th>' for h, kind in zip(table.headings, classes, strict=True))
+    head = "".join(
+        f'<th scope="col" role="columnheader"{kind}>{_text(h)}</th>'
+        for h, kind in zip(table.headings, classes, strict=True)
+    )
     rows = "".join(
-        "<tr>"
+        '<tr role="row">'
         + "".join(
-            f'<th scope="row">{_text(cell)}</th>' if column == 0 else f"<td{classes[column]}>{_text(cell)}</td>"
+            f'<th scope="row" role="rowheader">{_text(cell)}</th>'
+            if column == 0
+            else f'<td role="cell"{classes[column]} data-of="{_text(table.headings[column])}">{_text(cell)}</td>'
             for column, cell in enumerate(row)
         )
         + "</tr>\n"
         for row in table.rows
     )
-    # A wide table scrolls in its own box, which the keyboard has to reach.
+    # A wide table scrolls in its own box, which the keyboard has to reach. On a phone the rows are cards (page.css); a
+    # table that is laid out as blocks is none to a screen reader unless its roles are said.
     return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{_text(table.caption)}"><table>'
-        f"<caption>{_text(table.caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>"
+        f'<div class="wide" tabindex="0" role="region" aria-label="{_text(table.caption)}"><table role="table">'
+        f'<caption>{_text(table.caption)}</caption>\n<thead role="rowgroup"><tr role="row">{head}</tr></thead>\n<tbody role="rowgroup">{rows}</tbody></table></div>'
     )
 
 
@@ -114,6 +120,13 @@ def _chart(identity: str, chart: Chart) -> str:
         f'<line class="level {_text(kind)}" x1="0" x2="{_WIDTH:g}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
         for _, value, kind in shown
     )
+    ahead = next((line.points[0][0] for line in chart.lines if line.kind == "expected" and line.points), None)
+    begun = (
+        ""
+        if ahead is None
+        else f'<line class="ahead" x1="{x(ahead):.1f}" x2="{x(ahead):.1f}" y1="0" y2="{_HEIGHT:g}"/>'
+    )
+    quarters = "".join(f'<span class="q{part}">{_date(first + (last - first) * part / 4)}</span>' for part in (1, 2, 3))
     marks = "".join(
         f'<span class="mark">{_text(f"{name} {_amount(value, chart.unit)}")}</span>' for name, value, _ in shown
     )
@@ -127,9 +140,9 @@ def _chart(identity: str, chart: Chart) -> str:
     return (
         f'<figure><figcaption id="{identity}c">{_text(chart.title)}</figcaption>\n'
         f'<div class="chart" tabindex="0" role="img" aria-labelledby="{identity}c" aria-describedby="{identity}d">'
-        f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" preserveAspectRatio="none" aria-hidden="true">{drawn}{levels}</svg>'
+        f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" preserveAspectRatio="none" aria-hidden="true">{drawn}{begun}{levels}</svg>'
         f'<span class="top">{_text(_amount(top, chart.unit))}</span><span class="low">{_text(_amount(low, chart.unit))}</span>'
-        f'<span class="from">{_date(first)}</span><span class="to">{_date(last)}</span></div>\n'
+        f'<span class="from">{_date(first)}</span>{quarters}<span class="to">{_date(last)}</span></div>\n'
         f'<p class="key">{_key(chart)}{marks}</p><p class="read" role="status" aria-live="polite"></p>\n'
         f'<p id="{identity}d">{_text(chart.summary)}</p>\n'
         f'<script type="application/json">{payload}</script></figure>'

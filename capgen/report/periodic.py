@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from capgen import units
 from capgen.history.series import instant
 from capgen.planning.advice import percent
-from capgen.planning.period import Review, SignalPeriod, Use, new_and_gone
-from capgen.report import ahead
+from capgen.planning.period import Review, Scaling, SignalPeriod, Use, new_and_gone
+from capgen.report import ahead, planned
 from capgen.report.document import Block, Document, Paragraph, Section, Table
 from capgen.report.forecast import rounded
 from capgen.report.visible import encodable
@@ -24,26 +24,30 @@ _FAR = ("monthly", "quarterly")
 """Kinds that look at costs and roadmap, too."""
 
 
-def document(reviews: Sequence[Review]) -> Document:
+Last = Mapping[str, Mapping[str, str]]
+"""By service, what the last report recommended."""
+
+
+def document(reviews: Sequence[Review], last: Last | None = None) -> Document:
     """The reports of all services of an environment, for one period."""
     if not reviews:
         return Document("Capacity report", "No service has a report in this environment.")
     period = reviews[0].period
     names = ", ".join(review.plan.service for review in reviews)
     about = f"Environment {reviews[0].plan.environment}; {instant(period.begin)[:10]} up to {instant(period.end)[:10]}."
-    sections = [section for review in reviews for section in _sections(review, several=len(reviews) > 1)]
+    sections = [section for review in reviews for section in _sections(review, last, several=len(reviews) > 1)]
     return Document(f"{_TITLES[period.kind]}: {names}", about, tuple(sections))
 
 
-def _sections(review: Review, *, several: bool) -> list[Section]:
+def _sections(review: Review, last: Last | None, *, several: bool) -> list[Section]:
     head = f"{review.plan.title}: " if several else ""
     parts = [
-        ("Summary", _summary(review)),
+        ("Summary", _summary(review, last)),
         ("Use against levels", _use(review)),
         ("Degradations", _degradations(review)),
         ("Scaling", _scaling(review)),
         ("Headroom and forecast", ahead.signals(review.plan.outlooks)),
-        ("Recommendations", _advice(review)),
+        ("Recommendations", _advice(review, last)),
     ]
     if review.period.kind in _FAR:
         plan = ahead.sections(review.plan)
@@ -52,22 +56,50 @@ def _sections(review: Review, *, several: bool) -> list[Section]:
     return [Section(head + name, blocks) for name, blocks in parts]
 
 
-def _summary(review: Review) -> tuple[Block, ...]:
+def _summary(review: Review, last: Last | None) -> tuple[Block, ...]:
+    plan = review.plan
     measured = [one for one in review.signals if one.now is not None]
-    close = [(room[1], one.signal.id, room[0]) for one in measured if (room := one.headroom) is not None]
-    text = f"{len(measured)} of {len(review.signals)} signals were measured."
+    close = [(room[1], one.signal.id, _level(one, room[0])) for one in measured if (room := one.headroom) is not None]
+    facts = [("signals measured", f"{len(measured)} of {len(review.signals)}")]
     if close:
         gap, signal, level = min(close)
         where = f"{percent(gap)} below" if gap >= 0 else f"{percent(-gap)} beyond"
-        text += f" The least headroom has {signal}: its peak is {where} {level}."
-    worse = sum(bool(one.degraded) for one in review.signals)
-    text += f" {worse} signals spent more time beyond a level than in the period before." if measured else ""
-    events = sum(one.ups + one.downs for one in review.scaling)
+        facts.append(("least headroom", f"{signal}: its peak is {where} {level}"))
+    if measured:
+        worse = [one.signal.id for one in review.signals if one.degraded]
+        facts.append(("worse than before", ", ".join(worse) or "none"))
     if any(not one.reason for one in review.scaling):
-        text += f" Autoscalers changed replicas {events} times."
-    errors = [finding for finding in review.plan.found if finding.severity == "error"]
-    text += f" {len(errors)} declared limits are passed within the horizon."
-    return (Paragraph(text),)
+        events = sum(one.ups + one.downs for one in review.scaling)
+        facts.append(("changes of replicas", str(events)))
+    soon = [
+        (level.reached.expected, outlook.signal.id, level.name)
+        for outlook in plan.outlooks
+        for level in outlook.levels
+        if level.reached.expected is not None and not level.reached.already
+    ]
+    if any(outlook.made is not None for outlook in plan.outlooks):
+        at = min(soon, default=None)
+        next_ = (
+            f"none within {units.duration(plan.horizon)}" if at is None else f"{at[1]} {at[2]}, {instant(at[0])[:10]}"
+        )
+        facts.append(("next level expected", next_))
+    if plan.costs is not None and review.period.kind in _FAR:
+        months = plan.costs.months
+        facts.append(
+            (
+                "costs a month",
+                f"{months[0].total:,} {plan.costs.currency}; {months[-1].total:,} in {len(months) - 1} months",
+            )
+        )
+    errors = sum(finding.severity == "error" for finding in plan.found)
+    facts.append(("declared limits passed within the horizon", str(errors)))
+    new, _ = new_and_gone(review, _said(review, last))
+    facts.append(("recommendations", f"{len(plan.advice)}, of them {len(new)} new"))
+    return (Table("In short", ("what", "this period"), tuple(facts)),)
+
+
+def _said(review: Review, last: Last | None) -> Mapping[str, str] | None:
+    return None if last is None else last.get(review.plan.service, {})
 
 
 def _use(review: Review) -> tuple[Block, ...]:
@@ -86,9 +118,15 @@ def _use_row(one: SignalPeriod, now: Use) -> tuple[str, ...]:
     unit = one.signal.unit
     change = "new" if one.change is None else f"{'+' if one.change >= 0 else '−'}{percent(abs(one.change))}"
     told = {level.name for level in one.signal.levels if level.severity is not None}
-    beyond = ", ".join(f"{name} {percent(share)}" for name, share in now.beyond if share > 0 and name in told)
+    beyond = ", ".join(f"{_level(one, name)} {percent(share)}" for name, share in now.beyond if name in told)
     amounts = (shown(value, unit) for value in (now.typical, now.peak, now.worst))
-    return (one.signal.id, *amounts, change, beyond or "none", percent(now.measured))
+    return (one.signal.id, *amounts, change, beyond or "no level tells anybody", percent(now.measured))
+
+
+def _level(one: SignalPeriod, name: str) -> str:
+    """A level with the number at which it begins: `critical (80%)`."""
+    (begins,) = (level.threshold for level in one.signal.levels if level.name == name)
+    return f"{name} ({units.human(begins, one.signal.unit)})"
 
 
 def shown(value: float, unit: str) -> str:
@@ -104,7 +142,7 @@ def shown(value: float, unit: str) -> str:
 
 def _degradations(review: Review) -> tuple[Block, ...]:
     rows = tuple(
-        (one.signal.id, name, percent(before), percent(now), one.signal.action)
+        (one.signal.id, _level(one, name), percent(before), percent(now), one.signal.action)
         for one in review.signals
         for name, before, now in one.degraded
     )
@@ -131,8 +169,35 @@ def _scaling(review: Review) -> tuple[Block, ...]:
     if rows:
         headings = ("autoscaler", "up", "down", "fewest", "mean", "most", "time at max")
         blocks.append(Table("Changes of replicas", headings, rows, frozenset(range(1, 7))))
+    blocks += [_effects(one) for one in review.scaling if not one.reason]
     blocks += [Paragraph(f"{one.hpa.name}: {one.reason}.") for one in review.scaling if one.reason]
     return tuple(blocks)
+
+
+def _effects(one: Scaling) -> Block:
+    if not one.ups:
+        return Paragraph(f"{one.hpa.name} added no replicas, so there is no effect to show.")
+    if not one.effects:
+        return Paragraph(
+            f"What the {one.ups} times did that {one.hpa.name} added replicas is unknown: no use, latency or errors were "
+            "measured around them."
+        )
+    rows = tuple(
+        (
+            effect.signal.id,
+            shown(effect.before, effect.signal.unit),
+            shown(effect.after, effect.signal.unit),
+            f"{'+' if effect.after >= effect.before else '−'}{percent(abs(effect.after / effect.before - 1))}"
+            if effect.before
+            else "from nothing",
+            str(effect.events),
+        )
+        for effect in one.effects
+    )
+    headings = ("signal", "before", "after", "change", "times")
+    return Table(
+        f"Around the moments that {one.hpa.name} added replicas (medians)", headings, rows, frozenset({1, 2, 3, 4})
+    )
 
 
 def _efficiency(review: Review) -> tuple[Block, ...]:
@@ -154,13 +219,26 @@ def _efficiency(review: Review) -> tuple[Block, ...]:
     return (Table(f"Today's {today} {costs.currency} a month, by what was served", headings, rows, frozenset({1, 2})),)
 
 
-def _advice(review: Review) -> tuple[Block, ...]:
-    new, gone = new_and_gone(review)
-    told = f"New since the last period: {'; '.join(new) or 'nothing'}. No more: {'; '.join(gone) or 'nothing'}."
+def _advice(review: Review, last: Last | None) -> tuple[Block, ...]:
+    new, gone = new_and_gone(review, _said(review, last))
+    since = "the last period" if last is None else "the last report"
+    told = f"New since {since}: {'; '.join(new) or 'nothing'}. No more: {'; '.join(gone) or 'nothing'}."
     return (*ahead.advice(review.plan), Paragraph(told))
 
 
-def as_json(reviews: Sequence[Review]) -> str:
+def recommended(text: str) -> Last:
+    """What a report's JSON recommended, by service. Raises ValueError for text that is no such report."""
+    try:
+        services = json.loads(text)["services"]
+        return {
+            one["service"]: {str(said["about"]): str(said["what"]) for said in one["plan"]["recommendations"]}
+            for one in services
+        }
+    except (KeyError, TypeError) as error:
+        raise ValueError("it is not what `capgen report --format json` prints") from error
+
+
+def as_json(reviews: Sequence[Review], last: Last | None = None) -> str:
     """`{"schema_version", "period", "services"}`; each service has its plan, as `capgen plan` prints it."""
     period = reviews[0].period if reviews else None
     data = {
@@ -168,13 +246,13 @@ def as_json(reviews: Sequence[Review]) -> str:
         "period": None
         if period is None
         else {"kind": period.kind, "from": instant(period.begin), "to": instant(period.end)},
-        "services": [_plain(review) for review in reviews],
+        "services": [_plain(review, last) for review in reviews],
     }
     return encodable(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
-def _plain(review: Review) -> dict[str, object]:
-    new, gone = new_and_gone(review)
+def _plain(review: Review, last: Last | None) -> dict[str, object]:
+    new, gone = new_and_gone(review, _said(review, last))
     return {
         "service": review.plan.service,
         "signals": [
@@ -192,12 +270,16 @@ def _plain(review: Review) -> dict[str, object]:
             {
                 "autoscaler": one.hpa.name, "reason": one.reason or None, "ups": one.ups, "downs": one.downs,
                 "fewest": one.fewest, "mean": rounded(one.mean), "most": one.most, "at_max": rounded(one.at_max),
+                "effects": [
+                    {"signal": e.signal.id, "events": e.events, "before": rounded(e.before), "after": rounded(e.after)}
+                    for e in one.effects
+                ],
             }
             for one in review.scaling
         ],
         "recommendations_new": list(new),
         "recommendations_gone": list(gone),
-        "plan": ahead.plain(review.plan),
+        "plan": planned.plain(review.plan),
     }  # fmt: skip
 
 

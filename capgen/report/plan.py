@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from capgen.diagnostics import Diagnostic, Severity, Span
+from capgen.reconcile.files import fields_of
 from capgen.reconcile.masked import masked, without_secrets
 from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
@@ -58,7 +59,7 @@ def render(plan: Plan, form: str, *, color: bool = False, width: int = 80) -> st
         return _markdown(plan)
     lines: list[str] = []
     for change in _ordered(plan):
-        if change.action not in _QUIET:
+        if change.action not in _QUIET or change.mutated:
             lines += _change_lines(change, color, width)
     lines += [painted(f"note: {visible(note)}", "yellow", color) for note in plan.notes]
     return "\n".join((*lines, _summary(plan))) + "\n"
@@ -140,9 +141,16 @@ def _change_lines(change: Change, color: bool, width: int) -> list[str]:
     lines = [painted(f"{sign} {visible(change.key)}", style, color) + unsure]
     lines += [f"    {painted('risk:', 'red', color)} {visible(risk)}" for risk in risks(change)]
     lines += [f"    {visible(line)}" for line in change.reason.splitlines()]
+    lines += [f"    {_mutated_line(field)}" for field in change.mutated]
     if change.action in (Action.CREATE, Action.DELETE, Action.EXTRA):
         return lines
     if isinstance(change.after, str) and isinstance(change.before, str):
+        if (panels := by_panel(change.before, change.after)) is not None:
+            return lines + [f"      {visible(line)}" for line in panels]
+        if fields := fields_of(change):
+            return lines + [line for field in fields for line in _field_lines(field, width)]
+        if change.path.endswith(".md") and change.action is Action.UPDATE:
+            return [*lines, "    the page follows"]
         body = unified(
             without_secrets(change.before), without_secrets(change.after), change.path, color=color
         ).splitlines()[2:]
@@ -150,11 +158,19 @@ def _change_lines(change: Change, color: bool, width: int) -> list[str]:
     return lines + [line for field in change.fields for line in _field_lines(field, width)]
 
 
+def _mutated_line(field: FieldChange) -> str:
+    """What somebody between the manifest and the store does to it (an admission webhook or policy)."""
+    asked, got = (_value(masked(field.path, value)) for value in (field.old, field.new))
+    return f"admission makes {got} of {visible(field.path)}, and not {asked}"
+
+
 def _field_lines(field: FieldChange, width: int) -> list[str]:
     if (panels := by_panel(field.old, field.new)) is not None:
         return [f"    {visible(field.path)}:", *(f"      {visible(line)}" for line in panels)]
     held = f" (held by {visible(field.owner)}{' since ' + field.since if field.since else ''})" if field.owner else ""
-    old, new = (_value(masked(field.path, value)) for value in (field.old, field.new))
+    before, after = (_text(masked(field.path, value)) for value in (field.old, field.new))
+    start = _where_they_part(before, after)
+    old, new = (_cut(text, start) for text in (before, after))
     line = f"    {visible(field.path)}: {old} → {new}{held}"
     if len(line) <= max(width, 40) or max(len(old), len(new)) < 12:
         return [line]
@@ -162,10 +178,26 @@ def _field_lines(field: FieldChange, width: int) -> list[str]:
 
 
 def _value(value: Any) -> str:
+    return _cut(_text(value), 0)
+
+
+def _text(value: Any) -> str:
     if value is ABSENT:
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-    shown = visible(text.replace("\n", "⏎"))
+    return visible(text.replace("\n", "⏎"))
+
+
+def _where_they_part(old: str, new: str) -> int:
+    """From where on two long texts are shown, so that what differs is among it."""
+    if max(len(old), len(new)) <= _LONG:
+        return 0
+    same = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    return max(same - _LONG // 2, 0) if same > _LONG // 2 else 0
+
+
+def _cut(text: str, start: int) -> str:
+    shown = f"…{text[start + 1 :]}" if start else text
     return shown if len(shown) <= _LONG else shown[: _LONG - 1] + "…"
 
 
@@ -178,7 +210,7 @@ def _result_line(result: Result, color: bool) -> str:
 def told(plan: Plan) -> tuple[str, tuple[tuple[str, str], ...]]:
     """The plan in a line, and each thing that does not stay as it is: what becomes of it, and the lines that change.
     What is in the way comes first; secrets are masked."""
-    changes = [change for change in _ordered(plan) if change.action not in _QUIET]
+    changes = [change for change in _ordered(plan) if change.action not in _QUIET or change.mutated]
     return _summary(plan), tuple(
         (
             f"{_SIGNS[change.action][0]} {change.key}: {change.action}",
@@ -223,6 +255,7 @@ def _change_data(change: Change) -> dict[str, Any]:
         "verdict": change.verdict,
         "risks": list(risks(change)),
         "fields": [_field_data(field) for field in change.fields],
+        "mutated": [_field_data(field) for field in change.mutated],
     }
 
 

@@ -15,6 +15,7 @@ from capgen.report.color import Style, painted
 from capgen.report.visible import visible
 
 if TYPE_CHECKING:
+    from capgen.targets.grafana import Shown
     from capgen.targets.rules import RuleGroup
 
 _SHOWN: dict[Action, tuple[str, Style, str]] = {
@@ -25,10 +26,18 @@ _SHOWN: dict[Action, tuple[str, Style, str]] = {
 }  # fmt: skip
 
 
-def render(plan: Plan, healths: Sequence[Health | None], groups: Sequence[RuleGroup], form: str, *, color: bool) -> str:
-    """Each object with its drift and its own status, and the rule groups that Prometheus evaluates."""
+def render(
+    plan: Plan,
+    healths: Sequence[Health | None],
+    groups: Sequence[RuleGroup],
+    dashboards: Sequence[Shown],
+    form: str,
+    *,
+    color: bool,
+) -> str:
+    """Each object with its drift and its own status, the rule groups that Prometheus evaluates, Grafana's dashboards."""
     if form == "json":
-        return _json(plan, healths, groups)
+        return _json(plan, healths, groups, dashboards)
     lines = []
     for change, health in zip(plan.changes, healths, strict=True):
         sign, style, words = _SHOWN[change.action]
@@ -39,6 +48,9 @@ def render(plan: Plan, healths: Sequence[Health | None], groups: Sequence[RuleGr
             f"{'!' if group.problems else '='} {visible(group.name)}: {group.rules} rules, evaluated {group.evaluated}"
         )
         lines += [f"    {visible(problem)}" for problem in group.problems]
+    for shown in dashboards:
+        told = shown.problem or f"{shown.title}, version {shown.version}"
+        lines.append(f"{'!' if shown.problem else '='} dashboard {visible(shown.uid)}: {visible(told)}")
     lines += [painted(f"note: {visible(note)}", "yellow", color) for note in plan.notes]
     return "\n".join(lines) + "\n"
 
@@ -48,7 +60,9 @@ def _editors(change: Change) -> str:
     return f" ({', '.join(map(visible, held))})" if held else ""
 
 
-def _json(plan: Plan, healths: Sequence[Health | None], groups: Sequence[RuleGroup]) -> str:
+def _json(
+    plan: Plan, healths: Sequence[Health | None], groups: Sequence[RuleGroup], dashboards: Sequence[Shown]
+) -> str:
     objects = [
         {
             "key": change.key, "service": change.service, "state": change.action, "reason": change.reason,
@@ -63,6 +77,9 @@ def _json(plan: Plan, healths: Sequence[Health | None], groups: Sequence[RuleGro
         "target": plan.target,
         "objects": objects,
         "rule_groups": rules,
+        "dashboards": [
+            {"uid": d.uid, "title": d.title, "version": d.version, "problem": d.problem} for d in dashboards
+        ],
         "notes": list(plan.notes),
     }
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"

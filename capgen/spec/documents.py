@@ -160,11 +160,16 @@ class DeliverSpec(Model):
     """What serves signals to autoscalers: rules for prometheus-adapter, KEDA's ScaledObjects, or nothing."""
 
 
+Image = Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")]
+
+
 class RunSpec(Model):
     """Where and how an environment runs the jobs."""
 
-    image: Annotated[str, Field(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)")] = "alpine/k8s:1.36.0"
+    image: Image = "alpine/k8s:1.36.0"
     """The image of CronJobs: any that has sh, awk, curl and kubectl."""
+    report_image: Annotated[Image, Field(examples=["registry.example.com/capgen:1.0"])] | None = None
+    """The image of CronJobs that make reports: any that has capgen, sh, awk and curl; no report is made without one."""
     secret: Name = "capgen-notify"  # noqa: S105 (its name)
     """The Secret, in the CronJobs' namespace, that holds what receivers look for in the environment (`env:`)."""
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)", examples=["Europe/Berlin"])] | None = None
@@ -182,8 +187,8 @@ class BasicAuth(Model):
     """Where the password is found."""
 
 
-class PrometheusAuth(Model):
-    """Who asks the Prometheus: one of both."""
+class ServerAuth(Model):
+    """Who asks the server: one of both."""
 
     bearer: SecretRef | None = None
     """Where a bearer token is found."""
@@ -195,7 +200,9 @@ class GrafanaSpec(Model):
     """The environment's Grafana: where people open it, and how it takes dashboards."""
 
     url: Url | None = None
-    """Its address, for the links in alerts."""
+    """Its address, for the links in alerts and for `capgen status --dashboards`."""
+    auth: ServerAuth | None = None
+    """Who asks it."""
     dashboards: Literal["classic", "v2"] = "classic"
     """The form of the JSON: what every Grafana from 11 on takes, or the object of Grafana 13's API."""
     folder: Text | None = None
@@ -217,7 +224,7 @@ class PrometheusEndpoint(PrometheusSpec):
 
     url: Url | None = None
     """Its address, for queries."""
-    auth: PrometheusAuth | None = None
+    auth: ServerAuth | None = None
     """Who asks it."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""

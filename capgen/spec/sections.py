@@ -294,6 +294,8 @@ class HorizontalSpec(Model):
 
     by: Literal["hpa", "script"] = "hpa"
     """An autoscaler, or a script where there is no metrics adapter."""
+    name: Name | None = None
+    """The HPA's name; `<workload>-hpa` if left out. One that is there already keeps its name, and so is never doubled."""
     replicas: Replicas
     """How few and how many."""
     targets: Annotated[dict[TargetName, Quantity | TargetSpec], Field(examples=[{"cpu": "70%"}])]
@@ -326,6 +328,8 @@ class VerticalSpec(Model):
 
     mode: Literal["recommend", "initial", "recreate", "in_place"]
     """Only recommend; set at start; restart to change; change in place."""
+    name: Name | None = None
+    """The VPA's name; `<workload>-vpa` if left out."""
     min_replicas: Annotated[int, Field(ge=1, le=100_000), WHOLE] | None = None
     """The fewest replicas that may be restarted."""
     containers: dict[Annotated[str, Field(pattern=rf"^(\*|{naming.DNS_LABEL})$(?!\n)")], ContainerPolicy] = Field(

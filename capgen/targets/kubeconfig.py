@@ -164,7 +164,7 @@ def _run_plugin(plugin: Mapping[str, Any], access: Access, seconds: float) -> di
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise TargetError(f"{failed} did not answer within {seconds:g} s") from error
+        raise TargetError(f"{failed} did not answer within {seconds:.2g} s") from error
     except OSError as error:
         hint = plugin.get("installHint") or "install it, or log in another way"
         raise TargetError(f"{failed} cannot be run: {error.strerror}; {hint}") from error

@@ -6,8 +6,9 @@ objects are written and narrowed after them, under a lease that keeps a second r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,10 +21,10 @@ from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.manifest import Manifest, key, read_manifests
 from capgen.reconcile.order import missing_for, waves
 from capgen.reconcile.outcome import Outcome, Result, State
+from capgen.reconcile.packed import Packed
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
 from capgen.targets import kubeconfig, lease, objects
-from capgen.targets.at_once import at_once
 from capgen.targets.inventory import read_inventories, write_inventory
 from capgen.targets.listing import list_objects, quoted
 from capgen.targets.login import log_in
@@ -35,35 +36,45 @@ from capgen.targets.wire import Wire
 
 PAGE = 500
 _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+
+
+def _verb(method: Callable[Concatenate[Cluster, _Given], _Found]) -> Callable[Concatenate[Cluster, _Given], _Found]:
+    """Lets a verb share the time of the whole run."""
+
+    @wraps(method)
+    def in_time(self: Cluster, /, *given: _Given.args, **named: _Given.kwargs) -> _Found:
+        with self.wire.verb():
+            return method(self, *given, **named)
+
+    return in_time
 
 
 class Cluster(Struct, frozen=True, dict=True):
-    """`namespace` is where objects go that name none, and where inventories are kept; `seconds` is the time for one
-    of the three verbs.
-    """
+    """`namespace` is where objects go that name none, and where inventories are kept."""
 
     name: str
     namespace: str
     wire: Wire
-    seconds: float = 300
     page: int = PAGE
     lease_seconds: int = lease.SECONDS
     server: str = ""
 
+    @_verb
     def place(self) -> Mapping[str, str]:
         """The server and, where the user may see it, the cluster's own identity."""
-        self.wire.begin(self.seconds)
         answer = self.wire.request("GET", _KUBE_SYSTEM, {})
         uid = meta(answer.document, "uid") if answer.status == 200 else ""
         return {"namespace": self.namespace, "server": self.server, "uid": str(uid or "")}
 
+    @_verb
     def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> LiveObjects:
         """The live objects, by one paged list a kind and namespace.
 
         What cannot be read is blocked with the reason. Raises TargetError when the server does not answer or
         does not know the user, and Findings for what is no manifest.
         """
-        self.wire.begin(self.seconds)
         manifests = read_manifests(desired, self.namespace)
         meant = {manifest.artifact.service for manifest in manifests} | set(services)
         inventories = read_inventories(self.wire, self.namespace, self.page) if meant else {}
@@ -71,7 +82,7 @@ class Cluster(Struct, frozen=True, dict=True):
         mine = {service: known[service] for service in sorted(meant & known.keys())}
         scopes = {(m.kind.name, m.namespace) for m in manifests if not m.obstacle}
         scopes |= {scope for inventory in mine.values() for scope in _places(inventory)}
-        by_scope = self._listed(sorted(scopes))
+        by_scope = self._listed(sorted(scopes), {(m.kind.name, m.namespace, m.name) for m in manifests})
         found: dict[str, Document] = {}
         blocked: dict[str, str] = {}
         for manifest in manifests:
@@ -91,34 +102,38 @@ class Cluster(Struct, frozen=True, dict=True):
             frozenset(known),
         )  # fmt: skip
 
+    @_verb
     def rehearse(self, plan: Plan) -> Plan:
         """The plan with what a server-side dry run says of each change; estimated where the user may not ask."""
-        self.wire.begin(self.seconds)
         asked = plan.of(Action.CREATE, Action.UPDATE, Action.CONFLICT)
         created = {change.key for change in asked if change.kind == "Namespace" and change.action is Action.CREATE}
         seen = {c.key: _unverified(c) for c in asked if f"Namespace/{_home(c)}" in created}
         may = dict(
-            zip(homes := sorted({_home(c) for c in asked}), at_once(partial(patchable, self.wire), homes), strict=True)
+            zip(
+                homes := sorted({_home(c) for c in asked}),
+                self.wire.at_once(partial(patchable, self.wire), homes),
+                strict=True,
+            )
         )
         seen |= {c.key: _estimated(c) for c in asked if not may[_home(c)](KINDS[c.kind], str(meta(c.after, "name")))}
         asked = tuple(change for change in asked if change.key not in seen)
         # One of a kind goes first: whoever may not ask for it may not ask for the others either.
         first = {(change.kind, _home(change)): change for change in reversed(asked)}
         ask = partial(objects.ask, self.wire)
-        answers = dict(zip(first, at_once(ask, list(first.values())), strict=True))
+        answers = dict(zip(first, self.wire.at_once(ask, list(first.values())), strict=True))
         seen |= {change.key: change for change in answers.values()}
         refused = {scope: change.reason for scope, change in answers.items() if change.verdict is Verdict.ESTIMATED}
         rest = [c for c in asked if c.key not in seen and (c.kind, _home(c)) not in refused]
         alike = [c for c in asked if c.key not in seen and (c.kind, _home(c)) in refused]
         seen |= {c.key: replace(c, reason=c.reason or refused[c.kind, _home(c)]) for c in alike}
-        seen |= dict(zip((c.key for c in rest), at_once(ask, rest), strict=True))
+        seen |= dict(zip((c.key for c in rest), self.wire.at_once(ask, rest), strict=True))
         return replace(plan, changes=tuple(seen.get(change.key, change) for change in plan.changes))
 
+    @_verb
     def apply(self, plan: Plan) -> Outcome:
         """Applies what the plan creates and updates, in order, and deletes last; what does not depend on a failure
         goes on. Raises Refused when another run is writing, TargetError when it could not begin.
         """
-        self.wire.begin(self.seconds)
         results: dict[str, Result] = {}
         homes = [change for change in plan.changes if change.kind == "Namespace"]
         self._write(replace(plan, changes=tuple(homes)), results, {}, None)
@@ -143,8 +158,8 @@ class Cluster(Struct, frozen=True, dict=True):
 
     def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
         """Waits until the controllers say that they took up what was written; what they did not, with its reason."""
-        self.wire.begin(seconds)
-        return wait_for(self.wire, plan, outcome, seconds)
+        with self.wire.verb(more=seconds):
+            return wait_for(self.wire, plan, outcome, seconds)
 
     def _write(
         self,
@@ -158,7 +173,7 @@ class Cluster(Struct, frozen=True, dict=True):
         open_ends = list(failed)
         for wave in waves(plan):
             carry_out = partial(self._carry_out, failed=tuple(open_ends), refused=refused, leases=leases)
-            ended = at_once(carry_out, wave)
+            ended = self.wire.at_once(carry_out, wave)
             results |= {result.key: result for result in ended}
             open_ends += [change for change, result in zip(wave, ended, strict=True) if _is_open(result)]
         unknown = plan.of(Action.BLOCKED)
@@ -179,7 +194,7 @@ class Cluster(Struct, frozen=True, dict=True):
         if needed := missing_for(change, failed):
             return Result(change.key, State.NOT_TRIED, f"needs {needed}, which was not applied")
         if self.wire.is_over:
-            return Result(change.key, State.NOT_TRIED, f"the {self.seconds:g} s for this run were over")
+            return Result(change.key, State.NOT_TRIED, f"the {self.wire.seconds:g} s for this run were over")
         if leases is not None and leases.lost:
             return Result(change.key, State.NOT_TRIED, leases.lost)
         return (objects.delete if change.action is Action.DELETE else objects.apply)(self.wire, change)
@@ -197,13 +212,25 @@ class Cluster(Struct, frozen=True, dict=True):
         return dict(
             zip(
                 services,
-                at_once(lambda s: write_inventory(self.wire, wanted[s], standing.get(s)), services),
+                self.wire.at_once(lambda s: write_inventory(self.wire, wanted[s], standing.get(s)), services),
                 strict=True,
             )
         )
 
-    def _listed(self, scopes: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Document] | str]:
-        found = at_once(lambda scope: list_objects(self.wire, KINDS[scope[0]], scope[1], self.page), scopes)
+    def _listed(
+        self, scopes: Sequence[tuple[str, str]], wanted: Collection[tuple[str, str, str]]
+    ) -> dict[tuple[str, str], dict[str, Document] | str]:
+        """What is wanted or in some inventory, of each kind and namespace; nobody needs what is neither."""
+
+        def listed(scope: tuple[str, str]) -> dict[str, Document] | str:
+            def take(item: Document) -> Document | None:
+                if (*scope, item["metadata"]["name"]) not in wanted and not applyset.part_of(item):
+                    return None
+                return Packed({**item, "kind": scope[0]})
+
+            return list_objects(self.wire, KINDS[scope[0]], scope[1], self.page, take=take)
+
+        found = self.wire.at_once(listed, scopes)
         return dict(zip(scopes, found, strict=True))
 
     def _homeless(self, missing: Iterable[Manifest], created: set[str]) -> dict[str, str]:
@@ -212,7 +239,9 @@ class Cluster(Struct, frozen=True, dict=True):
         for manifest in missing:
             if manifest.namespace not in created:
                 homes.setdefault(manifest.namespace, []).append(manifest.key)
-        answers = at_once(lambda home: self.wire.request("GET", f"/api/v1/namespaces/{quoted(home)}", {}), list(homes))
+        answers = self.wire.at_once(
+            lambda home: self.wire.request("GET", f"/api/v1/namespaces/{quoted(home)}", {}), list(homes)
+        )
         blocked: dict[str, str] = {}
         for (home, keys), answer in zip(homes.items(), answers, strict=True):
             if answer.status == 404:
@@ -223,19 +252,21 @@ class Cluster(Struct, frozen=True, dict=True):
 
 
 def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 300) -> Cluster:
-    """A cluster to deliver to; objects that name no namespace go to `namespace`, else to the context's.
+    """A cluster to deliver to; objects that name no namespace go to `namespace`, else to the context's. `seconds` is
+    the time for everything that is asked of it.
 
     Nothing is sent, and no credential plugin is run, before the first verb.
     """
     home = namespace or access.namespace or "default"
-    wire = Wire(lambda: log_in(access))
-    return Cluster(f"the cluster of context {access.context}", home, wire, seconds, server=access.server)
+    wire = Wire(lambda left: log_in(access, left), seconds)
+    name = f"the cluster of context {access.context}"
+    return Cluster(name, home, wire, PAGE, lease.SECONDS, access.server)
 
 
 def identity(cluster: Cluster) -> str:
     """The UID of the namespace kube-system, which no two clusters share. Raises TargetError when it cannot be read."""
-    cluster.wire.begin(cluster.seconds)
-    answer = cluster.wire.request("GET", _KUBE_SYSTEM, {})
+    with cluster.wire.verb():
+        answer = cluster.wire.request("GET", _KUBE_SYSTEM, {})
     uid = answer.document.get("metadata", {}).get("uid") if answer.status == 200 else None
     if not isinstance(uid, str):
         raise TargetError(f"{cluster.name} does not say which cluster it is: {answer.message}")
@@ -265,7 +296,7 @@ def _unsearched(inventory: Inventory, by_scope: Mapping[tuple[str, str], dict[st
 
 def _members(by_scope: Mapping[tuple[str, str], dict[str, Document] | str]) -> dict[str, Document]:
     return {
-        key(kind, home, name): {**document, "kind": kind}
+        key(kind, home, name): document
         for (kind, home), listed in by_scope.items()
         if isinstance(listed, dict)
         for name, document in listed.items()

@@ -25,25 +25,38 @@ from capgen.targets.objects import remove
 from capgen.targets.wire import Answer, Wire
 
 SECONDS = 30
+_PUTTING_BACK = 10.0  # seconds, also when the time for the run is over
 _PATIENCE = 2  # times the lease's own: longer than it takes for a killed run's to be stale
 
 
 class Leases:
-    """Those that this run holds. `lost` says that one of them was taken away, "" while all are held."""
+    """Those that this run holds."""
 
     def __init__(self, wire: Wire, home: str, seconds: int) -> None:
         self._wire, self._home, self._seconds = wire, home, seconds
         self._holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._held: dict[str, Document] = {}
+        self._renewed: dict[str, float] = {}
+        self._asked: set[str] = set()
         self._done = threading.Event()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
-        self.lost = ""
+        self._taken = ""
+
+    @property
+    def lost(self) -> str:
+        """Why nothing more may be written: a lease was taken away, or may have been by now; "" while all are held."""
+        now = time.monotonic()
+        late = next((name for name, then in self._renewed.items() if now - then > self._seconds), "")
+        return self._taken or (
+            f"the lease {late} could not be renewed for {self._seconds} s, and another run may have it" if late else ""
+        )
 
     def take(self, name: str) -> None:
         """Raises Refused when another run keeps it, and TargetError when leases cannot be kept here."""
         end = time.monotonic() + _PATIENCE * self._seconds
+        self._asked.add(name)
         while True:
-            answer = self._wire.request("GET", self._path(name), {})
+            answer = self._wire.request("GET", self._path(name), {}, at_once=True)
             if answer.status == 404:
                 answer = self._send("POST", name, self._body(name, answer))
             elif answer.status == 200:
@@ -55,7 +68,7 @@ class Leases:
                     continue
                 answer = self._send("PUT", name, self._body(name, answer))
             if answer.status in (200, 201):
-                self._held[name] = answer.document
+                self._note(name, answer.document)
                 return
             if answer.status != 409:
                 raise TargetError(
@@ -73,22 +86,36 @@ class Leases:
                 if self._done.is_set():
                     return
                 with contextlib.suppress(TargetError):
-                    answer = self._wire.request("GET", self._path(name), {})
-                    if answer.status == 200 and answer.document.get("spec", {}).get("holderIdentity") == self._holder:
+                    answer = self._wire.request("GET", self._path(name), {}, at_once=True)
+                    if answer.status == 200 and self._is_mine(answer) and _same(lease, answer.document):
                         answer = self._send("PUT", name, self._body(name, answer))
-                    if answer.status == 200 and _same(lease, answer.document):
-                        self._held[name] = answer.document
-                    elif answer.status in (200, 404, 409):
-                        self.lost = f"another run took the lease {name} meanwhile"
+                        if answer.status == 200:
+                            self._note(name, answer.document)
+                    elif answer.status in (200, 404):
+                        self._taken = f"another run took the lease {name} meanwhile"
+                        self._held.pop(name, None)
 
     def release(self) -> None:
-        """Gives back whatever is held."""
+        """Gives back whatever is held, and what was got without the answer having been read."""
         self._done.set()
+        self._wire.allow(_PUTTING_BACK)
         if self._keeper.is_alive():
             self._keeper.join()
-        for name, lease in self._held.items():
+        for name in sorted(self._asked):
             with contextlib.suppress(TargetError):
-                remove(self._wire, self._path(name), lease)
+                lease = self._held.get(name) or self._mine(name)
+                if lease:
+                    remove(self._wire, self._path(name), lease)
+
+    def _note(self, name: str, lease: Document) -> None:
+        self._held[name], self._renewed[name] = lease, time.monotonic()
+
+    def _mine(self, name: str) -> Document | None:
+        answer = self._wire.request("GET", self._path(name), {}, at_once=True)
+        return answer.document if answer.status == 200 and self._is_mine(answer) else None
+
+    def _is_mine(self, answer: Answer) -> bool:
+        return bool(answer.document.get("spec", {}).get("holderIdentity") == self._holder)
 
     def _path(self, name: str = "") -> str:
         leases = f"/apis/coordination.k8s.io/v1/namespaces/{quoted(self._home)}/leases"
@@ -97,7 +124,13 @@ class Leases:
     def _send(self, method: str, name: str, body: Document) -> Answer:
         path = self._path() if method == "POST" else self._path(name)
         return self._wire.request(
-            method, path, {"fieldManager": "capgen-lease"}, json.dumps(body).encode(), "application/json", pinned=True
+            method,
+            path,
+            {"fieldManager": "capgen-lease"},
+            json.dumps(body).encode(),
+            "application/json",
+            pinned=True,
+            at_once=True,
         )
 
     def _body(self, name: str, seen: Answer) -> Document:

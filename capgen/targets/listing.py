@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import urllib.parse
+from collections.abc import Callable
+from typing import TypeAlias
 
 from capgen.errors import TargetError
 from capgen.reconcile.kinds import Kind
@@ -10,9 +12,16 @@ from capgen.reconcile.plan import Document
 from capgen.targets.refusal import not_served
 from capgen.targets.wire import Wire
 
+Take: TypeAlias = Callable[[Document], Document | None]
 
-def list_objects(wire: Wire, kind: Kind, namespace: str, page: int, *, selector: str = "") -> dict[str, Document] | str:
-    """The objects of a kind in a namespace by name, or why they cannot be had. Never a part of them."""
+
+def list_objects(
+    wire: Wire, kind: Kind, namespace: str, page: int, *, selector: str = "", take: Take = lambda item: item
+) -> dict[str, Document] | str:
+    """The objects of a kind in a namespace by name, or why they cannot be had. Never a part of them.
+
+    `take` says in what form an object is kept, or None for one that nobody needs; only one page is held as it came.
+    """
     path = collection(kind, namespace)
     first = {"limit": str(page), **({"labelSelector": selector} if selector else {})}
     while True:
@@ -25,7 +34,8 @@ def list_objects(wire: Wire, kind: Kind, namespace: str, page: int, *, selector:
             document = answer.document
             if not isinstance(document.get("items"), list):
                 return f"{kind.name} could not be listed: the answer is no list"
-            found |= {item["metadata"]["name"]: item for item in document["items"]}
+            taken = ((item["metadata"]["name"], take(item)) for item in document["items"])
+            found |= {name: item for name, item in taken if item is not None}
             if not (token := document.get("metadata", {}).get("continue")):
                 return found
             query = {**first, "continue": token}

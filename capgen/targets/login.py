@@ -2,23 +2,66 @@
 
 from __future__ import annotations
 
+import base64
+import ipaddress
+import re
+import urllib.parse
+import urllib.request
 from typing import Any
 
 from capgen.errors import TargetError
 from capgen.naming import MANAGER
 from capgen.targets import kubeconfig
+from capgen.targets.pace import MOST
 from capgen.targets.wire import Login
 
+_PLUGIN_SECONDS = 60.0
+_TOKEN = re.compile("[\x21-\x7e]*")  # anything else would come back in an error message
+_PLAIN = frozenset(("server", "certificate-authority", "certificate-authority-data"))
 
-def log_in(access: kubeconfig.Access) -> Login:
-    """A connection pool with the context's certificates and credentials. Raises TargetError, never asks as nobody."""
-    import kubernetes  # half a second
+
+def log_in(access: kubeconfig.Access, seconds: float = _PLUGIN_SECONDS) -> Login:
+    """A connection pool with the context's certificates and credentials. Raises TargetError, never asks as nobody.
+
+    A credential plugin has so many seconds, and never more than a minute.
+    """
+    user = kubeconfig.with_credentials(access, seconds=min(seconds, _PLUGIN_SECONDS))
+    if not _TOKEN.fullmatch(str(user.user.get("token") or "")):
+        raise TargetError(f"the token of the context {access.context!r} has characters in it that no token has")
+    return _by_token(user) or _by_client(access, user)
+
+
+def _by_token(user: kubeconfig.Access) -> Login | None:
+    """The plain case, a bearer token and an authority; None when there is more to it. The client takes half a second."""
+    if not user.user.get("token") or user.user.keys() - {"token"} or user.cluster.keys() - _PLAIN:
+        return None
+    if urllib.request.getproxies() and not _is_here(user.server):
+        return None
+    import urllib3
+
+    data = user.cluster.get("certificate-authority-data")
+    try:
+        authority = base64.b64decode(data).decode() if data else None
+        pool = urllib3.PoolManager(
+            maxsize=MOST,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=user.cluster.get("certificate-authority"),
+            ca_cert_data=authority,
+        )
+    except ValueError as error:
+        raise TargetError(f"the context {user.context!r} cannot be used: {error}") from error
+    headers = {"User-Agent": MANAGER, "Authorization": f"Bearer {user.user['token']}"}
+    return Login(pool, user.server.rstrip("/"), headers)
+
+
+def _by_client(access: kubeconfig.Access, user: kubeconfig.Access) -> Login:
+    """Everything else that a kubeconfig may say."""
+    import kubernetes
     import kubernetes.config
 
     client: Any = kubernetes.client
     config: Any = kubernetes.config
 
-    user = kubeconfig.with_credentials(access)
     named = {"cluster": "it", "user": "me"} if user.user else {"cluster": "it"}
     document = {
         "current-context": access.context,
@@ -27,8 +70,11 @@ def log_in(access: kubeconfig.Access) -> Login:
         "users": [{"name": "me", "user": dict(user.user)}] if user.user else [],
     }
     configuration = client.Configuration()
+    configuration.connection_pool_maxsize = MOST
     try:
         config.load_kube_config_from_dict(document, access.context, configuration, persist_config=False)
+        if "proxy-url" not in access.cluster and _is_here(access.server):
+            configuration.proxy = None  # as kubectl: a proxy of the environment is for what is elsewhere
         settings = configuration.auth_settings().values()
         pool = client.ApiClient(configuration).rest_client.pool_manager
     except (config.ConfigException, OSError, ValueError) as error:
@@ -39,3 +85,12 @@ def log_in(access: kubeconfig.Access) -> Login:
             f"the credentials of the context {access.context!r} could not be used; log in with kubectl first"
         )
     return Login(pool, str(configuration.host), {"User-Agent": MANAGER, **headers})
+
+
+def _is_here(server: str) -> bool:
+    """Whether a URL leads to this machine."""
+    host = urllib.parse.urlsplit(server).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from capgen.errors import TargetError
 from capgen.naming import MANAGER
-from capgen.reconcile.compare import compare_whole
+from capgen.reconcile.compare import compare, compare_whole
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.outcome import Result, State
 from capgen.reconcile.owners import holders, others
-from capgen.reconcile.plan import Action, Change, Document, Verdict
+from capgen.reconcile.plan import Action, Change, Document, FieldChange, Verdict
 from capgen.reconcile.policy import adopted, adoption
 from capgen.reconcile.saved import meant
 from capgen.targets.listing import collection, quoted
@@ -30,8 +30,10 @@ _TRIES = 5
 
 
 def ask(wire: Wire, change: Change) -> Change:
-    """A change as the server's dry run sees it. Taking an object over has two steps, and a dry run knows one."""
-    if change.adopts:
+    """A change as the server's dry run sees it. Taking an object over, or making it again, has two steps, and a dry run
+    knows one.
+    """
+    if change.adopts or change.replaces:
         return replace(change, verdict=Verdict.UNVERIFIED)
     try:
         answer = _patch(wire, change, {"dryRun": "All"})
@@ -57,6 +59,8 @@ def ask(wire: Wire, change: Change) -> Change:
 
 def apply(wire: Wire, change: Change) -> Result:
     """Applies one object. Nothing is taken from anybody unless the object still is what the plan saw."""
+    if change.replaces:
+        return _made_again(wire, change)
     try:
         if change.adopts and (problem := _adopt(wire, change)):
             return Result(change.key, State.FAILED, problem)
@@ -94,6 +98,17 @@ def delete(wire: Wire, change: Change) -> Result:
             return Result(change.key, State.FAILED, str(error))
         return _deleted(change, answer)
     return Result(change.key, State.FAILED, "it changes all the time, and was not deleted: try again")
+
+
+def _made_again(wire: Wire, change: Change) -> Result:
+    """Deletes the very object that the plan saw, and makes it as it is wanted. What is left half done is pending."""
+    gone = delete(wire, change)
+    if gone.state is not State.DELETED:
+        return gone
+    made = apply(wire, replace(change, before=None, replaces=False))
+    if made.state is not State.CREATED:
+        return Result(change.key, State.PENDING, f"it was deleted and not made again yet: {made.reason}")
+    return Result(change.key, State.UPDATED, "it was deleted and made again")
 
 
 def remove(wire: Wire, path: str, standing: Document) -> Answer:
@@ -153,7 +168,9 @@ def _deleted(change: Change, answer: Answer) -> Result:
 
 
 def _exact(change: Change, result: Document) -> Change:
-    """What a dry run that was taken makes of a change."""
+    """What a dry run that was taken makes of a change, and what admission makes of what is declared."""
+    asked = compare(change.kind, _object(change.after), result)
+    change = replace(change, mutated=tuple(FieldChange(f.path, f.new, f.old) for f in asked.fields))
     if change.before is None:
         return replace(change, verdict=Verdict.EXACT)
     before = _object(change.before)

@@ -9,7 +9,6 @@ from capgen.errors import TargetError
 from capgen.reconcile.health import health
 from capgen.reconcile.outcome import Outcome, State
 from capgen.reconcile.plan import Change, Plan
-from capgen.targets.at_once import at_once
 from capgen.targets.objects import path_of
 from capgen.targets.wire import Wire
 
@@ -22,7 +21,7 @@ def wait_for(wire: Wire, plan: Plan, outcome: Outcome, seconds: float) -> tuple[
     open_ends = [change for change in plan.changes if change.key in written]
     end = time.monotonic() + seconds
     while True:
-        told = dict(zip((c.key for c in open_ends), at_once(lambda c: _missing(wire, c), open_ends), strict=True))
+        told = dict(zip((c.key for c in open_ends), wire.at_once(lambda c: _missing(wire, c), open_ends), strict=True))
         open_ends = [change for change in open_ends if told[change.key]]
         if not open_ends or time.monotonic() + _PAUSE > end:
             return tuple(f"{c.key} was written and is not ready after {seconds:g} s: {told[c.key]}" for c in open_ends)

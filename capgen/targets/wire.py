@@ -7,26 +7,31 @@ twice (reads, and applies, which are idempotent), so whatever may pass is tried 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from capgen.errors import TargetError
+from capgen.targets.at_once import at_once
+from capgen.targets.pace import MOST, Pace
 
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 40.0  # a webhook may take 30 s before the server answers
 _TRIES = 6
 _PASSING = frozenset((429, 500, 502, 503, 504))
 _UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SHOWN = 1000
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 
 class Login(Struct, frozen=True):
@@ -80,31 +85,55 @@ def encode(document: Mapping[str, Any]) -> bytes:
 class Wire:
     """A connection that logs in once, and once more when the server does not know it any longer.
 
-    `login` is asked for a Login; `clock` and `sleep` are seconds.
+    `login` is asked for a Login and told for how many seconds it may think; `seconds` is the time for all that is asked, less what passes between two verbs (a
+    person may be thinking). `clock` and `sleep` are in seconds.
     """
 
     def __init__(
         self,
-        login: Callable[[], Login],
+        login: Callable[[float], Login],
+        seconds: float = 300,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
-        self._log_in, self._clock, self._sleep = login, clock, sleep
+        self._ended = threading.Event()
+        self._log_in, self._clock, self._sleep = login, clock, sleep or self._rest
+        self.seconds, self._used = seconds, 0.0
+        self._pace = Pace(clock)
         self._login: Login | None = None
         self._logins = 0
         self._lock = threading.Lock()
         self._answered = False
         self._end = float("inf")
 
-    def begin(self, seconds: float) -> None:
-        """Starts an operation: everything until the next `begin` shares its time."""
-        self._end = self._clock() + seconds
+    @contextlib.contextmanager
+    def verb(self, more: float = 0) -> Iterator[None]:
+        """Something that a user asked for: all of them share the time. `more` seconds are for this one alone."""
+        begun = self._clock()
+        self._end = begun + max(0.0, self.seconds - self._used) + more
+        try:
+            yield
+        finally:
+            self._used += max(0.0, self._clock() - begun - more)
+            self._end = float("inf")
+
+    def allow(self, seconds: float) -> None:
+        """Lets what has to be put in order at the end have so many seconds, whatever was used before."""
+        self._end = max(self._end, self._clock() + seconds)
+        self._ended.clear()
 
     @property
     def is_over(self) -> bool:
-        """Whether the operation's time is up."""
+        """Whether the time is up."""
         return self._clock() >= self._end
+
+    def at_once(self, work: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
+        """The results in the order of the items, which are worked on as many at a time as the server bears.
+
+        Whoever is interrupted begins nothing more, and does not wait for another try.
+        """
+        return at_once(work, items, workers=MOST, interrupted=self._ended.set)
 
     def request(
         self,
@@ -115,16 +144,20 @@ class Wire:
         content_type: str = "",
         *,
         pinned: bool = False,
+        at_once: bool = False,
     ) -> Answer:
         """The server's answer, whatever its status. Raises TargetError when there is none before the deadline.
 
-        `pinned`: the body names the version it is for, so that a conflict does not pass by itself.
+        `pinned`: the body names the version it is for, so that a conflict does not pass by itself. `at_once`: it does
+        not wait for its turn behind requests that may take long (the renewal of a lease).
         """
         login, times = self._current(0)
         waits = _waits()
         while True:
             try:
-                answer = self._send(login, method, path, query, body, content_type)
+                with contextlib.nullcontext(_nobody) if at_once else self._pace.turn() as told:
+                    answer = self._send(login, method, path, query, body, content_type)
+                    told(answer.status)
             except _NoAnswer as error:
                 wait = next(waits, None)
                 if wait is None or error.final or self._clock() + wait >= self._end:
@@ -138,12 +171,17 @@ class Wire:
                 if wait is None or self._clock() + wait >= self._end:
                     return answer
             self._sleep(wait)
+            if self._ended.is_set():
+                raise TargetError("interrupted before another try")
+
+    def _rest(self, seconds: float) -> None:
+        self._ended.wait(seconds)
 
     def _current(self, known: int) -> tuple[Login, int]:
         """The login, renewed when the caller's one (`known`) was refused and nobody else has done it meanwhile."""
         with self._lock:
             if self._login is None or (known and known == self._logins):
-                self._login = self._log_in()
+                self._login = self._log_in(max(0.1, self._end - self._clock()))
                 self._logins += 1
             return self._login, self._logins
 
@@ -167,6 +205,10 @@ class Wire:
             raise _NoAnswer(_brief(error), final=not self._answered) from error
         self._answered = True
         return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.data)
+
+
+def _nobody(_: int) -> None:
+    """Whom the status of an answer is told that teaches nothing."""
 
 
 class _NoAnswer(Exception):
@@ -194,6 +236,8 @@ def _may_pass(answer: Answer, pinned: bool) -> bool:
         # A quota or a stored version that moved under the server; owners, identities and preconditions do not pass.
         if pinned:
             return False
+        if answer.document.get("reason") == "AlreadyExists":
+            return True  # two made it at once; applying it again meets the one that is there
         return "cannot be fulfilled" in answer.message and not answer.causes and "uid mismatch" not in answer.message
     if answer.status == 500:
         # Says the document does not fit the schema, and says so for ever.

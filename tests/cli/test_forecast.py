@@ -32,7 +32,7 @@ def test_the_json_keeps_its_promise(folder: Path) -> None:
     assert len(document["forecast"]) == 168
     assert document["forecast"][0]["t"] == "2026-02-09T00:00:00Z"
     assert document["forecast"][-1]["t"] == "2026-02-15T23:00:00Z"
-    assert document["backtest"]["origins"] == 3
+    assert document["backtest"]["origins"] == 10
     assert document["warnings"] == []
 
 
@@ -45,6 +45,22 @@ def test_the_same_file_gives_the_same_bytes_in_any_order_under_any_hash_seed(fol
     ]
     assert texts[0] == texts[1]
     assert json.loads(texts[0])["forecast"] == json.loads(texts[2])["forecast"]
+
+
+def test_statsforecast_takes_part_when_asked_and_is_never_imported_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "load.csv").write_text(csv(VALUES[: 16 * 24]))
+    thorough = json.loads(run("forecast", "load.csv", "--thorough", "--format", "json", cwd=tmp_path).out)
+    assert 0.02 < thorough["series"]["members"]["MSTL"] < 0.98
+    assert sum(thorough["series"]["members"].values()) == pytest.approx(1.0, abs=1e-4)
+    (tmp_path / "statsforecast.py").write_text("raise ImportError('not here')")
+    hidden = {"PYTHONPATH": str(tmp_path)}
+    usual = run("forecast", "load.csv", "--format", "json", cwd=tmp_path, env=hidden)
+    assert "MSTL" not in json.loads(usual.out)["series"]["members"]
+    assert json.loads(usual.out)["forecast"] != thorough["forecast"]
+    missing = run("forecast", "load.csv", "--thorough", cwd=tmp_path, env=hidden)
+    assert missing.code == 1
+    assert missing.out == ""
+    assert "pip install 'capgen[forecast]'" in missing.err
 
 
 def test_parquet_gives_what_csv_gives(folder: Path) -> None:
@@ -81,7 +97,7 @@ def test_text_fits_a_terminal_and_says_how_far_to_trust_it(folder: Path) -> None
     done = run("forecast", "load.csv", "--horizon", "2d", cwd=folder)
     assert done.code == 0
     assert max(map(len, done.out.splitlines())) <= 80
-    assert "back-test: 3 times 48 steps ahead" in done.out
+    assert "back-test: 10 times 48 steps ahead" in done.out
 
 
 @pytest.mark.parametrize(

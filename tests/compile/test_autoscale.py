@@ -88,3 +88,22 @@ def test_no_mode_is_the_deprecated_auto(words: str, mode: str) -> None:
 )  # fmt: skip
 def test_an_autoscaler_that_cannot_be_is_found_where_it_stands(code: str, text: str) -> None:
     assert said(text) == [(code, marked(text)[0])]
+
+
+def test_an_autoscaler_that_is_there_keeps_its_name_and_no_two_share_one() -> None:
+    named = (
+        HPA.replace("{replicas", "{name: frontend, replicas") % "cpu: 70%"
+        + "    vertical: {name: sizes, mode: recommend}\n"
+    )
+    blueprint = service(SOURCES + WEB + REQUESTS + named)
+    assert [hpa.name for hpa in blueprint.hpas] == ["frontend"]
+    assert [vpa.name for vpa in blueprint.vpas] == ["sizes"]
+    # What kube-state-metrics says of the autoscaler is looked for under its name.
+    reading = [s.expr for s in blueprint.signals if "horizontalpodautoscaler=" in s.expr]
+    assert reading and all('horizontalpodautoscaler="frontend"' in expr for expr in reading)
+    other = "  api:\n    kind: Deployment\n    namespace: shop\n" + HPA.replace(
+        "{replicas", "{name: »web-hpa«, replicas"
+    )
+    text = WEB + HPA % "cpu: 70%" + other % "cpu: 70%"
+    assert [code for code, _ in said(text)] == ["CG315"]
+    assert said(text.replace("»web-hpa«", "api-hpa")) == []

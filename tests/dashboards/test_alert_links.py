@@ -17,14 +17,14 @@ def alerts(blueprint: Blueprint) -> list[Alert]:
     return [alert for group in blueprint.groups for alert in group.alerts]
 
 
-def test_no_link_dangles_and_no_level_is_without_one() -> None:
+def test_no_link_dangles_and_nothing_about_a_signal_is_without_one() -> None:
     for blueprint in services():
         (dashboard,) = blueprint.dashboards
         known = {(dashboard.uid, str(panel.id)): panel.signal for row in dashboard.rows for panel in row.panels}
         for alert in alerts(blueprint):
             texts = dict(alert.annotations)
             pair = texts.get("__dashboardUid__"), texts.get("__panelId__")
-            if alert.kind == "level":
+            if alert.kind in ("level", "ahead", "budget"):
                 assert known[pair] == alert.signal  # type: ignore[index]
             else:
                 assert pair == (None, None), "Grafana takes both or neither"

@@ -103,6 +103,21 @@ def test_nothing_is_shown_that_nothing_measures() -> None:
     assert [panel.key for panel in panels(bare)] == ["glance/alerts", "provenance"]
 
 
+def test_the_first_line_has_no_gap() -> None:
+    """Whatever a service has to show there, it fills the line; three numbers or fewer have the alerts beside them."""
+    known = [one for one in services() if one.environment == "production"]
+    bare = service("metadata: {name: shop}\nsources: {}\n")
+    counts = set()
+    for blueprint in (*known, bare):
+        *stats, alerts = rows(blueprint)["At a glance"]
+        beside = (alerts.width,) if len(stats) <= 3 else ()
+        assert sum((*(panel.width for panel in stats), *beside)) == 24
+        assert alerts.width == 24 or len(stats) <= 3
+        assert all(panel.width >= 4 for panel in (*stats, alerts))
+        counts.add(len(stats))
+    assert counts >= {0, 2, 5, 6}
+
+
 def test_an_environment_without_a_cluster_has_no_autoscaling() -> None:
     host = next(one for one in services() if one.name == "apm" and one.environment == "host")
     assert "Autoscaling" not in rows(host)
@@ -192,7 +207,7 @@ COST = """planning:
 @pytest.mark.parametrize(("currency", "unit", "suffix"), [("EUR", "currencyEUR", ""), ("XAF", "short", " (XAF)")])
 def test_the_cost_against_its_budget(currency: str, unit: str, suffix: str) -> None:
     panel = by_key(service(COST % currency))["glance/cost"]
-    assert (panel.unit, panel.title) == (unit, f"Cost a month, as planned{suffix}")
+    assert (panel.unit, panel.title) == (unit, f"Planned a month{suffix}")
     assert panel.targets[0].expr == "vector(675)"
     assert [step.value for step in panel.steps] == [None, 1000, 1600, 2000]
 

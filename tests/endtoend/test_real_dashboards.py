@@ -151,6 +151,8 @@ EXEMPT: Mapping[tuple[str, str], str] = {
         "production/apm",
         "Sustained CPU utilisation",
     ): "looks at an hour in steps of five minutes, and the test is shorter",
+    ("production/cache", "Full in"): "compares two whole weeks; tests/prove/test_ahead.py has them",
+    ("production/shop", "Full in"): "compares two whole weeks; tests/prove/test_ahead.py has them",
 }
 """Panels that may be empty here, by dashboard and title, and why; all others must have data."""
 

@@ -21,6 +21,8 @@ SHAPE = re.compile(
 )
 SCENARIOS = {
     "CG104",
+    "CG440",
+    "CG441",
     "CG109",
     "CG208",
     "CG209",
@@ -133,6 +135,26 @@ def test_a_generated_folder_that_is_not_what_the_specs_say(
     assert found <= {code, "CG601"}
     results = [run(line, capsys) for line in good.splitlines() if not line.startswith("#")]
     assert results[-1] == (0, set())
+
+
+@pytest.mark.parametrize("code", ["CG440", "CG441"])
+def test_an_export_that_cannot_be_imported(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = examples(code)
+    monkeypatch.chdir(tmp_path)
+    target = "scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}"
+    for text, wanted in ((bad, (3, {code})), (good, (0, set()))):
+        whole = (
+            text.replace("spec: {", f"spec: {{{target}, ")
+            if "spec: {" in text
+            else f"{text}\nspec: {{{target}, maxReplicas: 2}}"
+        )
+        (tmp_path / "live.yaml").write_text(whole)
+        with pytest.raises(SystemExit) as done:
+            capgen.cli.main(["import", "web", "--from", "live.yaml"])
+        said = capsys.readouterr()
+        assert (done.value.code or 0, set(re.findall(r"\bCG\d{3}\b", said.err))) == wanted
 
 
 @pytest.mark.parametrize("code", ["CG701", "CG702"])

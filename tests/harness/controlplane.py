@@ -22,7 +22,13 @@ import pytest
 from harness.binaries import component, program
 from harness.processes import answers, free_port, serving
 
-USERS: Mapping[str, str] = {"admin": "system:masters", "reader": "", "limited": "", "nobody": ""}
+USERS: Mapping[str, str] = {
+    "admin": "system:masters",
+    "controllers": "system:masters",
+    "reader": "",
+    "limited": "",
+    "nobody": "",
+}
 """User -> group; the token is `<user>-token`."""
 
 CRDS = (
@@ -130,6 +136,31 @@ def running(etcd: Path, server: Path, kubectl: Path, folder: Path) -> Iterator[C
     """An API server with its etcd for the length of the block, without CRDs."""
     with _etcd(etcd, folder) as endpoint, _api_server(server, endpoint, folder) as url:
         yield ControlPlane(url, folder, kubectl)
+
+
+@pytest.fixture(scope="module")
+def controllers(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """kube-controller-manager beside the server for the tests of one module: garbage collection, HPA, workloads, jobs.
+
+    No kubelet: pods are made and never run. It is a user of its own, so that the audit log tells it from the others.
+    """
+    folder = tmp_path_factory.mktemp("controllers")
+    names = (
+        "garbage-collector",
+        "horizontal-pod-autoscaler",
+        "deployment",
+        "replicaset",
+        "statefulset",
+        "job",
+        "cronjob",
+    )
+    command = [
+        program("kube-controller-manager"), f"--kubeconfig={control_plane.kubeconfig('controllers')}",
+        "--leader-elect=false", "--secure-port=0", f"--cert-dir={folder}", "--horizontal-pod-autoscaler-sync-period=1s",
+        f"--controllers={','.join(f'{name}-controller' for name in names)}",
+    ]  # fmt: skip
+    with serving("kube-controller-manager", command, folder / "kube-controller-manager.log"):
+        yield
 
 
 @pytest.fixture

@@ -63,12 +63,17 @@ def open_as(plane: ControlPlane, namespace: str, user: str = "admin") -> Cluster
     return kubernetes.connect(kubeconfig.load([plane.kubeconfig(user)]), namespace, seconds=60)
 
 
-def granted(plane: ControlPlane, namespace: str, user: str, *verbs: str, resources: str = "*") -> None:
+def granted(plane: ControlPlane, namespace: str, user: str, *verbs: str, resources: str = "*", name: str = "") -> None:
     """Lets a user do these things to these resources in the namespace, of whatever group."""
     rule = {"apiGroups": ["*"], "resources": resources.split(","), "verbs": list(verbs)}
-    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": user}, "rules": [rule]}
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": name or user},
+        "rules": [rule],
+    }
     plane.kubectl("create", "-n", namespace, "-f", "-", stdin=json.loads(json.dumps(role)))
-    plane.kubectl("create", "rolebinding", user, f"--role={user}", f"--user={user}", "-n", namespace)
+    plane.kubectl("create", "rolebinding", name or user, f"--role={name or user}", f"--user={user}", "-n", namespace)
 
 
 @pytest.fixture
@@ -98,6 +103,8 @@ def reloads() -> Iterator[Reloads]:
     """A listening server that counts reloads and fails as it is told to, which Prometheus does not."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_POST(self) -> None:
             told.asked.append(self.path)
             time.sleep(told.delay)

@@ -53,6 +53,8 @@ class Fault:
     cut: int = 0
     """Only so many bytes of the answer arrive, under the length of the whole one."""
     seconds: float = 0
+    then: Callable[[], object] = lambda: None
+    """What happens before the connection is reset."""
 
 
 def status(code: int, message: str, *, reason: str = "", headers: Mapping[str, str] | None = None) -> Fault:
@@ -141,6 +143,7 @@ def _handler(proxy: Proxy, upstream: str) -> type[http.server.BaseHTTPRequestHan
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or every answer waits 40 ms for an acknowledgement
         behind: http.client.HTTPSConnection | None = None
 
         def answer(self) -> None:
@@ -159,6 +162,7 @@ def _handler(proxy: Proxy, upstream: str) -> type[http.server.BaseHTTPRequestHan
                 if fault is None or not fault.reset:
                     self.send(code, headers, content, cut=fault.cut if fault else 0)
                     return
+            fault.then()
             self.reset()
 
         do_GET = do_PATCH = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the names are http.server's

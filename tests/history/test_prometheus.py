@@ -7,6 +7,7 @@ import gzip
 import http.server
 import json
 import subprocess
+import sys
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -15,16 +16,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from cli.command import run
 from harness.binaries import program
 from harness.processes import answers, free_port, serving
+from jobs.running import Script, serving_webhook
 from planning.shapes import HOUR, START, WEEK, weekly
 
 from capgen.errors import TargetError, UsageError
 from capgen.history.cache import Cache
 from capgen.history.login import headers
 from capgen.history.prometheus import Server, query_range
-from capgen.spec.documents import PrometheusAuth
+from capgen.spec.documents import ServerAuth
 
 WEEKS = 13
 VALUES = weekly(WEEKS, seed=21)
@@ -145,6 +148,106 @@ def test_capgen_plan_asks_the_environments_prometheus(live: str, tmp_path: Path)
     assert again.out == done.out
 
 
+OWN = """
+exporter: queues
+title: Queues
+about: Queues of our own.
+open_labels: true
+metrics:
+  queue_depth: {type: gauge, required: true, absent: nobody counts}
+signals:
+  backlog:
+    title: Backlog
+    about: How many wait.
+    action: See who does not fetch.
+    expr: sum by (queue) (queue_depth{$selector})
+    unit: short
+    record: max
+    ladder: utilisation
+    levels: {warning: 90, critical: 100000}
+"""
+POD = {
+    "catalog/queues.yaml": OWN,
+    "specs/defaults.yaml": "apiVersion: capgen/v1\nkind: Defaults\nreports: {weekly: {schedule: '0 8 * * 1'}}\nnotify: {chat: {webhook: {env: CHAT}}}\n",
+    "specs/shop.yaml": """
+apiVersion: capgen/v1
+kind: Capacity
+metadata: {name: shop, title: "Shop: ünder 'load'", environments: [live, host]}
+sources: {app: {exporter: queues, job: shop-app, targets: ["localhost:8080"]}}
+planning: {forecast: {history: 91d, horizon: 28d}, roadmap: [{quarter: 2027-Q1, themes: {"more: 1": ["a - b", {title: "# c"}]}}]}
+""",
+    "specs/environments/host.yaml": "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: host}\ndirectory: {root: ./deploy}\n",
+    "specs/environments/live.yaml": """
+apiVersion: capgen/v1
+kind: Environment
+metadata: {name: live}
+kubernetes: {namespace: monitoring}
+deliver: {prometheus: operator, alertmanager: operator, jobs: cronjob}
+jobs: {report_image: registry.example.com/capgen:1}
+prometheus: {url: "URL", auth: {bearer: {secret: {name: metrics, key: token}}}}
+overrides: {shop: {signals: {app.backlog: {levels: {warning: 120}}}}}
+""",
+}
+
+
+def test_a_reports_pod_has_all_that_the_report_is_made_from(live: str, tmp_path: Path) -> None:
+    """Its ConfigMap, laid out as kubelet mounts it, and busybox: the report that the project itself would give."""
+    project, mount = tmp_path / "project", tmp_path / "jobs"
+    for name, text in POD.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text.replace("URL", live))
+    built = run("build", "--env", "live", cwd=project)
+    assert built.code == 0, built.err
+    folder = project / "generated" / "live" / "shop" / "jobs" / "report-weekly"
+    pod = yaml.safe_load((folder / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    data = yaml.safe_load((folder / "script.yaml").read_text())["data"]
+    for item in pod["volumes"][0]["configMap"]["items"]:
+        at = mount / "..2026_11_24" / item["path"]
+        at.parent.mkdir(parents=True, exist_ok=True)
+        at.write_text(data.pop(item["key"]))
+    assert data == {}
+    (mount / "..data").symlink_to("..2026_11_24")
+    for name in ("job.sh", "specs", "catalog"):
+        (mount / name).symlink_to(f"..data/{name}")
+    assert {
+        e["name"]: e["valueFrom"]["secretKeyRef"]["key"] for e in pod["containers"][0]["env"] if "valueFrom" in e
+    } == {
+        "CHAT": "CHAT",
+        "CAPGEN_PROMETHEUS": "token",
+    }
+    assert (pod["automountServiceAccountToken"], sorted(p.name for p in folder.iterdir())) == (
+        False,
+        ["cronjob.yaml", "script.yaml", "serviceaccount.yaml"],
+    ), "it has no rights"
+    secret = {"CAPGEN_PROMETHEUS": "t0ken"}
+    (project / "specs/environments/live.yaml").write_text(
+        POD["specs/environments/live.yaml"]
+        .replace("URL", live)
+        .replace("secret: {name: metrics, key: token}", "env: CAPGEN_PROMETHEUS")
+    )
+    asked = ["report", "weekly", "--env", "live", "--prometheus", "--now", str(int(END)), "--no-cache", "--format"]
+    known = run(*asked, "text", cwd=project, env=secret)
+    assert known.code == 0, known.err
+    assert "120" in known.out
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    # The clock of the data, and not today's.
+    (tools / "capgen").write_text(f'#!/bin/sh\nexec {sys.executable} -m capgen "$@" --now {int(END)}\n')
+    (tools / "capgen").chmod(0o755)
+    with serving_webhook() as chat:
+        script = Script(mount / "job.sh", {"CAPGEN_PROJECT": str(mount), "CHAT": chat.url, **secret}, "busybox")
+        command, variables = script.command()
+        variables["PATH"] = f"{tools}:{variables['PATH']}"
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert known.out in done.stdout
+        assert [text.strip() for text in chat.heard()] == [known.out.strip()]
+        variables["CAPGEN_PROMETHEUS"] = ""
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        assert (done.returncode, chat.heard()) == (5, [])
+        assert "CAPGEN_PROMETHEUS holds no secret" in done.stdout
+
+
 Answer = Callable[[dict[str, str], dict[str, str]], tuple[int, dict[str, str], bytes]]
 
 
@@ -261,12 +364,12 @@ def test_a_server_that_is_none_is_a_reason_and_no_traceback(status: int, body: b
 def test_secrets_are_references(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("from-a-file\n")
-    bearer = PrometheusAuth.model_validate({"bearer": {"file": str(token)}})
-    basic = PrometheusAuth.model_validate({"basic": {"username": "planner", "password": {"env": "PASSWORD"}}})
+    bearer = ServerAuth.model_validate({"bearer": {"file": str(token)}})
+    basic = ServerAuth.model_validate({"basic": {"username": "planner", "password": {"env": "PASSWORD"}}})
     assert headers(bearer, {}) == {"Authorization": "Bearer from-a-file"}
     assert headers(basic, {"PASSWORD": "p"}) == {"Authorization": "Basic cGxhbm5lcjpw"}
     assert headers(None) == {}
-    for auth in (basic, PrometheusAuth.model_validate({"bearer": {"secret": {"name": "a", "key": "b"}}})):
+    for auth in (basic, ServerAuth.model_validate({"bearer": {"secret": {"name": "a", "key": "b"}}})):
         with pytest.raises(UsageError, match=r"prometheus\.auth"):
             headers(auth, {})
     with pytest.raises(UsageError, match="no secret that a header can carry"):

@@ -56,7 +56,8 @@ def apply_jobs(plane: ControlPlane, files: Mapping[str, str]) -> None:
 
 
 def in_pod(plane: ControlPlane, folder: Path, files: Mapping[str, str], job: str, **variables: str) -> Script:
-    """A job's script, taken from its ConfigMap, with a token of its own ServiceAccount and nobody else's rights."""
+    """A job's script, taken from its ConfigMap, with a token of its own ServiceAccount and nobody else's rights, and with
+    the programs of a small image alone."""
     account = yaml.safe_load(files[f"shop/jobs/{job}/serviceaccount.yaml"])["metadata"]
     live = plane.get("configmap", account["name"], account["namespace"])
     path = folder / f"{job}.sh"
@@ -67,7 +68,9 @@ def in_pod(plane: ControlPlane, folder: Path, files: Mapping[str, str], job: str
     (folder / f"{job}.kubeconfig").write_text(json.dumps(config))
     tools = f"{component('kubernetes')}:/usr/bin:/bin"
     return Script(
-        path, {"PATH": tools, "KUBECONFIG": str(folder / f"{job}.kubeconfig"), "HOME": str(folder), **variables}
+        path,
+        {"PATH": tools, "KUBECONFIG": str(folder / f"{job}.kubeconfig"), "HOME": str(folder), **variables},
+        "busybox",
     )
 
 

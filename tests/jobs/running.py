@@ -21,6 +21,7 @@ from capgen import api
 HOST = "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: host}\ndirectory: {root: ./deploy}\n"
 SHELLS = ("dash", "bash", "busybox")
 """Debian's sh, the one with the most habits of its own, and the one of small images."""
+_MORE_PATH = "\nPATH=$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\n"
 _PAIR = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
 
 
@@ -67,8 +68,12 @@ class Script:
         """The command and its whole environment, which is as bare as cron's."""
         variables = {"PATH": "/usr/bin:/bin", **self.variables}
         if self.shell == "busybox":
-            tools = _applets(self.path.parent / "applets")
-            return [str(tools / "ash"), str(self.path), *arguments], {**variables, "PATH": str(tools)}
+            tools = _applets(self.path.parent / "applets", variables["PATH"])
+            alone = self.path.with_suffix(".ash")
+            text = self.path.read_text()
+            assert _MORE_PATH in text, "the script looks for programs in more places"
+            alone.write_text(text.replace(_MORE_PATH, "\n"))
+            return [str(tools / "ash"), str(alone), *arguments], {**variables, "PATH": str(tools)}
         return [self.shell, str(self.path), *arguments], variables
 
     def run(self, *arguments: str, **variables: str) -> Run:
@@ -85,15 +90,16 @@ def _pairs(line: str) -> dict[str, str]:
     return {m[1]: m[3] if m[2] is None else re.sub(r"\\(.)", r"\1", m[2]) for m in _PAIR.finditer(line)}
 
 
-def _applets(folder: Path) -> Path:
-    """A PATH that has busybox's programs and none of GNU's."""
+def _applets(folder: Path, path: str) -> Path:
+    """A PATH that has what a small image has: busybox's programs and none of GNU's, curl, and kubectl from `path`.
+    A host's crontab wants flock, which Alpine's busybox has and Debian's has not."""
     if not folder.exists():
         folder.mkdir()
         busybox = shutil.which("busybox") or unavailable("busybox is not installed")
         for name in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
             (folder / name).symlink_to(busybox)
-        for name in ("curl", "kubectl"):
-            if found := shutil.which(name):
+        for name in ("curl", "flock", "kubectl"):
+            if found := shutil.which(name, path=path):
                 (folder / name).symlink_to(found)
     return folder
 

@@ -24,19 +24,31 @@ SPEC = capacity("""
 sources: {host: {exporter: node, targets: ["localhost:9100"]}}
 jobs:
   look: {schedule: "*/5 * * * *", watch: [host.cpu], timeout: 40s}
+reports: {daily: {schedule: "0 7 * * *"}}
 """)
+REPORTED = "jobs: {report_image: registry.example.com/capgen:1}\n"
 
 
 def test_they_are_delivered_and_their_memory_is_left_to_them(
     control_plane: ControlPlane, tmp_path: Path, namespace: str
 ) -> None:
-    built(tmp_path, SPEC, environment(namespace, "http://prometheus:9090"))
+    built(tmp_path, SPEC, environment(namespace, "http://prometheus:9090") + REPORTED)
     ((_, artifacts),) = api.build([tmp_path / "specs"]).artifacts
     desired = [a for a in artifacts if a.kubernetes and "/jobs/" in a.path]
     cluster = open_as(control_plane, namespace)
     assert {r.state for r in apply(cluster, *desired).results} == {State.CREATED}
     patch = json.dumps({"data": {"state": "capgen-state-1\nend\n"}})
     control_plane.kubectl("patch", "configmap", "capgen-shop-look-state", "-n", namespace, "--type=merge", "-p", patch)
+    asking = [
+        "auth",
+        "can-i",
+        "--list",
+        f"--as=system:serviceaccount:{namespace}:capgen-shop-report-daily",
+        "-n",
+        namespace,
+    ]
+    anybody = ["auth", "can-i", "--list", f"--as=system:serviceaccount:{namespace}:nobody", "-n", namespace]
+    assert control_plane.kubectl(*asking) == control_plane.kubectl(*anybody), "a report asks the API server nothing"
     with control_plane.recorded() as seen:
         again = plan(cluster, *desired)
         assert {change.action for change in again.changes} == {Action.UNCHANGED}
@@ -50,7 +62,7 @@ def test_they_are_delivered_and_their_memory_is_left_to_them(
 def test_a_run_is_a_restricted_pod_with_the_script(control_plane: ControlPlane, tmp_path: Path, namespace: str) -> None:
     """In a namespace that takes restricted pods alone."""
     control_plane.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
-    built(tmp_path, SPEC, environment(namespace, "http://prometheus:9090"))
+    built(tmp_path, SPEC, environment(namespace, "http://prometheus:9090") + REPORTED)
     ((_, artifacts),) = api.build([tmp_path / "specs"]).artifacts
     apply(open_as(control_plane, namespace), *[a for a in artifacts if a.kubernetes and "/jobs/" in a.path])
     command = [
@@ -59,11 +71,14 @@ def test_a_run_is_a_restricted_pod_with_the_script(control_plane: ControlPlane, 
     ]  # fmt: skip
     with serving("kube-controller-manager", command, tmp_path / "controllers.log"):
         control_plane.kubectl("create", "job", "now", "--from=cronjob/capgen-shop-look", "-n", namespace)
+        control_plane.kubectl("create", "job", "then", "--from=cronjob/capgen-shop-report-daily", "-n", namespace)
         deadline = time.monotonic() + 30
-        while not (pods := json.loads(control_plane.kubectl("get", "pods", "-n", namespace, "-o", "json"))["items"]):
+        while len(pods := json.loads(control_plane.kubectl("get", "pods", "-n", namespace, "-o", "json"))["items"]) < 2:
             assert time.monotonic() < deadline, control_plane.kubectl("describe", "job", "now", "-n", namespace)
             time.sleep(0.2)
-    spec: dict[str, Any] = pods[0]["spec"]
+    specs: dict[str, dict[str, Any]] = {pod["spec"]["serviceAccountName"]: pod["spec"] for pod in pods}
+    assert "kube-api-access" not in json.dumps(specs["capgen-shop-report-daily"]), "it brings no token"
+    spec = specs["capgen-shop-look"]
     assert spec["serviceAccountName"] == "capgen-shop-look"
     assert (spec["restartPolicy"], spec["securityContext"]["runAsNonRoot"]) == ("Never", True)
     job = control_plane.get("job", "now", namespace)

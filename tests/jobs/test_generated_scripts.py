@@ -41,7 +41,11 @@ workloads:
   fixed: {kind: StatefulSet, namespace: shop, vertical: {mode: recommend, containers: {"*": {max: {cpu: "2"}}}}}
 notify:
   chat: {webhook: {env: CHAT_URL}}
+  hook: {webhook: {env: HOOK_URL}, token: {env: CHAT_URL}}
   pager: {webhook: {secret: {name: pager, key: url}}, severities: [critical, emergency]}
+  phone: {pagerduty: {secret: {name: pager, key: routing}}}
+  post: {email: [on-call@example.com, second@example.com]}
+  slack: {slack: {env: SLACK_URL}, channel: "#it's"}
 jobs:
   all: {schedule: "@hourly", watch: [host.cpu, host.memory, host.swap, host.swap_activity, host.disk_io, host.disk_space, host.inodes, host.network, host.file_descriptors]}
   one: {schedule: "0 3 * * *", watch: [host.swap]}
@@ -51,10 +55,15 @@ jobs:
   scale: {schedule: "0 3 * * *", scale: web}
   resize: {schedule: "0 3 * * *", resize: fixed, apply: true}
 """).replace("notify: {chat: {webhook: {env: CHAT_URL}}}\n", "")
-ASKING = HOST + 'prometheus: {url: "http://prometheus:9090/p"}\n'
-CLUSTER = ASKING.replace(
-    "directory: {root: ./deploy}\n", "kubernetes: {namespace: monitoring}\ndeliver: {jobs: cronjob}\n"
+ASKING = HOST + (
+    'prometheus: {url: "http://prometheus:9090/p"}\n'
+    'alertmanager: {smtp: {host: "mail:465", sender: c@example.com, user: c, password: {env: MAIL}}}\n'
 )
+CLUSTER = ASKING.replace(
+    "directory: {root: ./deploy}\n",
+    "kubernetes: {namespace: monitoring}\ndeliver: {jobs: cronjob}\njobs: {report_image: x/capgen:1}\n",
+)
+REPORTS = 'reports: {daily: {schedule: "@daily"}, quarterly: {schedule: "0 8 1 1,4,7,10 *"}}\n'
 
 
 def scripts(files: dict[str, str]) -> dict[str, str]:
@@ -71,12 +80,12 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Every script of a spec that uses everything, in both forms, and of the examples."""
     found: dict[str, str] = {}
     for name, environment in (("host", ASKING), ("cluster", CLUSTER)):
-        for path, text in scripts(built(tmp_path_factory.mktemp(name), EVERYTHING, environment)).items():
+        for path, text in scripts(built(tmp_path_factory.mktemp(name), EVERYTHING + REPORTS, environment)).items():
             found[f"{name}/{path}"] = text
     for environment, artifacts in api.build([ROOT / "specs"]).artifacts:
         for path, text in scripts({a.path: a.text for a in artifacts}).items():
             found[f"{environment}/{path}"] = text
-    assert len(found) >= 2 * 7 + 2 * 4
+    assert len(found) >= 2 * 7 + 2 * 4 + 3
     return found
 
 
@@ -101,7 +110,7 @@ def test_every_shell_parses_them(shell: str, generated: dict[str, str]) -> None:
 def test_cron_takes_the_crontab(tmp_path: Path) -> None:
     files = built(
         tmp_path,
-        EVERYTHING + 'reports: {daily: {schedule: "@daily"}, quarterly: {schedule: "0 8 1 1,4,7,10 *"}}\n',
+        EVERYTHING + REPORTS,
         ASKING,
     )
     path = tmp_path / "crontab"
@@ -250,7 +259,7 @@ def test_objects_say_what_they_have_to(tmp_path: Path) -> None:
     files = built(
         tmp_path,
         EVERYTHING,
-        CLUSTER.replace("kind: Environment", "kind: Environment\njobs: {time_zone: Europe/Berlin, image: x/y:1}"),
+        CLUSTER.replace("jobs: {report_image:", "jobs: {time_zone: Europe/Berlin, image: x/y:1, report_image:"),
     )
     cronjob: dict[str, Any] = yaml.safe_load(files["shop/jobs/scale/cronjob.yaml"])
     spec = cronjob["spec"]
@@ -259,10 +268,16 @@ def test_objects_say_what_they_have_to(tmp_path: Path) -> None:
     assert spec["jobTemplate"]["spec"]["backoffLimit"] == 0
     (container,) = pod["containers"]
     assert (container["image"], container["securityContext"]["readOnlyRootFilesystem"]) == ("x/y:1", True)
+    names = [e["name"] for e in container["env"]]
+    assert len(names) == len(set(names)), "CHAT_URL is two secrets' variable, and one of the pod's"
     secrets = {e["name"]: e["valueFrom"]["secretKeyRef"] for e in container["env"] if "valueFrom" in e}
     assert {name: (ref["name"], ref["key"]) for name, ref in secrets.items()} == {
         "CHAT_URL": ("capgen-notify", "CHAT_URL"),
-        "CAPGEN_ADDRESS_2": ("pager", "url"),
+        "HOOK_URL": ("capgen-notify", "HOOK_URL"),
+        "SLACK_URL": ("capgen-notify", "SLACK_URL"),
+        "MAIL": ("capgen-notify", "MAIL"),
+        "CAPGEN_ADDRESS_3": ("pager", "url"),
+        "CAPGEN_TOKEN_4": ("pager", "routing"),
     }
     role = yaml.safe_load(files["shop/jobs/all/role.yaml"])
     assert role["rules"] == [

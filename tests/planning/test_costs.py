@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from compile.service import compiled
@@ -10,8 +11,10 @@ from msgspec.structs import replace
 from planning.test_plans import GIB, HERE, template
 
 from capgen.blueprint.planning import SavingOption, Volume
+from capgen.planning.advice import advise
 from capgen.planning.compute import NodeMonth
 from capgen.planning.cost import forecast_costs, with_right_size
+from capgen.planning.period import new_and_gone
 from capgen.planning.rates import Rate
 from capgen.planning.storage import plan_volume
 
@@ -113,3 +116,16 @@ def test_options_that_say_too_little_or_too_much(words: str, code: str) -> None:
 )
 def test_growth_and_retention_that_say_too_little_or_too_much(planning: str, code: str) -> None:
     assert [one.code for one in compiled(f"planning: {{{planning}}}\n")[1]] == [code]
+
+
+def test_a_recommendation_is_the_same_one_when_only_its_numbers_moved() -> None:
+    def advised(*options: SavingOption) -> SimpleNamespace:
+        costs = forecast_costs(template(options=options))
+        return SimpleNamespace(advice=advise(None, (), (), costs))
+
+    spot, reserved = SavingOption("spot", D("0.6"), "compute", ""), SavingOption("reserved", D("0.2"), "compute", "")
+    dearer = replace(spot, saves=D("0.5"))
+    reviewed = SimpleNamespace(plan=advised(dearer, reserved), earlier=advised(spot))
+    new, gone = new_and_gone(reviewed)  # type: ignore[arg-type]
+    assert [what.partition(":")[0] for what in new] == ["reserved"]
+    assert gone == []

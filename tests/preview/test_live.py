@@ -68,6 +68,9 @@ def test_curves_tables_variables_and_alerts_come_from_prometheus(server: Running
         panel(5, "alertlist", "Alerts", place=(0, 16, 12, 8), options={"alertInstanceLabelFilter": '{service=~"sho.*"}'}),
         panel(6, "heatmap", "Buckets", {"expr": "sum by (le) (prometheus_http_request_duration_seconds_bucket)", "format": "heatmap"},
               place=(12, 16, 12, 8)),
+        annotations={"list": [{"name": "Alerts", "enable": True, "iconColor": "red", "expr": 'ALERTS{alertstate="firing"}',
+                               "titleFormat": "{{alertname}}"},
+                              {"name": "Broken", "enable": True, "iconColor": "red", "expr": "sum by ("}]},
         templating={"list": [INSTANCE]}, time={"from": "now-5m", "to": "now"},
     )  # fmt: skip
     made = scraped(server, dashboard)
@@ -82,6 +85,10 @@ def test_curves_tables_variables_and_alerts_come_from_prometheus(server: Running
     assert "parse error" in broken["problems"][0] and broken["frames"] == []
     assert rate["problems"] == []
     assert [(a["name"], a["state"], a["summary"]) for a in alerts["alerts"]] == [("Always", "firing", "It is up")]
+    fires, wrong = made["marks"]
+    assert [span["title"] for span in fires["spans"]] == ["Always"]
+    assert made["range"]["from"] <= fires["spans"][0]["from"] <= fires["spans"][0]["to"] <= made["range"]["to"]
+    assert "parse error" in wrong["problem"]
     bounds = [field["name"] for field in buckets["frames"][0]["fields"][1:]]
     assert bounds[-1] == "+Inf" and bounds[0] == "0.1"
     for column in zip(*(field["values"] for field in buckets["frames"][0]["fields"][1:]), strict=True):

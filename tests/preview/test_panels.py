@@ -75,6 +75,51 @@ def test_a_dashed_line_stands_at_each_level_in_its_colour(drawn: Open) -> None:
         assert all(abs(row - level) < 0.02 for row in rows), (level, rows)
 
 
+MARKED = {
+    "annotations": {
+        "list": [
+            {"name": "Alerts", "enable": True, "iconColor": "purple", "expr": 'ALERTS{alertstate="firing",service="shop"}',
+             "titleFormat": "{{alertname}}"},
+            {"name": "Others", "enable": True, "iconColor": "blue", "expr": 'ALERTS{alertstate="firing",service="nobody"}'},
+            {"name": "Off", "enable": False, "iconColor": "red", "expr": "ALERTS"},
+        ]
+    }
+}  # fmt: skip
+
+
+def test_what_happened_is_marked_in_time(drawn: Open) -> None:
+    """From when an alert fires, to now: a bar below the axis in the annotation's colour."""
+    made = sampled({**EVERY_TYPE, **MARKED})
+    alerts, others = made["marks"]
+    since = next(alert.since for alert in ALERTS if alert.state == "firing" and alert.labels["service"] == "shop")
+    assert [(span["title"], span["to"]) for span in alerts["spans"]] == [("ShopCpuCritical", round(NOW * 1000))]
+    assert 0 <= alerts["spans"][0]["from"] / 1000 - since < 60
+    assert (others["name"], others["spans"]) == ("Others", [])
+    with drawn(made) as page:
+        heading = {mark.inner_text().strip() for mark in page.locator("[data-mark]").all()}
+        columns = page.evaluate(
+            """([r, g, b]) => {
+              const panel = document.querySelector("[data-panel='3']");
+              const canvas = panel.querySelector('canvas');
+              const plot = panel.querySelector('.u-over').getBoundingClientRect();
+              const left = plot.left - canvas.getBoundingClientRect().left;
+              const bottom = Math.round(plot.bottom - canvas.getBoundingClientRect().top) + 1;
+              const { data } = canvas.getContext('2d').getImageData(0, bottom, canvas.width, 1);
+              const found = [];
+              for (let x = 0; x < canvas.width; x++)
+                if (data[4 * x] === r && data[4 * x + 1] === g && data[4 * x + 2] === b) found.push((x - left) / plot.width);
+              return found;
+            }""",
+            [163, 82, 204],
+        )
+    assert heading == {"Alerts", "Others"}
+    length = made["range"]["to"] - made["range"]["from"]
+    start = (alerts["spans"][0]["from"] - made["range"]["from"]) / length
+    assert columns, "no mark is drawn"
+    assert min(columns) == pytest.approx(start, abs=0.02)
+    assert max(columns) == pytest.approx(1.0, abs=0.02)
+
+
 def no_panel_covers_another(page: Page, width: int) -> None:
     boxes = page.evaluate("[...document.querySelectorAll('[data-panel]')].map(e => e.getBoundingClientRect().toJSON())")
     for number, one in enumerate(boxes):

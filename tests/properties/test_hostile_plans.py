@@ -19,14 +19,14 @@ from capgen import api
 from capgen.api import planning
 from capgen.markdown import one_line
 from capgen.planning.plan import ServicePlan
-from capgen.report import ahead, document
+from capgen.report import ahead, document, planned
 
 HISTORY = "timestamp,value\n" + "".join(
     f"{1_767_600_000 + 3600 * hour},{100 + hour % 24 + hour / 50}\n" for hour in range(1008)
 )
 
 
-def planned(folder: Path, text: str, line: str) -> tuple[ServicePlan, ...]:
+def plans_of(folder: Path, text: str, line: str) -> tuple[ServicePlan, ...]:
     write_project(folder, spec(text, line))
     (folder / "history").mkdir(exist_ok=True)
     (folder / "history" / "own.queue.csv").write_text(HISTORY)
@@ -52,7 +52,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def benign(tmp_path_factory: pytest.TempPathFactory) -> tuple[ServicePlan, ...]:
-    return planned(tmp_path_factory.mktemp("benign"), TOKEN, TOKEN)
+    return plans_of(tmp_path_factory.mktemp("benign"), TOKEN, TOKEN)
 
 
 @settings(max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate])
@@ -62,8 +62,8 @@ def benign(tmp_path_factory: pytest.TempPathFactory) -> tuple[ServicePlan, ...]:
 def test_hostile_text_is_data_in_every_form(
     tmp_path_factory: pytest.TempPathFactory, benign: tuple[ServicePlan, ...], text: str, line: str
 ) -> None:
-    plans = planned(tmp_path_factory.mktemp("hostile"), text, line)
-    found, wanted = (json.loads(ahead.as_json(one))["services"][0] for one in (plans, benign))
+    plans = plans_of(tmp_path_factory.mktemp("hostile"), text, line)
+    found, wanted = (json.loads(planned.as_json(one))["services"][0] for one in (plans, benign))
     (item,) = found["roadmap"]
     assert (item["theme"], item["title"], item["owner"]) == (text, text, text)
     assert found["cost"]["source"] == text

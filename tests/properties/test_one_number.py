@@ -2,15 +2,18 @@
 
 Each level of each signal of each example gets a number that stands nowhere yet. Then that number is in the alert's
 expression and text (which is what a notification says), the panel's step, the limit of each script that watches the
-signal, and the page. With the number put back, every line of every file is the one that was there before.
+signal, the page, and the report on a history of the signal. With the number put back, every line of every file is the
+one that was there before. A report's job in a cluster brings the spec itself, so there the level is as the spec has it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from properties.numbers import Shop, another, shops, written
@@ -18,6 +21,9 @@ from properties.numbers import Shop, another, shops, written
 from capgen import units
 from capgen.blueprint import Blueprint, Level, Signal
 from capgen.blueprint.jobs import Probe, Watch
+from capgen.history.series import Series
+from capgen.planning.period import period_of, review
+from capgen.report import document, periodic
 
 SHOPS = {f"{shop.service} in {shop.environment}": shop for shop in shops()}
 RULES = ("rules.yml", "prometheusrule.yaml")
@@ -30,6 +36,7 @@ def test_a_level_changed_once_is_changed_everywhere_and_nothing_else_is(shop: Sh
     assert service is not None
     changed = 0
     for signal in service.signals:
+        old = report(service, signal)
         for level in signal.levels:
             value = another(signal, level, before)
             where = f"{signal.id} {level.name} {written(value, signal)}"
@@ -37,6 +44,14 @@ def test_a_level_changed_once_is_changed_everywhere_and_nothing_else_is(shop: Sh
             assert built is not None, (where, found)
             pairs = dict(spelled(level.threshold, value, signal))
             differing = different(before, after)
+            brought = {path for path in differing if "/jobs/report-" in path}
+            assert brought == {path for path in after if "/jobs/report-" in path and path.endswith("script.yaml")}
+            for was, now in {(spec_of(before[path], service), spec_of(after[path], service)) for path in brought}:
+                was, now = (yaml.load(text, Loader=yaml.CSafeLoader) for text in (was, now))
+                assert str(now["signals"][signal.id]["levels"][level.name]) == written(value, signal)
+                now["signals"][signal.id]["levels"][level.name] = was["signals"][signal.id]["levels"][level.name]
+                assert now == was, where
+            differing -= brought
             # The dashboard linter is told of panels by their titles, and some titles name a goal.
             assert expected(service, signal, level, before) == differing - {f"{service.name}/.lint"}, where
             for path in differing:
@@ -44,8 +59,32 @@ def test_a_level_changed_once_is_changed_everywhere_and_nothing_else_is(shop: Sh
             for kind, place in places(service, signal, level, after):
                 numbers = (units.number(value), units.human(value, signal.unit))
                 assert any(number in place for number in numbers), f"{where} is not in the {kind}: {place}"
+            new = report(built, signal)
+            assert back(new, pairs) == old, where
+            assert (units.human(value, signal.unit) in new) is (level.severity is not None), where
             changed += 1
     assert changed > 20
+
+
+def report(service: Blueprint, signal: Signal) -> str:
+    """The daily report of a service that has two days of history of one signal, far on the good side of its levels."""
+    good = 0.0 if signal.worse == "above" else 1e6
+    times = np.arange(48) * 3600.0
+    history = {signal.id: Series(signal.id, times, np.full(48, good))}
+    text = document.shown(
+        periodic.document([review(service, history, {}, period_of("daily", 48 * 3600.0))]),
+        "markdown",
+        color=False,
+        width=80,
+    )
+    # How far the peak is from a level is no number of the spec's.
+    return re.sub(r"its peak is [0-9.]+% (below|beyond)", "its peak is far from", text)
+
+
+def spec_of(text: str, service: Blueprint) -> str:
+    """The spec in the ConfigMap of a report's job."""
+    (found,) = re.findall(rf"^  specs\.{service.name}\.yaml: \|\n((?:    .*\n)+)", text, re.MULTILINE)
+    return str(found)
 
 
 def different(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:

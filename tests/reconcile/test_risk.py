@@ -92,3 +92,44 @@ def test_secrets_are_hidden_by_name_and_in_addresses() -> None:
         "url: https://(hidden)@host/x\ntoken: (hidden)\nfor: 5m"
     )
     assert "abcdefgh1234" not in without_secrets("Authorization: Bearer abcdefgh1234")
+
+
+RULE_FILE = """groups:
+- name: capgen/apm/host.cpu
+  rules:
+  - {alert: ApmHostCpuWarning, expr: 'x >= 0.5', for: 5m}
+  - {alert: ApmHostCpuCritical, expr: 'capgen:node_cpu:ratio{service="apm",source="host",more="and more"} >= 0.8', for: 5m}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "said"),
+    [
+        ("rules", ">= 0.8", ">= 0.9", "loosens an alert: >= 0.8 becomes >= 0.9"),
+        (
+            "rules",
+            "  - {alert: ApmHostCpuWarning, expr: 'x >= 0.5', for: 5m}\n",
+            "",
+            "the alert ApmHostCpuWarning goes",
+        ),
+        ("rules", "groups:", "# a comment\ngroups:", ""),
+    ],
+)
+def test_files_are_told_by_meaning_as_objects_are(kind: str, old: str, new: str, said: str) -> None:
+    change = Change("r", Action.UPDATE, kind, "apm", "apm/rules.yml", RULE_FILE, RULE_FILE.replace(old, new))
+    assert risks(change) == ((said,) if said else ())
+    text = report.render(Plan("deploy", (change,)), "text")
+    assert ("risk: " + said in text) if said else ("+# a comment" in text)
+    assert "@@" not in text or not said
+
+
+def test_a_scrape_file_that_loses_a_target_is_a_risk() -> None:
+    before = "scrape_configs:\n- job_name: web\n  static_configs:\n  - targets: [a:1, b:1]\n"
+    change = Change("s", Action.UPDATE, "scrape", "apm", "apm/scrape.yml", before, before.replace(", b:1", ""))
+    assert risks(change) == ("narrows what is scraped: .spec.web.static_configs[0].targets[1] goes",)
+
+
+def test_long_values_are_shown_where_they_part() -> None:
+    change = Change("r", Action.UPDATE, "rules", "apm", "apm/rules.yml", RULE_FILE, RULE_FILE.replace("0.8'", "0.85'"))
+    text = report.render(Plan("deploy", (change,)), "text", width=80)
+    assert '"} >= 0.8\n' in text and '"} >= 0.85\n' in text

@@ -20,9 +20,12 @@ workloads:
 """
 
 
-def build(folder: Path, templates: dict[str, str]) -> dict[str, str]:
-    (folder / "specs").mkdir()
-    (folder / "specs/shop.yaml").write_text(SPEC)
+SIDECAR = "k8s-sidecar-target-directory"
+
+
+def build(folder: Path, templates: dict[str, str], spec: str = SPEC) -> dict[str, str]:
+    (folder / "specs").mkdir(exist_ok=True)
+    (folder / "specs/shop.yaml").write_text(spec)
     for name, text in templates.items():
         path = folder / "templates" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,6 +44,34 @@ def test_a_block_is_added_to(tmp_path: Path) -> None:
     alerts = [rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule]
     assert alerts and all(alert["annotations"]["dashboard"] == alert["alert"] for alert in alerts)
     assert all("summary" in alert["annotations"] for alert in alerts)
+
+
+@pytest.mark.parametrize(
+    ("own", "whole"),
+    [
+        ("  annotations:\n    example.com/for: {{ service }}\n", {"example.com/for": "shop", SIDECAR: "Capacity: all"}),
+        ("  annotations: {example.com/for: {{ service }}}\n", {"example.com/for": "shop", SIDECAR: "Capacity: all"}),
+        ("  annotations: {}\n", {SIDECAR: "Capacity: all"}),
+        (f"  annotations: {{{SIDECAR}: elsewhere}}\n", {SIDECAR: "elsewhere"}),
+        ("", {SIDECAR: "Capacity: all"}),
+    ],
+)
+def test_annotations_of_ones_own_and_the_sidecars_are_one_mapping(
+    tmp_path: Path, own: str, whole: dict[str, str]
+) -> None:
+    text = '{% include "capgen/kubernetes/metadata.yaml.j2" %}\n' + own
+    environment = (
+        "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: there}\nkubernetes: {namespace: monitoring}\n"
+        'deliver: {grafana: sidecar}\ngrafana: {folder: "Capacity: all"}\n'
+    )
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "there.yaml").write_text(environment)
+    found = yaml.safe_load(build(tmp_path, {"kubernetes/metadata.yaml.j2": text})["shop/configmap-dashboard.yaml"])
+    assert found["metadata"]["annotations"] == whole
+    assert (found["metadata"]["name"], found["metadata"]["labels"]["grafana_dashboard"]) == (
+        "capgen-shop.dashboard",
+        "1",
+    )
 
 
 def test_an_included_part_is_replaced_everywhere(tmp_path: Path) -> None:
@@ -68,3 +99,11 @@ def test_a_template_that_breaks_is_named_by_file_and_line(tmp_path: Path, text: 
     assert finding.span is not None
     assert finding.span.file.endswith("templates/kubernetes/metadata.yaml.j2")
     assert finding.span.line == line
+
+
+def test_a_service_without_rules_has_templates_of_its_own_too(tmp_path: Path) -> None:
+    head, _, rest = SPEC.partition("sources:")
+    own = '{% include "capgen/kubernetes/metadata.yaml.j2" %}\n  annotations: {a: b}\n'
+    without = head + "workloads:" + rest.partition("workloads:")[2]
+    hpa = yaml.safe_load(build(tmp_path, {"kubernetes/metadata.yaml.j2": own}, without)["shop/hpa-shop.yaml"])
+    assert hpa["metadata"]["annotations"] == {"a": "b"}

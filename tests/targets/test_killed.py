@@ -2,7 +2,8 @@
 
 The fleet is brought from one state to another and back; when the server has seen a number of writes, the run is killed
 with SIGKILL, and one further run has to end in the same state as an undisturbed one. A dozen numbers, spread from
-the first write to the last; with EVERY_WRITE=1 in the environment all of them, which takes minutes.
+the first write to the last; with EVERY_WRITE=1 in the environment all of them, which takes minutes (EVERY_WRITE=2/5
+is the second of five parts of them).
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ def test_a_fleet_killed_at_every_write_is_finished_by_the_next_run(
     assert writes > 20
 
     turn, killed = ("new", "old"), 0
-    numbers = range(1, writes + 1) if os.environ.get("EVERY_WRITE") else range(1, writes + 1, max(1, writes // 12))
+    part, _, parts = os.environ.get("EVERY_WRITE", "").partition("/")
+    first, step = (int(part), int(parts or 1)) if part else (1, max(1, writes // 12))
+    numbers = range(first, writes + 1, step)
+    print(f"{len(numbers)} of {writes} writes: {list(numbers)}")
     for number in numbers:
         to, back = turn
         killed += undisturbed.killed_at(number, new if to == "new" else old)
@@ -52,7 +56,7 @@ def test_a_fleet_killed_at_every_write_is_finished_by_the_next_run(
             f"killed at write {number} on the way to {to}"
         )
         turn = (back, to)
-    assert killed >= len(numbers) * 0.9, "there was something to kill nearly every time"
+    assert killed >= len(numbers) - 2, "there was something to kill nearly every time; the ways there and back differ"
 
 
 def fleets(plane: ControlPlane, namespace: str) -> tuple[tuple[Artifact, ...], tuple[Artifact, ...], list[str]]:

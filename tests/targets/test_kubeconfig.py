@@ -213,3 +213,10 @@ def test_a_server_that_is_not_there_is_an_error_soon(tmp_path: Path) -> None:
     path = write(tmp_path / "config", "dev", dev=("https://127.0.0.1:9", {"token": "x"}))
     with pytest.raises(TargetError, match=r"https://127\.0\.0\.1:9 gave no answer: .*refused"):
         kubernetes.connect(kubeconfig.load([path]), "default").read([artifact(CONFIG)])
+
+
+def test_a_token_that_is_none_is_not_sent_and_not_shown(control_plane: ControlPlane, tmp_path: Path) -> None:
+    access = on_server(control_plane, tmp_path / "config", {"token": "half-a-secret\nX: y"})
+    with pytest.raises(TargetError, match="no token has") as error:
+        kubernetes.connect(access, "default").read([artifact(CONFIG)])
+    assert "half-a-secret" not in str(error.value)

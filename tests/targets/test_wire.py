@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import socketserver
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from capgen import yamlio
 from capgen.errors import TargetError
+from capgen.targets.pace import Pace
 from capgen.targets.wire import Login, Wire, encode
 
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
@@ -55,7 +57,7 @@ def server() -> Iterator[Script]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
         listening.daemon_threads = True
         scripted = Script(f"http://127.0.0.1:{listening.server_address[1]}")
-        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
         yield scripted
         listening.shutdown()
 
@@ -73,9 +75,8 @@ class Clock:
 
 
 def wire(server: Script, clock: Clock, seconds: float = 300) -> Wire:
-    made = Wire(lambda: Login(urllib3.PoolManager(), server.url, {}), clock=lambda: clock.now, sleep=clock.sleep)
-    made.begin(seconds)
-    return made
+    login = Login(urllib3.PoolManager(), server.url, {})
+    return Wire(lambda _: login, seconds, clock=lambda: clock.now, sleep=clock.sleep)
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
@@ -142,7 +143,9 @@ def test_the_server_s_wish_to_wait_is_granted(server: Script) -> None:
 def test_it_gives_up_at_the_deadline_with_the_last_answer(server: Script) -> None:
     clock = Clock()
     server.answers = [status(429, "later", headers="Retry-After: 40\r\n")]
-    answer = wire(server, clock, seconds=100).request("PATCH", "/x", {}, b"{}", "x")
+    made = wire(server, clock, seconds=100)
+    with made.verb():
+        answer = made.request("PATCH", "/x", {}, b"{}", "x")
     assert (answer.status, answer.message) == (429, "later")
     assert clock.slept == [40, 40]
 
@@ -170,10 +173,9 @@ def test_a_server_that_was_never_there_is_not_waited_for(server: Script) -> None
 
 def test_a_slow_server_is_not_waited_for_past_the_deadline(server: Script) -> None:
     server.answers = ["sleep 3"]
-    made = Wire(lambda: Login(urllib3.PoolManager(), server.url, {}))
-    made.begin(0.4)
+    made = Wire(lambda _: Login(urllib3.PoolManager(), server.url, {}), 0.4)
     started = time.monotonic()
-    with pytest.raises(TargetError):
+    with made.verb(), pytest.raises(TargetError):
         made.request("GET", "/x", {})
     assert time.monotonic() - started < 2
 
@@ -200,3 +202,65 @@ def test_a_body_is_json_and_yaml_and_means_the_same_in_both(text: str) -> None:
     node, mistakes = yamlio.read(yamlio.Source("body", body.decode()))
     assert mistakes == () and node is not None and node.data() == document
     assert b"\\ud8" not in body.lower(), "the API server refuses escaped surrogates"
+
+
+def test_all_verbs_share_one_time_and_what_passes_between_them_is_nobodys(server: Script) -> None:
+    server.answers = [status(429, "later", headers="Retry-After: 40\r\n")]
+    clock = Clock()
+    made = wire(server, clock, seconds=100)
+    for tries in ([40, 40], [], []):
+        clock.slept.clear()
+        clock.now += 1000  # a person thinks
+        with made.verb():
+            made.request("PATCH", "/x", {}, b"{}", "x")
+        assert clock.slept == tries
+    with made.verb():
+        made.allow(50)
+        made.request("DELETE", "/x", {}, b"{}", "x")
+    assert clock.slept == [40], "what is put in order at the end has a time of its own"
+
+
+def test_more_is_asked_at_once_until_the_server_is_strained() -> None:
+    clock = Clock()
+    pace = Pace(lambda: clock.now)
+
+    def round_of(status: int, seconds: float = 0.1) -> float:
+        """As many requests as may be under way, together."""
+        with contextlib.ExitStack() as under_way:
+            for _ in range(int(pace.limit)):
+                under_way.enter_context(pace.turn())(status)
+            clock.now += seconds
+        return pace.limit
+
+    assert 8.4 < round_of(200) < 9.1, "one more a round, when all of it is used"
+    for _ in range(60):
+        round_of(200)
+    assert pace.limit == 32
+    assert round_of(429) == 16, "one decrease for what was under way together"
+    assert round_of(200, seconds=3) == 8, "slow is a sign as well"
+    assert round_of(0) == 4, "and so is no answer"
+    for _ in range(9):
+        round_of(503)
+    assert pace.limit == 1
+    with pace.turn() as told:
+        told(200)
+    assert pace.limit == 2, "it comes back"
+
+
+def test_never_more_at_once_than_the_pace_allows() -> None:
+    under_way, most, lock = [0], [0], threading.Lock()
+
+    class Pool:
+        def request(self, *_: object, **__: object) -> object:
+            with lock:
+                under_way[0] += 1
+                most[0] = max(most[0], under_way[0])
+                status = 429 if under_way[0] > 12 else 200
+            time.sleep(0.002)
+            with lock:
+                under_way[0] -= 1
+            return urllib3.HTTPResponse(b"{}", status=status)
+
+    made = Wire(lambda _: Login(Pool(), "", {}), sleep=lambda _: None)
+    made.at_once(lambda n: made.request("GET", f"/{n}", {}), range(300))
+    assert 9 <= most[0] <= 14, "it grows beyond 8, and not when it is told that this is too much"

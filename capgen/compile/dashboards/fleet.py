@@ -276,7 +276,7 @@ def _panel(
 ) -> Panel:
     """A panel with one query."""
     settings: dict[str, object] = {
-        "minimum": None if more.get("unit") == "percentunit" else 0.0,
+        "minimum": None if more.get("steps") is ROOM else 0.0,
         "exempt": _EXEMPT,
         **more,
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from capgen import markdown, naming, promql, units
 from capgen.blueprint import Hpa, Signal
 from capgen.blueprint.dashboards import Link, Override, Panel, Step, Target
@@ -14,6 +16,7 @@ from capgen.compile.dashboards.signals import RECORDED, SUMMED, description, exe
 from capgen.compile.rules import paging_level
 
 DAY, WEEK, MONTH = 86400.0, 604800.0, 2592000.0
+COLUMNS, _FEW = 24, 3
 ROOM = (Step("red", None), Step("yellow", 0.0), Step("green", 0.15))
 """Below nothing somebody has been called already."""
 ROOM_LINES = "Lines: at 0 % somebody is called, below 15 % it is close."
@@ -58,8 +61,16 @@ def glance_panels(
             panels.append(_against_level(service, uid, key, chosen, ids))
     if (cost := cost_panel(service, money, ids)) is not None:
         panels.append(cost)
-    panels.append(_alerts(service, ids))
-    return panels
+    return _filled(panels, _alerts(service, ids))
+
+
+def _filled(stats: Sequence[Panel], alerts: Panel) -> list[Panel]:
+    """The first line without a gap: up to three numbers leave room for the alerts beside them, more share the line."""
+    room = COLUMNS - sum(panel.width for panel in stats)
+    if len(stats) <= _FEW:
+        return [*stats, replace(alerts, width=room)]
+    share, rest = divmod(COLUMNS, len(stats))
+    return [*(replace(panel, width=share + (place < rest)) for place, panel in enumerate(stats)), alerts]
 
 
 def _headroom(service: str, ids: Mapping[str, int]) -> Panel:

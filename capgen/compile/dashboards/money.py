@@ -69,7 +69,7 @@ def cost_panel(service: str, money: Money, ids: Mapping[str, int]) -> Panel | No
         what = "What the service costs a month at this hour's rate, as OpenCost measures it."
         exempt: tuple[tuple[str, str], ...] = (("target-job-rule", RECORDED), ("target-instance-rule", SUMMED))
     elif money.plan is not None and declared(money.plan) > 0:
-        title, expr = "Cost a month, as planned", f"vector({units.number(declared(money.plan))})"
+        title, expr = "Planned a month", f"vector({units.number(declared(money.plan))})"
         what = "What the items of the spec's cost plan come to a month; nothing measures it."
         exempt = ()
     else:

@@ -15,6 +15,7 @@ from capgen import naming, units
 from capgen.artifact import Artifact
 from capgen.blueprint import Delivery, Fleet
 from capgen.blueprint.dashboards import Dashboard, Grafana
+from capgen.render.annotations import annotated
 from capgen.render.dashboards.classic import classic
 from capgen.render.dashboards.linting import lint_file
 from capgen.render.dashboards.v2 import API_VERSION, spec, v2
@@ -57,6 +58,8 @@ def dashboard_artifacts(
         text = templates.render(
             "kubernetes/configmap.yaml.j2", files=[file], folder=grafana.folder, labels=dict(labels).items(), **common
         )
+        if grafana.folder:
+            text = annotated(text, "k8s-sidecar-target-directory", grafana.folder)
         yield Artifact(f"{folder}configmap-{name}.yaml", text, "ConfigMap", service, kubernetes=True)
     elif grafana.schema == "v2":
         body = _lines(_without_exponents(spec(dashboard, grafana)))

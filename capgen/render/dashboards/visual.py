@@ -97,11 +97,13 @@ _DRAWN: Mapping[str, Json] = {
 
 
 def _timeseries(panel: Panel) -> Json:
-    wide = panel.width >= 12
+    # A legend has a third of its panel. The names of levels have to be in sight, so beside them there are no numbers.
+    levels = len(panel.steps) > 1
+    wide = panel.width >= 12 and not levels
     return {
         "legend": {
             "showLegend": True, "displayMode": "table" if wide else "list", "placement": "bottom",
-            "calcs": ["lastNotNull", "max"] if wide else ["lastNotNull"],
+            "calcs": [] if levels else ["lastNotNull", "max"] if wide else ["lastNotNull"],
         },
         "tooltip": {"mode": "multi", "sort": "desc"},
     }  # fmt: skip

@@ -20,7 +20,7 @@ export function Dashboard({ content, theme }) {
   const height = Math.max(0, ...places.map((place) => place.top + place.height));
   return (
     <div className={styles.page} data-page>
-      <Heading content={content} styles={styles} range={range} />
+      <Heading content={content} styles={styles} range={range} theme={theme} />
       <div className={styles.grid} style={{ height }}>
         {content.items.map((item, number) => (
           <div key={item.key} className={styles.place} style={places[number]} data-panel={item.panel.id} data-type={item.panel.type}>
@@ -30,7 +30,7 @@ export function Dashboard({ content, theme }) {
                 {item.panel.collapsed && <span className={styles.note}>collapsed in Grafana</span>}
               </div>
             ) : (
-              <Panel item={item} range={range} theme={theme} width={places[number].width} height={places[number].height} />
+              <Panel item={item} marks={content.marks} range={range} theme={theme} width={places[number].width} height={places[number].height} />
             )}
           </div>
         ))}
@@ -39,7 +39,7 @@ export function Dashboard({ content, theme }) {
   );
 }
 
-function Heading({ content, styles, range }) {
+function Heading({ content, styles, range, theme }) {
   return (
     <header>
       <div className={styles.top}>
@@ -64,6 +64,12 @@ function Heading({ content, styles, range }) {
         {content.links.map((link) => (
           <span key={link.title} className={styles.link}>
             <Icon name="external-link-alt" size="sm" /> {link.title}
+          </span>
+        ))}
+        {content.marks.map((mark) => (
+          <span key={mark.name} className={styles.mark} title={mark.problem || undefined} data-mark={mark.spans.length}>
+            <i style={{ background: theme.visualization.getColorByName(mark.color) }} /> {mark.name}
+            {mark.problem && ': the query failed'}
           </span>
         ))}
         <span className={styles.source} data-source>
@@ -168,6 +174,11 @@ const getStyles = (theme) => ({
     },
   }),
   link: css({ color: theme.colors.text.link, fontSize: theme.typography.bodySmall.fontSize }),
+  mark: css({
+    color: theme.colors.text.secondary,
+    fontSize: theme.typography.bodySmall.fontSize,
+    i: { display: 'inline-block', width: 8, height: 8, borderRadius: '50%', marginRight: 2 },
+  }),
   source: css({ marginLeft: 'auto', color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
   grid: css({ position: 'relative' }),
   place: css({ position: 'absolute' }),

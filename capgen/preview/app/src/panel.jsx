@@ -22,7 +22,7 @@ const TYPES = {
 };
 const WITHOUT_QUERY = { alertlist: AlertList, text: Text };
 
-export function Panel({ item, range, theme, width, height }) {
+export function Panel({ item, marks, range, theme, width, height }) {
   const { panel } = item;
   const frames = useTransformed(item);
   const problems = item.problems.join('\n');
@@ -39,7 +39,7 @@ export function Panel({ item, range, theme, width, height }) {
     >
       {(innerWidth, innerHeight) => (
         <Caught key={`${innerWidth}`}>
-          <Content item={item} frames={frames} range={range} theme={theme} width={innerWidth} height={innerHeight} />
+          <Content item={item} marks={marks} frames={frames} range={range} theme={theme} width={innerWidth} height={innerHeight} />
         </Caught>
       )}
     </PanelChrome>

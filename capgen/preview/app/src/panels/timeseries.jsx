@@ -1,5 +1,5 @@
 // Grafana's own time series, with the options that its panel adds before drawing.
-import { useMemo } from 'react';
+import { useLayoutEffect, useMemo } from 'react';
 import { dateTimeFormat, formattedValueToString, getFieldDisplayName } from '@grafana/data';
 import { SeriesTable, TimeSeries, TooltipPlugin2 } from '@grafana/ui';
 import { configured } from '../data.js';
@@ -27,7 +27,7 @@ const CUSTOM = {
 };
 const ALL_SERIES = 1;
 
-export function Series({ panel, frames, range, theme, width, height }) {
+export function Series({ panel, marks, frames, range, theme, width, height }) {
   const data = useMemo(() => configured(withColor(panel), frames, theme, CUSTOM).data, [panel, frames, theme]);
   const legend = { calcs: [], displayMode: 'list', placement: 'bottom', showLegend: true, ...panel.options?.legend };
   return (
@@ -41,7 +41,12 @@ export function Series({ panel, frames, range, theme, width, height }) {
       legend={legend}
       options={panel.options ?? {}}
     >
-      {(config, aligned) => <Hover config={config} aligned={aligned} data={data} />}
+      {(config, aligned) => (
+        <>
+          <Hover config={config} aligned={aligned} data={data} />
+          <Marks config={config} marks={marks} theme={theme} />
+        </>
+      )}
     </TimeSeries>
   );
 }
@@ -62,6 +67,41 @@ function Hover({ config, aligned, data }) {
       }}
     />
   );
+}
+
+const BAR = 4;
+
+/** Annotations as Grafana draws them: a dashed line at each end, a tint in between, and a bar below the axis. */
+function Marks({ config, marks, theme }) {
+  useLayoutEffect(() => {
+    config.addHook('draw', (plot) => {
+      const { ctx } = plot;
+      const { left, top, width, height } = plot.bbox;
+      const bar = BAR * devicePixelRatio;
+      const at = (time) => Math.min(left + width, Math.max(left, plot.valToPos(time, 'x', true)));
+      ctx.save();
+      for (const { color, spans } of marks) {
+        ctx.fillStyle = ctx.strokeStyle = theme.visualization.getColorByName(color);
+        ctx.lineWidth = devicePixelRatio;
+        ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+        for (const { from, to } of spans) {
+          const [start, end] = [at(from), at(to)];
+          ctx.globalAlpha = 0.1;
+          ctx.fillRect(start, top, end - start, height);
+          ctx.globalAlpha = 1;
+          ctx.fillRect(start - bar / 2, top + height, end - start + bar, bar);
+          ctx.beginPath();
+          for (const x of start === end ? [start] : [start, end]) {
+            ctx.moveTo(x, top);
+            ctx.lineTo(x, top + height);
+          }
+          ctx.stroke();
+        }
+      }
+      ctx.restore();
+    });
+  }, [config, marks, theme]);
+  return null;
 }
 
 function withColor(panel) {

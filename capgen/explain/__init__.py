@@ -45,7 +45,7 @@ def explain_line(source: Source, line: int, fleets: Sequence[Fleet]) -> Answer |
     root, _ = read(source)
     if root is None:
         return None
-    path = _path_at(root, line)
+    path = path_at(root, line)
     named = list(_names(root, path))
     field = ".".join(str(step) for step in path if isinstance(step, str))
     for fleet in fleets:
@@ -90,7 +90,7 @@ def _explain_script(source: Source, line: int, fleets: Sequence[Fleet]) -> Answe
     return None
 
 
-def _path_at(root: Node, line: int) -> Path:
+def path_at(root: Node, line: int) -> Path:
     """The path of the innermost value (or key) in a line."""
     best: Path = ()
     for path, node in root.walk():

@@ -1,0 +1,128 @@
+"""One writer at a time, with real processes: stopped by a signal, killed, or in each other's way."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from faults.scene import Scene
+from harness.controlplane import ControlPlane
+from harness.forked import Forked
+from harness.proxy import Fault, Proxy, Seen, status
+
+APPLY = ("apply", "--env", "live", "--yes")
+
+
+@pytest.fixture
+def scene(control_plane: ControlPlane, namespace: str, proxy: Proxy, tmp_path: Path) -> Scene:
+    return Scene(tmp_path, control_plane, namespace, proxy)
+
+
+def reached(
+    scene: Scene, method: str, path: str, fault: Fault | None = None, *, after: bool = False
+) -> threading.Event:
+    """Set when such a request is there (`after`: when the server has done it); its answer is late, or the fault."""
+    there = threading.Event()
+
+    def rule(seen: Seen) -> Fault | None:
+        if seen.method != method or path not in seen.path or there.is_set():
+            return None
+        if after:
+            return Fault(reset="after", then=lambda: (there.set(), threading.Event().wait(1)))
+        there.set()
+        return fault
+
+    scene.proxy.rule = rule
+    return there
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "where", ["the lease was just made", "an object is written", "the server asked it to wait", "it deletes"]
+)
+def test_whoever_is_told_to_end_gives_the_lease_back(scene: Scene, where: str, told: signal.Signals) -> None:
+    scene.applied()
+    scene.workloads("web", "more")
+    scene.change("max: 10", "max: 12")
+    there = {
+        "the lease was just made": lambda: reached(scene, "POST", "/leases", after=True),
+        "an object is written": lambda: reached(scene, "PATCH", "/more-hpa", Fault(seconds=1)),
+        "the server asked it to wait": lambda: reached(
+            scene, "PATCH", "/web-hpa", status(429, "busy", headers={"Retry-After": "60"})
+        ),
+        "it deletes": lambda: reached(scene, "DELETE", "/cart-hpa", Fault(seconds=1)),
+    }[where]()
+    run = scene.start(*APPLY)
+    assert there.wait(20)
+    run.tell(told)
+    ran = run.ended(20)
+    assert (ran.code, ran.err.splitlines()[-1]) == (130, "interrupted"), ran.err
+    assert "Traceback" not in ran.err and not scene.leases()
+    scene.gone()
+    assert scene.apply().code == 0 and scene.diff().code == 0
+
+
+def held_up(scene: Scene, path: str) -> tuple[Forked, threading.Event]:
+    """A run that has the lease and is in the middle of writing, until the event is set."""
+    there, go_on = threading.Event(), threading.Event()
+
+    def rule(seen: Seen) -> Fault | None:
+        if seen.method == "PATCH" and path in seen.path and not there.is_set():
+            there.set()
+            go_on.wait(30)
+        return None
+
+    scene.proxy.rule = rule
+    run = scene.start(*APPLY)
+    assert there.wait(20)
+    return run, go_on
+
+
+def test_a_second_writer_is_stopped_and_the_first_one_is_not_disturbed(scene: Scene) -> None:
+    first, go_on = held_up(scene, "/web-hpa")
+    second = scene.apply(capgen__targets__lease__SECONDS=1)
+    assert second.code == 6 and f"/{first.process.pid}/" in second.err and "nothing was changed" in second.err
+    go_on.set()
+    assert first.ended().code == 0 and not scene.leases()
+
+
+def test_a_killed_writer_s_lease_is_taken_over_when_it_is_stale(scene: Scene) -> None:
+    scene.proxy.rule = lambda _: None
+    there = reached(scene, "PATCH", "/web-hpa", Fault(seconds=2))
+    run = scene.start(*APPLY, capgen__targets__lease__SECONDS=2)
+    assert there.wait(20)
+    run.tell(signal.SIGKILL)
+    assert run.ended().code == -signal.SIGKILL and scene.leases()
+    scene.gone()
+    begun = len(scene.proxy.seen)
+    assert scene.apply(capgen__targets__lease__SECONDS=5).code == 0
+    looked = [s for s in scene.proxy.seen[begun:] if s.method == "GET" and "/leases/" in s.path]
+    assert len(looked) > 1, "not before it was stale"
+    assert not scene.leases() and scene.diff().code == 0
+
+
+def test_whose_lease_was_taken_writes_nothing_more(scene: Scene) -> None:
+    """It was held up longer than its lease lasts, and somebody else has begun."""
+    scene.workloads("web", "cart", "search")
+    first = None
+    there, go_on = threading.Event(), threading.Event()
+
+    def rule(seen: Seen) -> Fault | None:
+        if seen.method == "PATCH" and "capgen-shop" in seen.path and not there.is_set():
+            there.set()
+            go_on.wait(30)
+        return None
+
+    scene.proxy.rule = rule
+    first = scene.start(*APPLY, capgen__targets__lease__SECONDS=1)
+    assert there.wait(20)
+    scene.patch("lease", "capgen.shop", {"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 3600}})
+    renewals = len(scene.proxy.seen)
+    scene.until(lambda: sum("/leases/" in s.path and s.method == "GET" for s in scene.proxy.seen[renewals:]) >= 2)
+    go_on.set()
+    ran = first.ended()
+    assert ran.code == 5 and "another run took the lease" in ran.err
+    assert not [write for write in scene.writes() if "-hpa" in write]
+    assert "somebody" in scene.plane.kubectl("get", "lease", "capgen.shop", "-n", scene.namespace, "-o", "json")

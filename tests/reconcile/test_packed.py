@@ -1,0 +1,36 @@
+"""A packed object is the object, to whoever looks into it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capgen.reconcile import applyset
+from capgen.reconcile.manifest import PART_OF
+from capgen.reconcile.packed import Packed, head, unpacked
+from capgen.reconcile.saved import meant
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)
+)
+
+
+@given(st.dictionaries(st.text(), values))
+def test_it_reads_as_what_it_was_made_of(rest: dict[str, Any]) -> None:
+    metadata = {"name": "x", "labels": {PART_OF: "some-set"}, "managedFields": [{"manager": "capgen"}]}
+    document = {**rest, "metadata": metadata}
+    packed = Packed(document)
+    assert (dict(packed), unpacked(packed), {**packed, "a": 1}) == (document, document, {**document, "a": 1})
+    assert (packed.get("metadata"), packed.get("missing"), len(packed)) == (metadata, None, len(document))
+    assert head(packed).keys() == {"name", "labels"} and applyset.part_of(packed) == applyset.part_of(document)
+    assert meant(packed) == meant(document)
+
+
+def test_it_is_small() -> None:
+    fields = {f"f:field{n}": {"f:name": {}, "f:value": {}} for n in range(50)}
+    document = {"metadata": {"name": "x", "managedFields": [{"fieldsV1": fields}]}, "data": {"text": "line\n" * 200}}
+    packed = Packed(document)
+    assert sys.getsizeof(packed._text) < 700
