@@ -193,8 +193,7 @@ def _ahead(case: Case, after: Simulation, demand: Path, seconds: float) -> Itera
 def _hpa_name(key: str, workload: WorkloadSpec) -> str:
     from capgen import naming
 
-    given = workload.horizontal.name if workload.horizontal else None
-    return given or naming.hpa(key)
+    return (workload.horizontal.name if workload.horizontal else None) or naming.hpa(key)
 
 
 def _is_of(artifact: Artifact, hpa: Hpa) -> bool:

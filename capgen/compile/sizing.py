@@ -1,4 +1,4 @@
-"""The sizes of workloads' pods, compiled for the plan."""
+"""What each workload's containers ask for, and who scales it: what the plan's right-sizing is measured against."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sized_workloads(context: Context) -> Iterator[SizedWorkload]:
                 SizedContainer(container, _pair(one.requests), _pair(one.limits))
                 for container, one in sorted(spec.containers.items())
             ),
-            hpa=naming.hpa(name) if horizontal is not None and horizontal.by == "hpa" else "",
+            hpa=(horizontal.name or naming.hpa(name)) if horizontal is not None and horizontal.by == "hpa" else "",
             ready_after=(replay.ready_after if replay else None) or READY_AFTER,
             origin=context.origin(("workloads", name, "containers")),
         )
