@@ -64,12 +64,17 @@ class RateLimits:
         return current if self.down.disabled else min(self._limit(self.down, current, tick, int), current)
 
     def _limit(self, direction: _Direction, current: int, tick: int, whole: Callable[[float], int]) -> int:
-        proposed = []
-        for of_pods, by, factor, period in direction.policies:
-            start = self._at_start(current, tick, period)
-            limit = start + by if of_pods else whole(start * factor)
-            proposed.append(limit if -_WRAPS <= limit < _WRAPS else _wrapped(limit, exact=of_pods))
-        return direction.choose(proposed)
+        if len(direction.policies) == 1:
+            return self._allowed(direction.policies[0], current, tick, whole)
+        return direction.choose([self._allowed(policy, current, tick, whole) for policy in direction.policies])
+
+    def _allowed(
+        self, policy: tuple[bool, int, float, int], current: int, tick: int, whole: Callable[[float], int]
+    ) -> int:
+        of_pods, by, factor, period = policy
+        start = self._at_start(current, tick, period)
+        limit = start + by if of_pods else whole(start * factor)
+        return limit if -_WRAPS <= limit < _WRAPS else _wrapped(limit, exact=of_pods)
 
     def until(self, tick: int) -> int | None:
         """The first later tick at which an event stops counting, so that the limits change; None when none counts."""

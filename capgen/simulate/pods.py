@@ -78,24 +78,27 @@ class Pods:
         """How many are ready."""
         return self.mature + sum(count for born, count in self.young if tick - born >= self.ready_ticks)
 
-    def tally(self, metric: Metric, tick: int, thousandths: float) -> Tally:
+    def tally(self, metric: Metric, tick: int, thousandths: float, *, of_cpu: bool) -> Tally:
         """How a metric of pods sees them, when all of them together use so much."""
         counted, usage_of, unready, missing = self.mature, self.mature, 0, 0
-        ready, of_cpu = self.mature, metric.of_cpu
+        ready = self.mature
+        ready_ticks, sample_ticks, cpu_ticks = self.ready_ticks, self.sample_ticks, self.cpu_ticks
         for born, count in self.young:
             age = tick - born
-            is_ready = age >= self.ready_ticks
+            is_ready = age >= ready_ticks
             if is_ready:
                 ready += count
-            if age < self.sample_ticks:
+            if age < sample_ticks:
                 missing += count
-            elif of_cpu and age < self.cpu_ticks:
+            elif of_cpu and age < cpu_ticks:
                 unready += count
             else:
                 counted += count
                 usage_of += count if is_ready else 0
         share = int(thousandths / float(ready)) if ready else 0
         request = self.requests.get(metric.name, 0)
+        if not (missing or unready):
+            return Tally(counted, share * usage_of, request * counted)
         fallback = missing * cut(wrapped(request * max(100, metric.target), 64), 100) if missing else 0
         return Tally(
             counted, share * usage_of, request * counted, unready, request * unready,

@@ -54,17 +54,18 @@ def band(tolerances: tuple[float, float]) -> Band:
 
 def by_utilization(current: int, target: int, tally: Tally, still: Band) -> int | None:
     """Replicas for usage as a share of requests, in percent; None when the metric fails."""
-    if tally.counted == 0 or tally.requests == 0:
+    counted, usage, requests, unready, _, missing, _, _ = tally
+    if counted == 0 or requests == 0:
         return None
-    ratio = wrapped(tally.usage * 100 // tally.requests) / target
-    usage, requests, counted = tally.usage, tally.requests, tally.counted
-    if not _refilled(tally, ratio):
+    percent = usage * 100 // requests
+    ratio = (percent if percent <= MOST_REPLICAS else wrapped(percent)) / target
+    if not (missing or (unready and ratio > 1.0)):
         return current if still[0] <= ratio <= still[1] else int32(ceil(ratio * counted))
-    if tally.missing and ratio != 1.0:
+    if missing and ratio != 1.0:
         usage += tally.missing_fallback if ratio < 1.0 else 0
-        requests, counted = requests + tally.missing_requests, counted + tally.missing
-    if tally.unready and ratio > 1.0:
-        requests, counted = requests + tally.unready_requests, counted + tally.unready
+        requests, counted = requests + tally.missing_requests, counted + missing
+    if unready and ratio > 1.0:
+        requests, counted = requests + tally.unready_requests, counted + unready
     return _careful(current, ratio, wrapped(cut(wrapped(usage * 100, 64), requests)) / target, counted, still)
 
 

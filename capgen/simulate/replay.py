@@ -73,6 +73,15 @@ class _Run:
         self.settled = Settled(hpa, demand, model.requests)
         self.still = band(hpa.tolerances)
         self.pods = Pods(model, of_cpu=any(metric.of_cpu for metric in hpa.metrics))
+        # What a metric is asked at every tick is looked up once.
+        self.looked = tuple(
+            (
+                metric,
+                None if not metric.of_pods else by_utilization if metric.target_type == "Utilization" else by_average,
+                metric.of_cpu,
+            )
+            for metric in hpa.metrics
+        )
         self.of_all = any(not metric.of_pods for metric in hpa.metrics)
         self.totals: dict[str, list[float]] = {}
         self.tick = 0
@@ -176,11 +185,11 @@ class _Run:
             return self.settled.at(count, tick)
         largest, failed = FAILED, False
         ready = self.pods.ready(tick) if self.of_all else 0
-        for metric in self.hpa.metrics:
+        for metric, compute, of_cpu in self.looked:
             total = self._total(metric.name, tick)
             proposed: int | None = None
             if total == total:
-                if not metric.of_pods:
+                if compute is None:
                     value = int(total)
                     proposed = (
                         by_value(count, metric.target, value, ready, self.still)
@@ -188,8 +197,8 @@ class _Run:
                         else by_share(count, metric.target, value, self.still, saturates=metric.kind == "External")
                     )
                 elif count:
-                    compute = by_utilization if metric.target_type == "Utilization" else by_average
-                    proposed = compute(count, metric.target, self.pods.tally(metric, tick, total), self.still)
+                    tally = self.pods.tally(metric, tick, total, of_cpu=of_cpu)
+                    proposed = compute(count, metric.target, tally, self.still)
             if proposed is None:
                 failed = True
             elif largest == 0 or proposed > largest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,56 @@ def test_usage(folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[st
 def test_bounds_read_as_they_are_written() -> None:
     read = {bound.name: (bound.most, bound.period) for bound in bounds({"at_max": "< 1.5h/week", "changes": "<40/day"})}
     assert read == {"at_max": (5400, "week"), "changes": (40, "day")}
+
+
+PLANNED = """\
+planning:
+  compute: {nodes: 3, node: {cpu: 4, memory: 16Gi}, used: {cpu: 60%, memory: 50%}, keep_below: 80%, months: 12, growth: {cpu: {points: 5}, memory: {points: 5}}}
+  cost: {currency: EUR, months: 12, compute: {instances: 3, each: 146}}
+"""
+
+
+def weekly(folder: Path, weeks: int) -> None:
+    """Demand that rises by day, by a third more from Monday to Friday, at every five minutes."""
+    rows = [
+        f"{n * 300},{(1.2 + 0.8 * math.sin(n / 288 * 2 * math.pi)) * (1.33 if n // 288 % 7 < 5 else 1):.3f}"
+        for n in range(weeks * 2016)
+    ]
+    (folder / "demand.csv").write_text("t,cpu\n" + "\n".join(rows) + "\n")
+
+
+def test_forecast_demand_is_replayed_at_three_percentiles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weekly(folder, 6)
+    found = told(capsys, "--ahead", "14d", spec=GOOD + PLANNED)
+    paths = found["ahead"]
+    assert list(paths) == ["P10", "P50", "P90"]
+    assert paths["P10"]["pod_hours"] <= paths["P50"]["pod_hours"] <= paths["P90"]["pod_hours"]
+    assert paths["P50"]["duration_seconds"] == 14 * 86400
+    # It repeats, so what comes is like what was.
+    assert paths["P50"]["replicas"]["mean"] == pytest.approx(found["after"]["summary"]["replicas"]["mean"], rel=0.05)
+    assert float(paths["P50"]["money"]) == pytest.approx(paths["P50"]["pod_hours"] * 0.025, rel=0.3)
+    text = run(capsys, *SIMULATE, "--ahead", "14d", spec=GOOD + PLANNED)[1]
+    assert re.search(r"P10 +P50 +P90", text)
+
+
+def test_advice_for_specs_keeps_the_bounds_that_they_declare(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weekly(folder, 2)
+    status, out, _ = run(capsys, *SIMULATE, "--advise", "--format", "json", spec=GOOD)
+    (found,) = json.loads(out)["workloads"]
+    assert (status, found["workload"]) == (0, "shop: shop")
+    assert found["best"]["pod_hours"] <= found["today"]["pod_hours"]
+    assert found["best"]["keeps_bounds"]
+    status, out, _ = run(capsys, *SIMULATE, "--advise", "--bound", "changes=< 0.001/month", spec=GOOD)
+    assert status == 3
+    assert "settings keeps the bounds" in out
+    undeclared = re.sub(r"\n *simulate:.*", "", GOOD)
+    status, _, err = run(capsys, *SIMULATE, "--advise", spec=undeclared)
+    assert status == 2
+    assert "workloads.shop.horizontal.simulate" in err
+
+
+def test_late_metrics_scale_late(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "demand.csv").write_text("t,cpu\n0,0.3\n600,4\n3600,4\n")
+    documents = [told(capsys, "--metric-delay", delay, spec=GOOD)["after"] for delay in ("0s", "2m")]
+    fresh, late = ([event["t"] for event in document["events"]] for document in documents)
+    assert late[0] - fresh[0] == 120
