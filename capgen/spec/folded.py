@@ -18,6 +18,13 @@ def folded(node: Node, leave_out: Collection[Sequence[str]]) -> str:
     return written({key: kept[key] for key in (*_ORDER, *sorted(set(kept) - set(_ORDER)))})
 
 
+def _sorted(value: Any) -> Any:
+    """The order in which somebody wrote keys says nothing, so it changes no byte."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value, key=str)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
 def _without(data: Mapping[str, Any], leave_out: Collection[Sequence[str]], at: tuple[str, ...]) -> dict[str, Any]:
     inside = {key: value for key, value in data.items() if (*at, key) not in leave_out}
     return {
@@ -27,8 +34,8 @@ def _without(data: Mapping[str, Any], leave_out: Collection[Sequence[str]], at: 
 
 
 def written(data: Mapping[str, Any]) -> str:
-    """A mapping as YAML: what fits into a line is one."""
-    return "".join(f"{line}\n" for line in _lines(data, ""))
+    """A mapping as YAML: what fits into a line is one. Below the first level keys are sorted."""
+    return "".join(f"{line}\n" for line in _lines({key: _sorted(value) for key, value in data.items()}, ""))
 
 
 def _lines(data: Mapping[str, Any], pad: str) -> list[str]:

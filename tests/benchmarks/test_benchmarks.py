@@ -91,7 +91,7 @@ def test_a_tiny_run_writes_the_page(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in text.splitlines() if " | capgen | " in line]
     assert [row[0].strip("| ") for row in rows][:3] == ["`--help`", "validate one spec", "build one service"]
-    [cold] = [row for row in rows if row[0].startswith("| 4 services")]
+    [cold] = [row for row in rows if row[0].startswith("| 4 services (")]
     built = api.build([services.write_fleet(tmp_path, 4)])
     files, alerts = re.findall(r"([0-9,]+) (?:files|alerts)", cold[5])
     assert int(files) == len(api.generated_files(built))

@@ -17,7 +17,8 @@ from harness.controlplane import ControlPlane
 SPECS = Path(__file__).parents[2] / "specs"
 NAMESPACES = ("apm", "monitoring", "payments", "shop")
 KINDS = (
-    "AlertmanagerConfig", "ConfigMap", "HorizontalPodAutoscaler", "PrometheusRule", "ScrapeConfig", "ServiceMonitor", "VerticalPodAutoscaler",
+    "AlertmanagerConfig", "ConfigMap", "CronJob", "HorizontalPodAutoscaler", "PrometheusRule", "Role", "RoleBinding", "ScrapeConfig",
+    "ServiceAccount", "ServiceMonitor", "VerticalPodAutoscaler",
 )  # fmt: skip
 CLUSTER = """\
 apiVersion: capgen/v1

@@ -6,6 +6,7 @@ tested elsewhere, with `cli.command`.
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import multiprocessing
 import os
@@ -50,6 +51,8 @@ class Forked:
         """What it left; the code of a run that a signal killed is negative."""
         self.process.join(seconds)
         if self.process.exitcode is None:
+            self.tell(signal.SIGUSR1)  # it says where each of its threads is
+            self.process.join(1)
             self.process.kill()
             raise AssertionError(f"capgen did not end within {seconds:g} s: {self.err.read_text()}")
         return Ran(self.process.exitcode, self.out.read_text(), self.err.read_text())
@@ -79,6 +82,7 @@ def _run(
     os.environ.update(env)
     os.chdir(cwd)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    faulthandler.register(signal.SIGUSR1, sys.stderr)
     from capgen import cli
 
     for name, value in put.items():

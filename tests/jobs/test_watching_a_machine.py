@@ -6,12 +6,12 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from jobs.machine import Machine
 from jobs.running import SHELLS, Script, Webhook, built, capacity, host_script, serving_webhook
-from msgspec.structs import replace
 
 SPEC = capacity("""
 sources: {host: {exporter: node, targets: ["localhost:9100"]}}

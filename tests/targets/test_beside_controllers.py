@@ -207,12 +207,20 @@ def keda_takes_over(plane: ControlPlane, namespace: str, name: str) -> None:
     plane.kubectl(verb, "--field-manager=keda", "-f", "-", stdin=hpa)
 
 
-def test_an_hpa_becomes_kedas_and_there_is_never_none_and_never_a_second_one(
-    control_plane: ControlPlane, namespace: str, tmp_path: Path
-) -> None:
+@pytest.fixture
+def with_keda(control_plane: ControlPlane) -> Iterator[None]:
+    """KEDA's objects can be made; afterwards they are unknown again, as in a cluster that never had it."""
     crd = component("keda") / "keda.sh_scaledobjects.yaml"
     control_plane.kubectl("apply", "--server-side", f"--filename={crd}")
     control_plane.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
+    yield
+    control_plane.kubectl("delete", "--wait", f"--filename={crd}")
+
+
+@pytest.mark.usefixtures("with_keda")
+def test_an_hpa_becomes_kedas_and_there_is_never_none_and_never_a_second_one(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
     project(tmp_path, namespace)
     deployed(control_plane, namespace, "web", 7)
     capgen(control_plane, tmp_path, "apply", "--env", "test", "--yes")

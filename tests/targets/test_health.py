@@ -13,6 +13,7 @@ from harness.delivery import apply, plan
 from harness.manifests import CONFIG, HPA, artifact
 
 from capgen.reconcile.health import health
+from capgen.reconcile.packed import unpacked
 from capgen.reconcile.plan import Action
 from capgen.targets.kubernetes import Cluster
 
@@ -44,8 +45,8 @@ def test_status_moves_nothing_and_is_told(control_plane: ControlPlane, cluster: 
     apply(cluster, artifact(HPA))
     able(control_plane, namespace, "False", "FailedGetScale")
     (change,) = plan(cluster, artifact(HPA)).changes
-    assert change.action is Action.UNCHANGED and isinstance(change.before, dict)
-    seen = health(change.kind, change.before)
+    assert change.action is Action.UNCHANGED and change.before is not None
+    seen = health(change.kind, unpacked(change.before))
     assert seen.ready is False
     assert seen.told == ("3 replicas, 4 wanted", "AbleToScale: FailedGetScale said the controller")
 
