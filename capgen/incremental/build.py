@@ -54,7 +54,7 @@ def build_files(
     shared, single = divide(sources)
     name = memory.key(shared, environments, catalog, templates) if cache else ""
     known = memory.recall(cache, name) if cache else {}
-    kept = _kept(known, single, out, jobs) if known else {}
+    kept = _kept(known, single, out) if known else {}
     missing = [source for source in single if source.name not in kept]
     fresh = compile_shares(shared, missing, environments, catalog, templates, jobs)
     if fresh is None:
@@ -71,10 +71,9 @@ def build_files(
     return files
 
 
-def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path, jobs: int) -> dict[str, Share]:
+def _kept(known: Mapping[str, bytes], single: Sequence[Source], out: Path) -> dict[str, Share]:
     told = {source.name: entry for source in single if (entry := known.get(memory.entry(source)))}
-    restored = memory.restore(list(told.values()), out, jobs)
-    return {file: share for file, share in zip(told, restored, strict=True) if share}
+    return {file: share for file, entry in told.items() if (share := memory.restore(entry, out))}
 
 
 def _places(

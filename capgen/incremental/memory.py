@@ -13,7 +13,6 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,9 +30,6 @@ from capgen.yamlio import Source
 
 KEPT = 8
 """Memories kept side by side: a few branches and projects."""
-
-MANY = 100
-"""Entries from which on threads are worth their start."""
 
 Memory: TypeAlias = "Mapping[str, bytes]"
 """Entries as JSON, by `entry`: each is read when it is asked for, and written again as it was."""
@@ -127,18 +123,8 @@ def _saved(artifact: Artifact) -> _SavedFile:
     return _SavedFile(artifact.path, artifact.kind, artifact.service, artifact.kubernetes, digest)
 
 
-def restore(entries: Sequence[bytes], out: Path, jobs: int) -> list[Share | None]:
-    """The shares of entries, with the files that lie in the output folder; None where one is not what it was."""
-    if jobs < 2 or len(entries) < MANY:
-        return [_restored(entry, out) for entry in entries]
-    from concurrent.futures import ThreadPoolExecutor
-
-    # Reading and digesting leave the interpreter free.
-    with ThreadPoolExecutor(jobs) as threads:
-        return list(threads.map(partial(_restored, out=out), entries))
-
-
-def _restored(entry: bytes, out: Path) -> Share | None:
+def restore(entry: bytes, out: Path) -> Share | None:
+    """The share of an entry, with the files that lie in the output folder; None when one is not what it was."""
     share, parts = _READER.decode(entry), []
     for part in share.parts:
         folder = os.path.join(out, part.facts.environment)  # noqa: PTH118 (thousands of files)
