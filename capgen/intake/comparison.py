@@ -34,7 +34,7 @@ class Comparison(Struct, frozen=True):
     @property
     def worse(self) -> Literal["above", "below"] | None:
         """On which side it gets bad; None for an equality, which has no sides."""
-        return {">": "above", ">=": "above", "<": "below", "<=": "below"}.get(self.op)  # type: ignore[return-value]
+        return "above" if self.op in (">", ">=") else "below" if self.op in ("<", "<=") else None
 
 
 def taken_apart(text: str) -> Comparison | None:
@@ -61,7 +61,7 @@ def taken_apart(text: str) -> Comparison | None:
         if _parses_to(half, inside):
             measured = f"({half}) {condition}" if condition else half
             op = _TURNED.get(tree.op, tree.op) if turned else tree.op
-            return Comparison(measured, promql.parse(measured), op, number)  # type: ignore[arg-type]
+            return Comparison(measured, promql.parse(measured), op, number)  # type: ignore[arg-type]  # one of COMPARISONS
     return None
 
 

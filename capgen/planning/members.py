@@ -87,7 +87,8 @@ def ridge(rows: Floats, horizon: int) -> Floats:
 
 def combined(values: Floats, season: int, horizon: int) -> Floats:
     """The mean of the three of one season, for what a growing series grows by. At least one value has to be known."""
-    return np.mean(_of_a_season(values, season, horizon), axis=0)  # type: ignore[no-any-return]
+    mean: Floats = np.mean(_of_a_season(values, season, horizon), axis=0)
+    return mean
 
 
 def _of_a_season(values: Floats, season: int, horizon: int) -> Floats:

@@ -2,7 +2,7 @@
 
 Who is told to end has KeyboardInterrupt raised wherever the main thread is. Inside the locks of `threading`, which are
 taken by Python code, a lock would then never be given back, and a worker would wait for it for ever. So signals wait while work
-is handed out, and what the main thread waits at is a bare lock.
+is handed out, what the main thread waits at is a bare lock, and it does nothing itself, not even a single thing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def at_once(
     """The results in the order of the items. Whoever is interrupted does not begin what has not begun, and
     `interrupted` is called before what has begun is waited for. What one of them raises ends the others in the same way.
     """
-    if len(items) < 2:
-        return [work(item) for item in items]
+    if not items:
+        return []
     over, counting, left = threading.Lock(), threading.Lock(), len(items)
     over.acquire()
 

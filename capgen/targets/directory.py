@@ -31,7 +31,7 @@ Check = Callable[[Path, Mapping[str, bytes]], tuple[str, ...]]
 """(root, new files) -> what speaks against switching; () when nothing does."""
 
 
-class Directory(Struct, frozen=True, dict=True):
+class Directory(Struct, frozen=True):
     """`reload` is POSTed to once after files were switched; "" for a folder nobody has to be told about."""
 
     root: Path

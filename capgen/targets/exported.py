@@ -27,7 +27,7 @@ _LARGEST = 256 << 20
 _NO_OWNERS = "exported without --show-managed-fields: only values are compared"
 
 
-class Exported(Struct, frozen=True, dict=True):
+class Exported(Struct, frozen=True):
     """`namespace` is where objects go that name none."""
 
     folder: Path

@@ -51,7 +51,7 @@ def _verb(method: Callable[Concatenate[Cluster, _Given], _Found]) -> Callable[Co
     return in_time
 
 
-class Cluster(Struct, frozen=True, dict=True):
+class Cluster(Struct, frozen=True):
     """`namespace` is where objects go that name none, and where inventories are kept."""
 
     name: str

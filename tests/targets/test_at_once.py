@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +28,12 @@ def test_what_one_raises_is_raised_and_ends_the_others() -> None:
     with pytest.raises(ValueError, match="the fourth"):
         at_once(work, range(8), workers=2, interrupted=lambda: told.append(1))
     assert told == [1]
+
+
+def test_who_can_be_interrupted_works_on_nothing_itself() -> None:
+    assert threading.main_thread() not in at_once(
+        lambda _: threading.current_thread(), [1], workers=4, interrupted=print
+    )
 
 
 def test_a_signal_waits_until_all_is_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
