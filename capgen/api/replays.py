@@ -101,7 +101,7 @@ def _cases(
 ) -> Iterator[Case]:
     from capgen import api
 
-    sync = around.nanoseconds()["sync"]
+    sync, _ = around.nanoseconds()["sync"], around.rollouts()
     built = api.build(paths, settings=settings, environments=[environment])
     known, found = read_demand(demand, sync)
     if known is None or has_errors(found):
@@ -221,11 +221,23 @@ def _of_workload(around: Circumstances, workload: WorkloadSpec, hpa: Hpa) -> Cir
                 total[resource] = round(sum(given) * 1000)
     declared = workload.horizontal.simulate if workload.horizontal else None
     starts = declared.ready_after if declared else None
+    rollout = declared.rollout if declared else None
+    every = around.rollout_every
+    if rollout is not None and not around.rollout_at:
+        every = every or f"{units.number(rollout.every)}s"
+    # A StatefulSet replaces one pod after another.
+    surge, unavailable = ("0", "1") if workload.kind == "StatefulSet" else (None, None)
+    if rollout is not None:
+        surge = surge if rollout.max_surge is None else str(rollout.max_surge)
+        unavailable = unavailable if rollout.max_unavailable is None else str(rollout.max_unavailable)
     return replace(
         around,
         requests={**amounts["requests"], **around.requests},
         limits={**amounts["limits"], **around.limits},
-        ready_after=around.ready_after if starts is None else f"{units.number(starts)}s",
+        ready_after=around.ready_after or (None if starts is None else f"{units.number(starts)}s"),
+        rollout_every=every,
+        max_surge=around.max_surge or surge,
+        max_unavailable=around.max_unavailable or unavailable,
     )
 
 

@@ -81,8 +81,17 @@ def test_text_names_what_a_replay_does_not_know(shell: Shell) -> None:
     status, out, err = shell("--request", "cpu=500m")
     assert (status, err) == (0, "")
     assert "2 -> 6    TooManyReplicas" in out
-    assert "no rolling updates" in out
+    assert "no evictions" in out
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_a_rollout_in_text_and_json(shell: Shell) -> None:
+    words = ("--rollout-at", "1m", "--max-surge", "1", "--max-unavailable", "0")
+    status, out, _ = shell("--request", "cpu=500m", *words)
+    assert status == 0
+    assert "rolled out       after 1m; 1 more and 0 fewer pods meanwhile" in out
+    calm = shell.json("--initial", "2")["summary"]["pod_hours"]
+    assert shell.json("--initial", "2", *words)["summary"]["pod_hours"] > calm
 
 
 def test_every_mistake_of_both_files_at_once_with_its_place(shell: Shell) -> None:
@@ -125,6 +134,10 @@ def test_what_was_recorded_at_the_limit_or_the_maximum_is_flagged(shell: Shell) 
         (("--sync", "0s"), "out of range"),
         (("--ready-after", "20"), "has no unit"),
         (("--pod-hour", "-1"), "is no price"),
+        (("--rollout-every", "5s"), "out of range"),
+        (("--rollout-at", "1h", "--max-surge", "a"), "number of pods or percent"),
+        (("--rollout-at", "1h", "--max-surge", "0%", "--max-unavailable", "0"), "never ends"),
+        (("--rollout-at", "1h", "--vpa", "cpu"), "not replayed beside a VPA"),
         (("--demand", "nowhere.csv"), "there is no file"),
     ],
 )
