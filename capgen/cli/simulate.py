@@ -192,7 +192,7 @@ def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[st
     with _replaying() as on_replay:
         found, said = api.advise(hpa, demand, around, declared, on_replay=on_replay)
     show_findings(said, "text", err=True)
-    text = report.as_json(found) if form == "json" else report.as_text(found, color=colored())
+    text = report.as_json(found) if form == "json" else report.as_text(found, color=colored(), width=width())
     click.echo(text, nl=False, color=True)
     return 0 if found.best else 3
 
@@ -215,7 +215,7 @@ def _advise_specs(
         )
     show_findings(said, "text", err=True)
     named = [(f"{case.service}: {case.workload}", advice) for case, advice in found]
-    text = report.all_json(named) if form == "json" else report.all_text(named, color=colored())
+    text = report.all_json(named) if form == "json" else report.all_text(named, color=colored(), width=width())
     click.echo(text, nl=False, color=True)
     return 0 if all(advice.best for _, advice in named) else 3
 

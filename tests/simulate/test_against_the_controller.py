@@ -76,7 +76,9 @@ def test_random_scenarios(oracle: Oracle, manifest: Any, model: Model, series: A
     assert found == []
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES == 150)
+@settings(
+    max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES == 150
+)
 @given(manifest=manifests(), model=rolled(models()), series=demands())
 def test_random_rollouts(oracle: Oracle, manifest: Any, model: Model, series: Any) -> None:
     found, _ = differences_while_rolled_out(oracle, manifest, model, series)
