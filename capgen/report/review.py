@@ -17,7 +17,7 @@ from capgen.report.markdown import LIMIT, MARKER, escaped, fitted
 from capgen.report.plan import details, told
 from capgen.report.simulation import compared_rows
 from capgen.report.visible import encodable, one_line
-from capgen.review.changes import Change, Risk
+from capgen.review.risk import Change, Risk
 from capgen.simulate.known_limits import KNOWN_LIMITS
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.controlplane import ControlPlane
 
 import capgen.cli
 
@@ -92,6 +93,55 @@ def test_changes_in_words_with_units_the_risky_first(shell: Any) -> None:
     assert not any("capgen-review" in text for text in (json.dumps(found), shell()[1]))
 
 
+RICH = (
+    SPEC.replace(
+        "containers: {shop: {requests: {cpu: 500m}}}", "containers: {shop: {requests: {cpu: 500m, memory: 1Gi}}}"
+    )
+    + """\
+notify:
+  chat: {webhook: {env: CHAT_URL}}
+  pager: {pagerduty: {env: PAGER_KEY}, severities: [critical, emergency]}
+jobs:
+  web: {schedule: "* * * * *", probe: {url: "http://localhost:8080", health: /health, slower_than: 2s}}
+"""
+)
+WORDS = (
+    ("severities: [critical, emergency]", "severities: [emergency]", "high", "pager (pagerduty) is told of emergency alerts instead of critical and emergency alerts"),
+    ("  chat: {webhook: {env: CHAT_URL}}\n", "", "high", "chat (webhook) is told no more"),
+    ("env: PAGER_KEY", "env: OTHER_KEY", "high", "pager (pagerduty) is reached with another secret"),
+    ('"* * * * *"', '"*/2 * * * *"', "medium", "the job web runs at '*/2 * * * *' instead of '* * * * *'"),
+    ("slower_than: 2s", "slower_than: 9s", "medium", "the job web does something else: see its script"),
+    ("cpu: 500m", "cpu: 250m", "high", "shop requests 250m of cpu for shop instead of 500m"),
+    ("memory: 1Gi", "memory: 2Gi", "medium", "shop requests 2Gi of memory for shop instead of 1Gi"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "risk", "words"), WORDS, ids=[words for *_, words in WORDS])
+def test_what_surrounds_the_levels_is_told_in_words(shell: Any, old: str, new: str, risk: str, words: str) -> None:
+    Path("specs/shop.yaml").write_text(RICH)
+    git("commit", "--quiet", "--all", "--message", "rich")
+    change((old, new))
+    found = told(shell)
+    assert {"risk": risk, "environment": "production", "service": "shop", "text": words} in found["changes"]
+    assert "KEY" not in "".join(change["text"] for change in found["changes"])
+
+
+def test_what_holds_for_a_whole_environment_is_told_once(shell: Any) -> None:
+    Path("specs/production.yaml").write_text(ENVIRONMENT.replace("monitoring}", "watching}"))
+    found = [one for one in told(shell)["changes"] if not one["service"]]
+    assert [one["text"] for one in found] == [
+        "what watches is delivered to the namespace watching instead of monitoring"
+    ]
+
+
+def test_from_inside_the_folder_of_the_specs(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(("max: 4", "max: 9"))
+    monkeypatch.chdir("specs")
+    assert [one["text"] for one in told(shell, ".")["changes"]] == ["shop has at most 9 replicas instead of 4"]
+
+
 def test_replicas_before_and_after_and_a_bound_that_is_not_kept(shell: Any) -> None:
     replayed = ("--env", "production", "--demand", "demand.csv", "--pod-hour", "0.1")
     change(("max: 4", "max: 3"))
@@ -169,6 +219,44 @@ def test_a_cluster_and_a_prometheus_that_do_not_answer(shell: Any, monkeypatch: 
     assert any("pages a week: http://127.0.0.1:1 did not answer" in text for text in found["unknown"])
     assert any("what applying would change in production" in text for text in found["unknown"])
     assert found["changes"], "the rest is told all the same"
+
+
+def test_what_applying_would_change_in_a_cluster(
+    shell: Any, control_plane: ControlPlane, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Read rights are enough, nothing is written, and without them the rest is told all the same."""
+    Path("specs/production.yaml").write_text(
+        ENVIRONMENT.replace("{namespace: monitoring}", f"{{namespace: {namespace}, context: admin}}")
+    )
+    Path("specs/shop.yaml").write_text(SPEC.replace("namespace: shop", f"namespace: {namespace}"))
+    git("commit", "--quiet", "--all", "--message", "namespaced")
+    kubeconfig = str(control_plane.kubeconfig())
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as applied:
+        patch.setenv("KUBECONFIG", kubeconfig)
+        capgen.cli.main(["apply", "--env", "production", "--yes"])
+    assert applied.value.code == 0
+    capsys.readouterr()
+    change(("max: 4", "max: 20"))
+    live = ("--env", "production", "--live")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", kubeconfig)
+        with control_plane.recorded() as seen:
+            found = told(shell, *live)["delivery"]
+            first, again = shell(*live)[1], shell(*live)[1]
+        assert seen
+        assert not [request for request in seen if request.writes]
+    assert first == again
+    assert "1 to change" in found["summary"]
+    assert any("maxReplicas" in line and "20" in line for one in found["changes"] for line in one["lines"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(control_plane.kubeconfig("nobody")))
+        Path("specs/production.yaml").write_text(
+            ENVIRONMENT.replace("{namespace: monitoring}", f"{{namespace: {namespace}, context: nobody}}")
+        )
+        found = told(shell, *live)
+    assert found["delivery"] is None
+    assert any("what applying would change in production" in text for text in found["unknown"])
+    assert "shop has at most 20 replicas instead of 4" in [one["text"] for one in found["changes"]]
 
 
 def test_a_service_that_is_gone_and_one_that_is_new(shell: Any) -> None:
