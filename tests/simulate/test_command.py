@@ -174,6 +174,13 @@ def test_demand_that_cannot_be_read(text: str) -> None:
     assert all(finding.span and finding.span.file == "demand.csv" for finding in found)
 
 
+def test_quotes_around_cells_are_no_part_of_them() -> None:
+    read, found = demand.read("demand.csv", '"t","cpu"\n"0","1"\n"15",""\n30,"2.5"\n', sync=15 * 10**9)
+    assert found == ()
+    assert read is not None
+    assert [str(value) for value in read.columns["cpu"]] == ["1.0", "nan", "2.5"]
+
+
 def test_empty_cells_windows_line_ends_and_a_first_row_after_the_first_tick() -> None:
     read, found = demand.read("demand.csv", "\ufefft,cpu,queue\r\n20,1,\r\n\r\n40,,3\r\n", sync=15 * 10**9)
     assert found == ()
