@@ -239,9 +239,8 @@ def _beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequ
     from capgen.report import conflict as report
 
     steps = api.beside_vpa(hpa, demand, around, controlled)
-    click.echo(
-        report.as_json(steps) if form == "json" else report.as_text(steps, color=colored()), nl=False, color=True
-    )
+    text = report.as_json(steps) if form == "json" else report.as_text(steps, color=colored(), width=width())
+    click.echo(text, nl=False, color=True)
     return 3 if report.drives(steps) else 0
 
 

@@ -246,7 +246,7 @@ def test_what_applying_would_change_in_a_cluster(
         assert seen
         assert not [request for request in seen if request.writes]
     assert first == again
-    assert "1 to change" in found["summary"]
+    assert "1 to update" in found["summary"]
     assert any("maxReplicas" in line and "20" in line for one in found["changes"] for line in one["lines"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(control_plane.kubeconfig("nobody")))
