@@ -85,21 +85,6 @@ def _data(done: Simulation) -> dict[str, Any]:
     }
 
 
-def _rollouts(rollouts: Rollouts) -> dict[str, Any]:
-    return {
-        "at": [_number(at / _SECOND) for at in rollouts.at],
-        "every_seconds": _number(rollouts.every / _SECOND) if rollouts.every else None,
-        "max_surge": str(rollouts.surge),
-        "max_unavailable": str(rollouts.unavailable),
-    }
-
-
-def _rolled_out(rollouts: Rollouts) -> str:
-    when = [f"after {units.duration(at / _SECOND)}" for at in rollouts.at]
-    when += [f"every {units.duration(rollouts.every / _SECOND)}"] if rollouts.every else []
-    return f"{', '.join(when)}; {rollouts.surge} more and {rollouts.unavailable} fewer pods meanwhile"
-
-
 def _summary(summary: Summary) -> dict[str, Any]:
     return {
         "duration_seconds": _number(summary.duration),
@@ -113,6 +98,21 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "pod_hours": round(summary.pod_hours, 4),
         "money": None if summary.money is None else str(summary.money),
     }
+
+
+def _rollouts(rollouts: Rollouts) -> dict[str, Any]:
+    return {
+        "at": [_number(at / _SECOND) for at in rollouts.at],
+        "every_seconds": _number(rollouts.every / _SECOND) if rollouts.every else None,
+        "max_surge": str(rollouts.surge),
+        "max_unavailable": str(rollouts.unavailable),
+    }
+
+
+def _rolled_out(rollouts: Rollouts) -> str:
+    when = [f"after {units.duration(at / _SECOND)}" for at in rollouts.at]
+    when += [f"every {units.duration(rollouts.every / _SECOND)}"] if rollouts.every else []
+    return f"{', '.join(when)}; {rollouts.surge} more and {rollouts.unavailable} fewer pods meanwhile"
 
 
 def as_text(done: Simulation, *, color: bool = False, width: int = 80) -> str:

@@ -22,6 +22,8 @@ MOST = 2**63 // 10**5
 """What is counted in thousandths and hundredths of them has to fit the controller's 64 bits."""
 MOST_TICKS = 20_000_000
 _LISTED = 20
+_NONE = frozenset(("nan", "null", "none", "na", "n/a", "-", "inf", "+inf"))
+"""What programs write where there is no number."""
 
 Values = NDArray[np.float64]
 
@@ -100,7 +102,6 @@ def _table(body: str, width: int) -> Values | None:
     return table if table.shape[1] == width and bool(np.isfinite(table).all()) else None
 
 
-_NONE = frozenset(("nan", "null", "none", "na", "n/a", "-", "inf", "+inf"))
 _PLAIN = frozenset("0123456789+-.eE")
 
 
