@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from capgen import units
 from capgen.report.color import painted
+from capgen.report.simulation import unknown
 from capgen.report.text import wrapped
 from capgen.report.visible import encodable, visible
 from capgen.simulate.known_limits import KNOWN_LIMITS
@@ -33,10 +34,11 @@ def all_json(found: Sequence[tuple[str, Advice]]) -> str:
 
 def all_text(found: Sequence[tuple[str, Advice]], *, color: bool = False, width: int = 80) -> str:
     """A table a workload."""
-    return "\n".join(
-        f"{painted(visible(name), 'bold', color)}\n{as_text(advice, color=color, width=width)}"
+    tables = [
+        f"{painted(visible(name), 'bold', color)}\n{_table(advice, color=color, width=width)}\n"
         for name, advice in found
-    )
+    ]
+    return "\n".join([*tables, *unknown(KNOWN_LIMITS, color=color, width=width)]) + "\n"
 
 
 def _advice(advice: Advice) -> dict[str, Any]:
@@ -66,6 +68,11 @@ def _data(candidate: Candidate) -> dict[str, Any]:
 
 def as_text(advice: Advice, *, color: bool = False, width: int = 80) -> str:
     """A row a setting: today's, the best, the curve; with what it costs where a price is known."""
+    said = unknown(KNOWN_LIMITS, color=color, width=width)
+    return "\n".join([_table(advice, color=color, width=width), *said]) + "\n"
+
+
+def _table(advice: Advice, *, color: bool, width: int) -> str:
     priced = advice.today.summary.money is not None
     head = f"{'':6}{'target':>9}{'min':>5}{'max':>5}{'pod-hours':>12}{'above target':>14}{'at max':>10}{'a day':>8}"
     rows = [_row("today", advice.today), *([_row("best", advice.best)] if advice.best else [])]
@@ -76,7 +83,7 @@ def as_text(advice: Advice, *, color: bool = False, width: int = 80) -> str:
     if any("!" in row for row in rows):
         notes.append("! breaks a bound.")
     lines += [painted(line, "bold", color) for line in wrapped(_verdict(advice), width, width)]
-    return "\n".join([*lines, *(line for note in notes for line in wrapped(note, width, width))]) + "\n"
+    return "\n".join([*lines, *(line for note in notes for line in wrapped(note, width, width))])
 
 
 def _verdict(advice: Advice) -> str:

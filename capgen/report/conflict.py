@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from capgen import units
 from capgen.report.color import painted
+from capgen.report.simulation import unknown
 from capgen.report.text import wrapped
+from capgen.simulate.known_limits import BESIDE_VPA, KNOWN_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from capgen.simulate.conflict import Step
 
 SCHEMA_VERSION = 1
+_LIMITS = (*BESIDE_VPA, *KNOWN_LIMITS)
 _APART = 1.5
 """Requests that end so many times higher or lower than they began were driven there."""
 
@@ -44,7 +47,7 @@ def as_json(steps: Sequence[Step]) -> str:
         }
         for step in steps
     ]
-    document = {"schema_version": SCHEMA_VERSION, "drives": drives(steps), "steps": rows}
+    document = {"schema_version": SCHEMA_VERSION, "drives": drives(steps), "steps": rows, "known_limits": list(_LIMITS)}
     return json.dumps(document, indent=2) + "\n"
 
 
@@ -65,7 +68,8 @@ def as_text(steps: Sequence[Step], *, color: bool = False, width: int = 80) -> s
         if drives(steps)
         else "the two leave one another in peace over this demand"
     )
-    return "\n".join([*lines, *(painted(line, "bold", color) for line in wrapped(verdict, width, width))]) + "\n"
+    lines += [painted(line, "bold", color) for line in wrapped(verdict, width, width)]
+    return "\n".join([*lines, *unknown(_LIMITS, color=color, width=width)]) + "\n"
 
 
 def _used(step: Step, name: str) -> float:

@@ -135,7 +135,7 @@ def compared_text(compared: Sequence[Comparison], *, color: bool = False, width:
         if one.after.model.rollouts:
             lines += wrapped(f"  rolled out {_rolled_out(one.after.model.rollouts)}", width, width)
         lines += _ahead_lines(one, color)
-    return "\n".join([*lines, *_unknown(color, width)]) + "\n"
+    return "\n".join([*lines, *unknown(KNOWN_LIMITS, color=color, width=width)]) + "\n"
 
 
 def ahead_rows(one: Comparison) -> list[tuple[str, ...]]:
@@ -174,9 +174,10 @@ def _rows(done: Simulation) -> dict[str, str]:
     }
 
 
-def _unknown(color: bool, width: int) -> Iterator[str]:
+def unknown(limits: Sequence[str], *, color: bool, width: int) -> Iterator[str]:
+    """Where a replay departs from reality, as the last lines of what is said of it."""
     yield painted("what a replay does not know", "dim", color)
-    for limit in KNOWN_LIMITS:
+    for limit in limits:
         first, *rest = wrapped(limit, width - 4, width - 4)
         yield f"  - {first}"
         yield from (f"    {line}" for line in rest)
@@ -205,7 +206,7 @@ def _lines(done: Simulation, color: bool, width: int) -> Iterator[str]:
         for event in shown:
             at = units.duration(replay.seconds(event.tick))
             yield f"  {at:>12}  {event.before:>4} -> {event.after:<4} {event.reason}".rstrip()
-    yield from _unknown(color, width)
+    yield from unknown(KNOWN_LIMITS, color=color, width=width)
 
 
 def _duration(seconds: float) -> str:

@@ -11,3 +11,8 @@ KNOWN_LIMITS = (
     "no evictions, no restarts of the controller, which forgets its windows",
     "a pod is one container with the given requests; series of one metric name are one column",
 )
+BESIDE_VPA = (
+    "the updater looks once an hour and changes all pods at once, as in place; the windows of the HPA begin anew then",
+    "one container a pod; no out-of-memory kills, no bounds of a policy, and one recommender with its defaults",
+)
+"""Where the replay of an HPA beside a VPA departs further."""

@@ -80,6 +80,7 @@ def test_none_is_an_answer(shell: Any) -> None:
     assert status == 3
     assert "settings keeps the bounds" in out
     assert "! breaks a bound." in out
+    assert "hot pods" in out, "what a replay does not know holds for an advice from replays too"
     assert "money" not in out
 
 

@@ -83,6 +83,7 @@ def test_the_command_shows_how_it_would_unfold(
     status, out = run("--vpa", "cpu")
     assert status == 3
     assert "drive one another" in out
+    assert "changes all pods at once" in out
     status, out = run("--vpa", "memory", "--format", "json")
     assert status == 0
     assert {step["cpu_request"] for step in json.loads(out)["steps"]} == {"1"}
