@@ -17,7 +17,12 @@ from capgen.cli.simulate import price
 @specs_argument
 @click.option("--base", required=True, metavar="REF", help="The commit to compare with, like origin/main.")
 @click.option("--env", "environment", metavar="NAME", help="Only this environment; needed for replays.")
-@click.option("--demand", type=click.Path(path_type=Path), metavar="FILE", help="Demand to replay autoscalers over.")
+@click.option(
+    "--demand",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Demand to replay autoscalers over: a file, or a folder of <service>/<workload>.csv.",
+)
 @click.option("--initial", type=click.IntRange(0, 100_000), help="Pods at the start of a replay.")
 @click.option(
     "--ready-after", metavar="DURATION", help="From a pod's start to ready; as the spec says, or 30s, if left out."

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     required=True,
     metavar="FILE",
-    help="CSV: t in seconds, and what all pods together need: cpu in cores, memory in bytes, other metrics by name.",
+    help="CSV: t in seconds, and what all pods together need: cpu in cores, memory in bytes, other metrics by name; for specs also a folder of <service>/<workload>.csv.",
 )
 @click.option("--request", "requests", multiple=True, metavar="cpu=500m,memory=512Mi", help="What a pod requests.")
 @click.option("--limit", "limits", multiple=True, metavar="cpu=1,memory=1Gi", help="What a pod may use.")

@@ -159,6 +159,33 @@ def test_replicas_before_and_after_and_a_bound_that_is_not_kept(shell: Any) -> N
     assert shell(*replayed)[0] == 0
 
 
+def test_each_autoscaler_has_a_demand_of_its_own(shell: Any) -> None:
+    Path("specs/cart.yaml").write_text(SPEC.replace("name: shop, owner", "name: cart, owner").replace("shop", "cart"))
+    git("add", ".")
+    git("commit", "--quiet", "--message", "two")
+    replayed = ("--env", "production", "--demand")
+    both = told(shell, *replayed, "demand.csv")
+    assert len(both["replays"]) == 2
+    assert any("is replayed for each of 2 autoscalers" in text for text in both["unknown"])
+    Path("demand/cart").mkdir(parents=True)
+    Path("demand/cart/cart.csv").write_text("t,cpu\n0,9\n3600,9\n")
+    own = told(shell, *replayed, "demand")
+    assert [one["service"] for one in own["replays"]] == ["cart"]
+    assert any("shop: shop is not replayed, since there is no demand/shop/shop.csv" in text for text in own["unknown"])
+    Path("demand/cart/cart.csv").unlink()
+    status, _, err = shell(*replayed, "demand")
+    assert status == 2
+    assert "<service>/<workload>.csv" in err
+
+
+def test_an_autoscaler_that_is_taken_away_stops_no_review(shell: Any) -> None:
+    text = Path("specs/shop.yaml").read_text()
+    Path("specs/shop.yaml").write_text(text[: text.index("    horizontal:")])
+    found = told(shell, "--env", "production", "--demand", "demand.csv")
+    assert {"risk": "high", "environment": "production", "service": "shop", "text": "shop has no autoscaler any more"} in found["changes"]  # fmt: skip
+    assert any("nothing is scaled" in text for text in found["unknown"])
+
+
 def cpu_history() -> None:
     """Four weeks of a value a minute; for half an hour of every day 85 %, once 95 %."""
     Path("history").mkdir()
