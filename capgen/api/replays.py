@@ -164,6 +164,7 @@ def _case(
     needed: tuple[Path, Demand],
     around: Circumstances,
 ) -> Case:
+    from capgen.check.scaling.finding import finding
     from capgen.simulate import manifest
     from capgen.simulate.prices import price_of
     from capgen.yamlio import Source
@@ -171,6 +172,13 @@ def _case(
     name, workload = named
     demand, known = needed
     around = _of_workload(around, workload, hpa)
+    try:
+        around.rollouts()
+    except UsageError as error:
+        path = ("workloads", name, "horizontal", "simulate", "rollout")
+        raise Findings(
+            (finding(spec, "CG965", f"{name}: {error}", path, "raise max_surge or max_unavailable"),)
+        ) from error
     price = None if around.pod_hour is not None else price_of(service.planning, around.requests)
     if price is not None:
         around = replace(around, pod_hour=price.pod_hour)

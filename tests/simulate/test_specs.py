@@ -97,6 +97,10 @@ def test_rollouts_are_the_specs_and_the_command_line_is_stronger(
     assert model("--rollout-at", "10m", simulate=often)["rollouts"]["every_seconds"] is None
     one_by_one = {"at": [600], "every_seconds": None, "max_surge": "0", "max_unavailable": "1"}
     assert model("--rollout-at", "10m", kind="StatefulSet")["rollouts"] == one_by_one
+    never = GOOD.replace('"< 1h/week"', '"< 1h/week", rollout: {every: 1h, max_surge: 0%, max_unavailable: 0}')
+    status, _, err = run(capsys, *SIMULATE, spec=never)
+    assert status == 3
+    assert re.search(r"specs/shop\.yaml:\d+:\d+: error CG965", err)
     assert model("--ready-after", "90s", simulate=", ready_after: 2m")["ready_after_seconds"] == 90
 
 
