@@ -175,9 +175,9 @@ def _case(
     try:
         around.rollouts()
     except UsageError as error:
-        path = ("workloads", name, "horizontal", "simulate", "rollout")
+        where = ("workloads", name, "horizontal", "simulate", "rollout")
         raise Findings(
-            (finding(spec, "CG965", f"{name}: {error}", path, "raise max_surge or max_unavailable"),)
+            (finding(spec, "CG965", f"{name}: {error}", where, "raise max_surge or max_unavailable"),)
         ) from error
     price = None if around.pod_hour is not None else price_of(service.planning, around.requests)
     if price is not None:
