@@ -307,9 +307,11 @@ def generate(
     environments: Sequence[str] = (),
     jobs: int = 1,
     cache: Path | None = None,
+    thorough: bool = False,
 ) -> Files:
     """The generated files: as `build`, on up to `jobs` cores, and without compiling again what the folder `cache`
-    remembers and `out` still holds. Raises Findings when any spec has an error."""
+    remembers and `out` still holds. `thorough`: every file in `out` is read, whatever is known of it. Raises Findings
+    when any spec has an error."""
     from capgen.incremental.build import Files, build_files
 
     if not settings:
@@ -325,6 +327,7 @@ def generate(
             jobs=jobs,
             cache=cache,
             partial=reading.partial,
+            thorough=thorough,
         )
         if files is not None:
             return files

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from capgen.artifact import Artifact
+from capgen.artifact import AnyArtifact
 from capgen.catalog.load import Catalog
 from capgen.check.dashboards import check_dashboards, check_sizes
 from capgen.check.scaling import check_scaling
@@ -33,7 +33,7 @@ class Part(Struct, frozen=True):
     """What a service gives to one environment: its facts, its files, and notes about it."""
 
     facts: Facts
-    artifacts: tuple[Artifact, ...]
+    artifacts: tuple[AnyArtifact, ...]
     found: tuple[Diagnostic, ...]
 
 
