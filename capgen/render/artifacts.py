@@ -50,7 +50,9 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
     return tuple(sorted(artifacts, key=lambda a: a.path))
 
 
-def render_fleet(fleet: Fleet, services: Sequence[AnyArtifact], templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
+def render_fleet(
+    fleet: Fleet, services: Sequence[AnyArtifact], templates: Templates = PACKAGED
+) -> tuple[Artifact, ...]:
     """The files that belong to no single service: the configurations of Prometheus and Alertmanager, the crontab, the
     kustomization."""
     artifacts = [*notification_files(fleet, templates), *crontab(fleet, templates)]
