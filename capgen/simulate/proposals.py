@@ -8,7 +8,8 @@ epsilon anywhere.
 from __future__ import annotations
 
 from math import ceil
-from typing import NamedTuple
+
+from msgspec import Struct
 
 MOST_REPLICAS, LEAST = 2**31 - 1, -(2**31)
 
@@ -33,7 +34,7 @@ Band = tuple[float, float]
 """The ratios at both ends of the tolerance: from here to there nothing happens."""
 
 
-class Tally(NamedTuple):
+class Tally(Struct, frozen=True, gc=False):
     """The pods as one metric sees them. `usage` and `requests` are of the counted ones, in thousandths."""
 
     counted: int
@@ -54,7 +55,9 @@ def band(tolerances: tuple[float, float]) -> Band:
 
 def by_utilization(current: int, target: int, tally: Tally, still: Band) -> int | None:
     """Replicas for usage as a share of requests, in percent; None when the metric fails."""
-    counted, usage, requests, unready, _, missing, _, _ = tally
+    counted, usage, requests, unready, missing = (
+        tally.counted, tally.usage, tally.requests, tally.unready, tally.missing
+    )  # fmt: skip
     if counted == 0 or requests == 0:
         return None
     percent = usage * 100 // requests
