@@ -279,21 +279,23 @@ class _Run:
     ) -> None:  # fmt: skip
         """Writes down a stretch in which replicas stood still."""
         hpa, span = self.hpa, slice(self.tick, self.tick + len(proposed))
+        all_known = bool(known.all())
         if self.remembers:
             numbers = proposed.tolist()
             self.highs += numbers
-            self.lows += numbers if known.all() else np.where(known, proposed, _HIGHEST).tolist()
-        too_many = _UP_LIMIT if hpa.maximum > most else _TOO_MANY
-        too_few = _DOWN_LIMIT if self.rates and hpa.minimum < fewest else _TOO_FEW
+            self.lows += numbers if all_known else np.where(known, proposed, _HIGHEST).tolist()
         codes = np.full(len(proposed), _WITHIN, np.uint8)
-        codes[steady > min(hpa.maximum, most)] = too_many
-        codes[steady < max(hpa.minimum, fewest)] = too_few
+        # What stands still is beyond a limit only where it stands at it.
+        if count == min(hpa.maximum, most):
+            codes[steady > count] = _UP_LIMIT if hpa.maximum > most else _TOO_MANY
+        if count == max(hpa.minimum, fewest):
+            codes[steady < count] = _DOWN_LIMIT if self.rates and hpa.minimum < fewest else _TOO_FEW
         able = np.full(len(proposed), _READY, np.uint8)
         unsteady = steady != proposed
         able[unsteady] = _DOWN_STEADIED
         if not self.inclusive:
             able[unsteady & (proposed >= count)] = _UP_STEADIED
-        if not known.all():
+        if not all_known:
             able[~known] = _READ
             last = np.maximum.accumulate(np.where(known, np.arange(len(codes)), -1))
             codes = np.where(last >= 0, codes[last], self.condition).astype(np.uint8)
