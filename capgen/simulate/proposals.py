@@ -12,6 +12,7 @@ from math import ceil
 from msgspec import Struct
 
 MOST_REPLICAS, LEAST = 2**31 - 1, -(2**31)
+_MOST_OF_64 = 2**63
 
 
 def int32(value: int) -> int:
@@ -60,8 +61,9 @@ def by_utilization(current: int, target: int, tally: Tally, still: Band) -> int 
     )  # fmt: skip
     if counted == 0 or requests == 0:
         return None
-    percent = usage * 100 // requests
-    ratio = (percent if percent <= MOST_REPLICAS else wrapped(percent)) / target
+    hundredfold = usage * 100
+    percent = hundredfold // requests if hundredfold < _MOST_OF_64 else cut(wrapped(hundredfold, 64), requests)
+    ratio = (percent if LEAST <= percent <= MOST_REPLICAS else wrapped(percent)) / target
     if not (missing or (unready and ratio > 1.0)):
         return current if still[0] <= ratio <= still[1] else int32(ceil(ratio * counted))
     if missing and ratio != 1.0:
