@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +190,16 @@ def test_what_is_no_row_of_numbers_is_none_though_it_may_be_json(cells: str) -> 
     read, found = demand.read("demand.csv", f"t,cpu\n0,3\n{cells}\n30,2\n", sync=15 * 10**9)
     assert read is None
     assert {finding.code for finding in found} == {"CG924"}
+
+
+def test_a_manifest_is_replayed_without_what_reads_specs(shell: Shell) -> None:
+    """Loading the spec language takes longer than half a million ticks may take."""
+    shell("--request", "cpu=500m")
+    loaded = (
+        "import runpy, sys\n"
+        "try: runpy.run_module('capgen', run_name='__main__')\n"
+        "finally: print({'pydantic', 'jinja2'} & sys.modules.keys(), file=sys.stderr)"
+    )
+    words = ["simulate", "--hpa", "hpa.yaml", "--demand", "demand.csv", "--request", "cpu=500m"]
+    ran = subprocess.run([sys.executable, "-c", loaded, *words], capture_output=True, text=True, check=True)
+    assert ran.stderr == "set()\n"
