@@ -45,6 +45,8 @@ class Source(Struct, frozen=True):
     name: str
     text: str
     layer: str = ""
+    fault: str = ""
+    """Why nothing could be read, in the system's words."""
 
     def line(self, number: int) -> str:
         """The text of a line (counted from 1), "" past the end."""
@@ -54,8 +56,8 @@ class Source(Struct, frozen=True):
 
 @lru_cache(maxsize=4)
 def _lines(text: str) -> list[str]:
-    # A large file may have many mistakes, and each of them shows its line.
-    return text.split("\n")
+    # A large file may have many mistakes, and each of them shows its line. A byte order mark is no part of the first.
+    return text.removeprefix("\ufeff").split("\n")
 
 
 class Node(Struct):
@@ -117,6 +119,8 @@ class Node(Struct):
 def read(source: Source, *, times: int = 1) -> tuple[Node | None, tuple[Diagnostic, ...]]:
     """The document of a file, or what is wrong with it. An empty document gives (None, one finding).
     `times`: how many times a spec's size and number of values are let through."""
+    if source.fault:
+        return None, unreadable(source)
     try:
         return _Builder(source, times).build(), ()
     except _Rejected as rejected:
@@ -127,6 +131,14 @@ def read(source: Source, *, times: int = 1) -> tuple[Node | None, tuple[Diagnost
         line, column = _place(source.text, error.start)
         span, text = Span(source.name, line, column, line, column + 1), source.line(line)
         return None, (Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8", excerpt=text),)
+
+
+def unreadable(source: Source) -> tuple[Diagnostic, ...]:
+    """What is said of a file that could not be read; nothing of any other."""
+    if not source.fault:
+        return ()
+    hint = "make it readable, or remove it: without it what it declares would be missing"
+    return (Diagnostic("CG619", f"the file cannot be read: {source.fault}", Span(source.name, 1, 1, 1, 2), hint),)
 
 
 def plain(text: str) -> Data:
@@ -295,6 +307,8 @@ def _syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
         return Diagnostic("CG102", "a tab stands where YAML wants spaces", span, "indent with spaces", excerpt=text)
     if re.search("control characters|special characters|invalid.*UTF-8", problem):
         hint = 'write it as an escape in double quotes, like "\\u0007"'
+        if "\0\0" in source.text or source.text.count("\0") > 1:
+            hint = "save it as UTF-8 text: this is another encoding, or no text at all"
         return Diagnostic("CG109", "the file holds a character that YAML does not allow", span, hint, excerpt=text)
     if mark and (blamed := _opening(source, problem, mark.line, getattr(error, "context_mark", None) or mark)):
         line, column, problem, hint = blamed
