@@ -120,7 +120,9 @@ def read(source: Source, *, times: int = 1) -> tuple[Node | None, tuple[Diagnost
     """The document of a file, or what is wrong with it. An empty document gives (None, one finding).
     `times`: how many times a spec's size and number of values are let through."""
     if source.fault:
-        return None, unreadable(source)
+        hint = "make it readable, or remove it: without it what it declares would be missing"
+        span = Span(source.name, 1, 1, 1, 2)
+        return None, (Diagnostic("CG619", f"the file cannot be read: {source.fault}", span, hint),)
     try:
         return _Builder(source, times).build(), ()
     except _Rejected as rejected:
@@ -131,14 +133,6 @@ def read(source: Source, *, times: int = 1) -> tuple[Node | None, tuple[Diagnost
         line, column = _place(source.text, error.start)
         span, text = Span(source.name, line, column, line, column + 1), source.line(line)
         return None, (Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8", excerpt=text),)
-
-
-def unreadable(source: Source) -> tuple[Diagnostic, ...]:
-    """What is said of a file that could not be read; nothing of any other."""
-    if not source.fault:
-        return ()
-    hint = "make it readable, or remove it: without it what it declares would be missing"
-    return (Diagnostic("CG619", f"the file cannot be read: {source.fault}", Span(source.name, 1, 1, 1, 2), hint),)
 
 
 def plain(text: str) -> Data:
@@ -273,12 +267,7 @@ class _Builder:
         return self.anchors[event.anchor]
 
     def refuse_tag(self, event: Any) -> None:
-        if event.tag and event.tag not in (
-            "!",
-            "tag:yaml.org,2002:str",
-            "tag:yaml.org,2002:map",
-            "tag:yaml.org,2002:seq",
-        ):
+        if event.tag and event.tag not in ("!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))):
             self.reject("CG108", f"the tag {event.tag!r} is not allowed", event, "write the value without a tag")
 
     def reject(self, code: str, message: str, event: Any | None, hint: str) -> NoReturn:
@@ -307,8 +296,7 @@ def _syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
         return Diagnostic("CG102", "a tab stands where YAML wants spaces", span, "indent with spaces", excerpt=text)
     if re.search("control characters|special characters|invalid.*UTF-8", problem):
         hint = 'write it as an escape in double quotes, like "\\u0007"'
-        if "\0\0" in source.text or source.text.count("\0") > 1:
-            hint = "save it as UTF-8 text: this is another encoding, or no text at all"
+        hint = "save it as UTF-8: this is another encoding" if source.text.count("\0") > 1 else hint
         return Diagnostic("CG109", "the file holds a character that YAML does not allow", span, hint, excerpt=text)
     if mark and (blamed := _opening(source, problem, mark.line, getattr(error, "context_mark", None) or mark)):
         line, column, problem, hint = blamed

@@ -32,7 +32,7 @@ from capgen.errors import Findings, Refused, UsageError
 from capgen.spec.layers import steps
 from capgen.spec.parse import IMPLICIT, Project, Spec, parse_project, specs
 from capgen.spec.quotes import quoting
-from capgen.yamlio import unreadable
+from capgen.yamlio import read
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.explain import Answer
@@ -80,7 +80,7 @@ def load_templates(folder: Path) -> Templates:
         return Templates()
     files = sorted(p for p in own.rglob("*.j2") if p.is_file() or p.is_symlink())
     names = {p.relative_to(own).as_posix(): source_of(p.as_posix(), p) for p in files}
-    if unread := [finding for source in names.values() for finding in unreadable(source)]:
+    if unread := [finding for source in names.values() if source.fault for finding in read(source)[1]]:
         raise Findings(unread)
     return Templates({name: Template(name, source.name, source.text) for name, source in names.items()})
 

@@ -77,7 +77,7 @@ def _check_containers(context: Context, path: Path, horizontal: HorizontalSpec) 
     """Notes targets for a container that the workload has not, where it says which it has."""
     known = context.spec.model.workloads[str(path[1])].containers
     for key in horizontal.targets:
-        resource, _, container = key.partition("/")
+        container = key.partition("/")[2]
         if container and known and container not in known:
             hint = suggest(container, known, what="containers")
             message = f"the workload {path[1]!r} has no container {container!r}"

@@ -139,7 +139,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-def _indent(text: str, width: int = 4, first: bool = False, blank: bool = False) -> str:
+def _indent(text: str, width: Any = 4, first: bool = False, blank: bool = False) -> str:
     """Jinja's `indent`, as far as a file is ever indented; what was printed stays what was printed."""
     if not isinstance(width, int) or not 0 <= width <= _DEEPEST_INDENT:
         raise SecurityError(f"`indent` takes a width from 0 to {_DEEPEST_INDENT}")
@@ -153,4 +153,3 @@ def _indent(text: str, width: int = 4, first: bool = False, blank: bool = False)
 def is_below(name: str) -> bool:
     """Whether a template's name stays in the folder of templates."""
     return not name.startswith("/") and not {"..", ".", ""} & set(name.split("/")) and "\\" not in name
-

@@ -40,6 +40,7 @@ from capgen.render.sandbox import Sandbox, is_below
 PACKAGED = "capgen/"
 """A project's template extends the packaged one of its name as `capgen/<name>`."""
 
+
 class Template(Struct, frozen=True):
     """A project's own template: its name below `templates/`, its file as messages call it, its text."""
 

@@ -36,7 +36,6 @@ def check_environment(environment: Environment, node: Node) -> Iterator[Diagnost
             "write an absolute path, or `$NAME` of a variable of Grafana's environment",
         )  # fmt: skip
 
-
     if environment.prometheus is not None:
         for key, message, hint in unworkable(environment.prometheus):
             yield _finding("CG314", message, node, key, hint, section="prometheus")

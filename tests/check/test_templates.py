@@ -42,7 +42,9 @@ REFUSED = {
 def test_promtool_agrees(promtool: Path, tmp_path: Path) -> None:
     rules = tmp_path / "rules.yml"
     texts = (*TAKEN, *REFUSED)
-    rows = (f"  - alert: A{i}\n    expr: up\n    annotations: {{s: {json.dumps(text)}}}\n" for i, text in enumerate(texts))
+    rows = (
+        f"  - alert: A{i}\n    expr: up\n    annotations: {{s: {json.dumps(text)}}}\n" for i, text in enumerate(texts)
+    )
     rules.write_text("groups:\n- name: x\n  rules:\n" + "".join(rows))
     done = subprocess.run([promtool, "check", "rules", rules], capture_output=True, text=True)
     refused = {texts[int(number)] for number in re.findall(r'rule \d+, "A(\d+)"', done.stdout + done.stderr)}

@@ -152,7 +152,9 @@ def test_loops_indents_and_sums_that_a_template_needs_are_there(tmp_path: Path) 
         "{% endset %}\n"
         "{{ lines|indent(4, true) }}\n"
     )
-    found = yaml.safe_load(build(tmp_path, {META: own.replace("{{ ' # last' if loop.first }}", "")})["shop/hpa-shop.yaml"])
+    found = yaml.safe_load(
+        build(tmp_path, {META: own.replace("{{ ' # last' if loop.first }}", "")})["shop/hpa-shop.yaml"]
+    )
     assert found["metadata"]["annotations"] == {"1-of-2": "a/SHOP-HPA", "2-of-2": "b/SHOP-HPA"}
 
 
