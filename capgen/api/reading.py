@@ -76,9 +76,9 @@ def source_of(name: str, path: Path) -> Source:
     """A file's text, under the name that findings call it by."""
     # One byte more than is accepted is enough to know that a file is too large.
     try:
-        if path.exists() and not path.is_file():
+        if not os.path.isfile(path) and path.exists():  # noqa: PTH113 (thousands; a pipe would be waited for)
             return Source(name, "", name, "it is no file")
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         return Source(name, "", name, (error.strerror or str(error)).lower())
@@ -96,7 +96,7 @@ def called_below(folder: Path, source: Source) -> Source:
 def _below(folder: Path) -> Iterator[Path]:
     for inside, _, names in os.walk(folder):
         # A link that leads nowhere is read too, and found to be unreadable: a service must not vanish with its file.
-        yield from (Path(inside, name) for name in names if name.endswith((".yaml", ".yml")))
+        yield from (Path(f"{inside}/{name}") for name in names if name.endswith((".yaml", ".yml")))
 
 
 def _around(path: Path) -> Iterable[Path]:
