@@ -26,7 +26,7 @@ SPELLINGS: Mapping[str, tuple[str, str]] = {
     r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)": ("an image", "write a repository and a tag, like alpine/k8s:1.36.0"),
     r"^[A-Za-z0-9_+/-]{1,64}$(?!\n)": ("a time zone", "name one like Europe/Berlin or UTC"),
     r"^/[A-Za-z0-9._/-]{0,255}$(?!\n)": ("a folder", "write it from the root on, in letters, digits and `. _ / -`"),
-    r"^https?://[!-~]{1,2000}$(?!\n)": ("a URL", "start it with http:// or https://, without spaces"),
+    r"^https?://[!-.0-?A-~]{1,1000}([/?#][!-~]{0,1000})?$(?!\n)": ("a URL", "start it with http:// or https://, without spaces, and without a user or password in it"),
     r"^[^\x00\n]{1,1023}$(?!\n)": ("a folder", "write a path on one line, like ./deploy"),
     r"^(@(hourly|daily|weekly|monthly|yearly)|[0-9A-Za-z*/,\-?#]+( [0-9A-Za-z*/,\-?#]+){4})$(?!\n)": ("a cron schedule", 'write five fields like "*/5 * * * *" (minute, hour, day, month, day of the week), or @daily'),
     r"^[0-9a-f-]{36}$(?!\n)": ("a UID", "write the 36 characters that `kubectl get namespace kube-system -o jsonpath={.metadata.uid}` prints"),

@@ -86,16 +86,16 @@ def parse_exact(text: str | int | float, unit: str) -> Decimal:
         return value
     match = _NUMBER.fullmatch(str(text).strip())
     if match is None:
-        raise BadQuantity(f"{text!r} is no quantity; write {rules.examples}")
+        raise BadQuantity(f"{_said(text)} is no quantity; write {rules.examples}")
     number, suffix = match.groups()
     if suffix not in rules.suffixes:
         raise BadQuantity(_wrong_suffix(text, suffix, rules))
     try:
         value = Decimal(number) * rules.suffixes[suffix]
     except InvalidOperation as error:
-        raise BadQuantity(f"{text!r} is out of range") from error
+        raise BadQuantity(f"{_said(text)} is out of range") from error
     if not value.is_finite() or value.adjusted() > 30:
-        raise BadQuantity(f"{text!r} is out of range")
+        raise BadQuantity(f"{_said(text)} is out of range")
     return value
 
 
@@ -110,13 +110,18 @@ def _compound(text: str) -> Decimal | None:
     return sum((Decimal(number) * _SECONDS[unit] for number, unit in pieces), Decimal(0))
 
 
+def _said(text: object) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= 60 else f"{shown[:57]}…{shown[-1] if isinstance(text, str) else ''}"
+
+
 def _wrong_suffix(text: object, suffix: str, rules: Unit) -> str:
     if not suffix:
-        return f"{text!r} has no unit; write {rules.examples}"
+        return f"{_said(text)} has no unit; write {rules.examples}"
     owners = [unit for unit in UNITS.values() if suffix in unit.suffixes]
     if owners:
-        return f"{text!r} is {owners[0].words}, and {rules.words} is wanted; write {rules.examples}"
-    return f"{text!r} has the unknown unit {suffix!r}; write {rules.examples}"
+        return f"{_said(text)} is {owners[0].words}, and {rules.words} is wanted; write {rules.examples}"
+    return f"{_said(text)} has the unknown unit {suffix!r}; write {rules.examples}"
 
 
 def number(value: float) -> str:

@@ -203,7 +203,11 @@ def _diagnostic(model: type[BaseModel], root: Node, place: Place, problems: Sequ
         return _at(node, "CG207", f"{said}{_show(node)} is not one of the choices", advice)
     if kind in _WANTED:
         wanted = _wanted([other["type"] for other in problems])
-        stands = _show(node) if kind == "int_from_float" else _ARTICLES.get(type(node.value), "a value")
+        stands = (
+            _show(node)
+            if kind == "int_from_float" or isinstance(node.value, float)
+            else _ARTICLES.get(type(node.value), "a value")
+        )
         return _at(
             node, "CG203", f"{said}{wanted} is wanted, and {stands} stands here", _type_hint(model, place, wanted, node)
         )
@@ -256,7 +260,7 @@ def _show(node: Node) -> str:
     if isinstance(node.value, (dict, list)):
         return _ARTICLES[type(node.value)]
     text = repr(node.value) if isinstance(node.value, str) else scalar(node.value)
-    return text if len(text) <= 60 else text[:57] + "…'"
+    return text if len(text) <= 60 else f"{text[:57]}…'" if isinstance(node.value, str) else f"{text[:57]}…"
 
 
 def _text(node: Node) -> str:

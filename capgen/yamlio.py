@@ -45,6 +45,8 @@ class Source(Struct, frozen=True):
     name: str
     text: str
     layer: str = ""
+    fault: str = ""
+    """Why nothing could be read, in the system's words."""
 
     def line(self, number: int) -> str:
         """The text of a line (counted from 1), "" past the end."""
@@ -54,8 +56,8 @@ class Source(Struct, frozen=True):
 
 @lru_cache(maxsize=4)
 def _lines(text: str) -> list[str]:
-    # A large file may have many mistakes, and each of them shows its line.
-    return text.split("\n")
+    # A large file may have many mistakes, and each of them shows its line. A byte order mark is no part of the first.
+    return text.removeprefix("\ufeff").split("\n")
 
 
 class Node(Struct):
@@ -117,6 +119,10 @@ class Node(Struct):
 def read(source: Source, *, times: int = 1) -> tuple[Node | None, tuple[Diagnostic, ...]]:
     """The document of a file, or what is wrong with it. An empty document gives (None, one finding).
     `times`: how many times a spec's size and number of values are let through."""
+    if source.fault:
+        hint = "make it readable, or remove it: without it what it declares would be missing"
+        span = Span(source.name, 1, 1, 1, 2)
+        return None, (Diagnostic("CG619", f"the file cannot be read: {source.fault}", span, hint),)
     try:
         return _Builder(source, times).build(), ()
     except _Rejected as rejected:
@@ -261,12 +267,7 @@ class _Builder:
         return self.anchors[event.anchor]
 
     def refuse_tag(self, event: Any) -> None:
-        if event.tag and event.tag not in (
-            "!",
-            "tag:yaml.org,2002:str",
-            "tag:yaml.org,2002:map",
-            "tag:yaml.org,2002:seq",
-        ):
+        if event.tag and event.tag not in ("!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))):
             self.reject("CG108", f"the tag {event.tag!r} is not allowed", event, "write the value without a tag")
 
     def reject(self, code: str, message: str, event: Any | None, hint: str) -> NoReturn:
@@ -295,6 +296,7 @@ def _syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
         return Diagnostic("CG102", "a tab stands where YAML wants spaces", span, "indent with spaces", excerpt=text)
     if re.search("control characters|special characters|invalid.*UTF-8", problem):
         hint = 'write it as an escape in double quotes, like "\\u0007"'
+        hint = "save it as UTF-8: this is another encoding" if source.text.count("\0") > 1 else hint
         return Diagnostic("CG109", "the file holds a character that YAML does not allow", span, hint, excerpt=text)
     if mark and (blamed := _opening(source, problem, mark.line, getattr(error, "context_mark", None) or mark)):
         line, column, problem, hint = blamed

@@ -29,6 +29,7 @@ from capgen.errors import Findings, Refused, UsageError
 from capgen.spec.layers import steps
 from capgen.spec.parse import IMPLICIT, Project, Spec, parse_project, specs
 from capgen.spec.quotes import quoting
+from capgen.yamlio import read
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.explain import Answer
@@ -74,11 +75,11 @@ def load_templates(folder: Path) -> Templates:
     own = folder / "templates"
     if not own.is_dir() or _is_packaged(own):
         return Templates()
-    files = sorted(p for p in own.rglob("*.j2") if p.is_file())
-    names = {p.relative_to(own).as_posix(): p for p in files}
-    return Templates(
-        {name: Template(name, path.as_posix(), source_of(path.as_posix(), path).text) for name, path in names.items()}
-    )
+    files = sorted(p for p in own.rglob("*.j2") if p.is_file() or p.is_symlink())
+    names = {p.relative_to(own).as_posix(): source_of(p.as_posix(), p) for p in files}
+    if unread := [finding for source in names.values() if source.fault for finding in read(source)[1]]:
+        raise Findings(unread)
+    return Templates({name: Template(name, source.name, source.text) for name, source in names.items()})
 
 
 def _is_packaged(folder: Path) -> bool:
@@ -118,7 +119,9 @@ def compile_project(
                 blueprint, problems = compile_spec(spec, catalog)
                 found = (*found, *problems)
                 blueprints += [blueprint] if blueprint else []
-            fleet, problems = assemble(blueprints, catalog.ladders, whole=not reading.partial)
+            # What a service with mistakes would have told the others (a team's receivers) is not known.
+            whole = not (reading.partial or project.incomplete or has_errors(found))
+            fleet, problems = assemble(blueprints, catalog.ladders, whole=whole)
             found = (*found, *problems)
             fleets += [fleet] if fleet else []
         found = (*found, *_over_budget(project, fleets))

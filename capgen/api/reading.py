@@ -35,7 +35,7 @@ def read_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
     for path in paths:
         if path.is_dir():
             files.update({found.as_posix(): found for found in _below(path)})
-        elif path.is_file():
+        elif path.exists() or path.is_symlink():
             files[path.as_posix()] = path
         else:
             raise UsageError(f"there is no file or folder {path}: name one, or run `capgen init` for a first spec")
@@ -75,8 +75,13 @@ def project_folder(paths: Sequence[Path]) -> Path:
 def source_of(name: str, path: Path) -> Source:
     """A file's text, under the name that findings call it by."""
     # One byte more than is accepted is enough to know that a file is too large.
-    with path.open("rb", buffering=0) as file:
-        raw = file.read(MAX_BYTES + 1)
+    try:
+        if not os.path.isfile(path) and path.exists():  # noqa: PTH113 (thousands; a pipe would be waited for)
+            return Source(name, "", name, "it is no file")
+        with path.open("rb", buffering=0) as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return Source(name, "", name, (error.strerror or str(error)).lower())
     return Source(name, raw.decode("utf-8", errors="surrogateescape"), name)
 
 
@@ -85,14 +90,13 @@ def called_below(folder: Path, source: Source) -> Source:
     if folder == Path():
         return source
     name = Path(source.name).relative_to(folder).as_posix()
-    return Source(name, source.text, name)
+    return Source(name, source.text, name, source.fault)
 
 
 def _below(folder: Path) -> Iterator[Path]:
     for inside, _, names in os.walk(folder):
-        for name in names:
-            if name.endswith((".yaml", ".yml")) and os.path.isfile(found := f"{inside}/{name}"):  # noqa: PTH113 (thousands)
-                yield Path(found)
+        # A link that leads nowhere is read too, and found to be unreadable: a service must not vanish with its file.
+        yield from (Path(f"{inside}/{name}") for name in names if name.endswith((".yaml", ".yml")))
 
 
 def _around(path: Path) -> Iterable[Path]:
@@ -101,7 +105,9 @@ def _around(path: Path) -> Iterable[Path]:
     if root.name == SPECS:
         return sorted(_below(root))
     folders = [root, root / "environments"]
-    return sorted(p for folder in folders for p in folder.glob("*.y*ml") if p.suffix in (".yaml", ".yml"))
+    return sorted(
+        p for folder in folders for p in folder.glob("*.y*ml") if p.suffix in (".yaml", ".yml") and not p.is_dir()
+    )
 
 
 def _kind(source: Source) -> str:

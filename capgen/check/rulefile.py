@@ -16,6 +16,7 @@ from msgspec import Struct
 from capgen import promql, units
 from capgen.check import syntax
 from capgen.check.syntax import tree_of
+from capgen.check.templates import wrong
 from capgen.diagnostics import Diagnostic, Severity, Span, suggest
 from capgen.promql import Expr
 from capgen.yamlio import Node, Source, read
@@ -221,6 +222,9 @@ class _Reader:
                     Severity.WARNING,
                 )
         annotations = self.mapping(node, "annotations")
+        if kind == "alert":
+            self.templates(node, "labels", labels)
+            self.templates(node, "annotations", annotations)
         for_, keep = self.duration(node, "for"), self.duration(node, "keep_firing_for")
         if text is None:
             return self.report(_start(node), f"the {kind} {name!r} has no expression", "add `expr:`")
@@ -260,6 +264,12 @@ class _Reader:
             self.report(child.span, f"`{key}` has to be a mapping", "write `name: value` lines, indented below it")
             return {}
         return {name: self.text(child, name) or "" for name in child.value}
+
+    def templates(self, node: Node, key: str, texts: Mapping[str, str]) -> None:
+        for name, text in texts.items():
+            if "{{" in text and (why := wrong(text)) and (value := node.at((key, name))) is not None:
+                hint = "Prometheus refuses the whole file: mend the template"
+                self.report(value.span, f"{name!r} is no template: {why}", hint)
 
     def duration(self, node: Node, key: str) -> float:
         text = self.text(node, key)

@@ -76,7 +76,7 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
     from capgen.report import plan as report
 
     plan = delivery.plan
-    if plan.is_clean and not (yes and plan.wide):
+    if plan.is_clean and not plan.reload_due and not (yes and plan.wide):
         click.echo(report.render(plan, form, color=colored(), width=width()), nl=False, color=True)
         return 0
     if not yes:
@@ -93,6 +93,8 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
     counted = deletions if plan.of(Action.DELETE) or deletions else None
     outcome = api.apply_plan(delivery, deletions=counted, wait=wait)
     click.echo(report.render_outcome(outcome, form, color=colored(), width=width()), nl=False, color=True)
+    for note in outcome.notes:
+        click.echo(f"note: {note}", err=True)
     error = outcome.error()
     if error is not None:
         raise error

@@ -63,6 +63,7 @@ def size_autoscalers(
             hpa = _hpa(context, name, workload, spec.horizontal, signals)
             hpas.append(serve(context, ("workloads", name, "horizontal"), hpa, signals))
         elif spec.horizontal is not None:
+            _check_containers(context, ("workloads", name, "horizontal"), spec.horizontal)
             _check_script_targets(context, name, spec.horizontal, signals)
             scripted.append((workload, context.origin(("workloads", name, "horizontal"))))
         if spec.vertical is not None:
@@ -70,6 +71,17 @@ def size_autoscalers(
     _check_names(context, "horizontal", {name: s.horizontal for name, s in context.spec.model.workloads.items()}, "hpa")
     _check_names(context, "vertical", {name: s.vertical for name, s in context.spec.model.workloads.items()}, "vpa")
     return tuple(hpas), tuple(vpas), tuple(scripted)
+
+
+def _check_containers(context: Context, path: Path, horizontal: HorizontalSpec) -> None:
+    """Notes targets for a container that the workload has not, where it says which it has."""
+    known = context.spec.model.workloads[str(path[1])].containers
+    for key in horizontal.targets:
+        container = key.partition("/")[2]
+        if container and known and container not in known:
+            hint = suggest(container, known, what="containers")
+            message = f"the workload {path[1]!r} has no container {container!r}"
+            context.error("CG312", message, (*path, "targets", key), hint, at_key=True)
 
 
 def _check_names(
@@ -93,6 +105,7 @@ def _check_names(
 
 def _hpa(context: Context, name: str, workload: Workload, spec: HorizontalSpec, signals: Signals) -> Hpa:
     path = ("workloads", name, "horizontal")
+    _check_containers(context, path, spec)
     metrics = [_metric(context, path, key, target, signals) for key, target in sorted(spec.targets.items())]
     return Hpa(
         name=spec.name or naming.hpa(name),

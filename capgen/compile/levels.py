@@ -67,7 +67,17 @@ def resolve_levels(
                 (*path, "levels", name),
                 "choose a lower level, or declare the source's own `buckets:`",
             )
-        levels.append(Level(name, value, _severity(words, known, name), rank, origin))
+        severity = _severity(words, known, name)
+        if severity is not None and definition is not None and _always(value, unit, worse, definition):
+            context.error(
+                "CG617",
+                f"{name}: {units.human(value, unit)} is reached at all times, so its alert would always fire",
+                (*path, "levels", name),
+                f"write a higher number, or remove the level with `{name}: null`"
+                if worse == "above"
+                else f"write a lower number, or remove the level with `{name}: null`",
+            )
+        levels.append(Level(name, value, severity, rank, origin))
     _check_order(context, path, levels, worse, unit)
     return tuple(levels)
 
@@ -128,6 +138,11 @@ def _number(
         )
         return None
     return value
+
+
+def _always(value: float, unit: str, worse: str, definition: SignalDef) -> bool:
+    """Whether nothing that the catalogue's signal can be is on the good side of the level."""
+    return value <= 0 if worse == "above" else unit == "ratio" and value >= 1 and not definition.unbounded
 
 
 def _severity(words: SignalSpec, ladder: Ladder, name: str) -> Severity | None:

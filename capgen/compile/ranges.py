@@ -10,7 +10,7 @@ from math import inf
 
 from capgen.compile.context import Context
 from capgen.spec.operations import CostPlan, PlanningSpec
-from capgen.units import human, kube_bytes
+from capgen.units import human, kube_bytes, kube_cpu
 from capgen.yamlio import Path
 
 Share = tuple[Path, float | None, float, float]
@@ -27,6 +27,8 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
 def check_ranges(context: Context) -> None:
     """Notes shares, spans and schedules that nothing could ever be."""
     model = context.spec.model
+    _check_containers(context)
+    _check_repeated(context)
     if model.planning is not None:
         _check_shares(context, model.planning)
         _check_spans(context, model.planning)
@@ -40,6 +42,36 @@ def check_ranges(context: Context) -> None:
             context.error(
                 "CG205", f"schedule: {wrong}", path, "the fields are minute, hour, day, month, day of the week"
             )
+
+
+def _check_containers(context: Context) -> None:
+    for workload, spec in sorted(context.spec.model.workloads.items()):
+        for container, words in sorted(spec.containers.items()):
+            for resource in ("cpu", "memory"):
+                asked, most = getattr(words.requests, resource, None), getattr(words.limits, resource, None)
+                if asked is None or most is None or asked <= most:
+                    continue
+                shown = kube_cpu if resource == "cpu" else kube_bytes
+                context.error(
+                    "CG325", f"{resource}: it requests {shown(asked)}, above its limit of {shown(most)}",
+                    ("workloads", workload, "containers", container, "requests", resource),
+                    "Kubernetes refuses such a pod: swap them or change one",
+                )  # fmt: skip
+
+
+def _check_repeated(context: Context) -> None:
+    """Notes what a list says twice; the items of a roadmap are texts, which may say what they like."""
+    for path, node in context.spec.node.walk():
+        if not isinstance(node.value, list) or path[:2] == ("planning", "roadmap"):
+            continue
+        seen: set[tuple[type, object]] = set()
+        for index, item in enumerate(node.value):
+            if isinstance(item.value, (dict, list)) or item.value is None:
+                continue
+            if (key := (type(item.value), item.value)) in seen:
+                message = f"{item.value!r} stands twice in {path[-1]!r}"
+                context.error("CG618", message, (*path, index), "remove one of the two")
+            seen.add(key)
 
 
 def _check_shares(context: Context, planning: PlanningSpec) -> None:

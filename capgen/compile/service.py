@@ -24,6 +24,7 @@ from capgen.compile.sizing import sized_workloads
 from capgen.compile.sources import DEFAULT_INTERVAL, bind_sources, prometheus_setting
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.naming import RESERVED_LABELS
+from capgen.spec.environments import unworkable
 from capgen.spec.parse import IMPLICIT, Spec
 from capgen.units import duration
 
@@ -32,6 +33,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     """One service in one environment, or everything that is wrong with it."""
     context = Context(spec, catalog)
     _check_labels(context)
+    _check_intervals(context)
     # What is measured, and by whom.
     sources = bind_sources(context)
     # Where it gets worse.
@@ -90,7 +92,15 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     return blueprint, found
 
 
+def _check_intervals(context: Context) -> None:
+    for key, message, hint in unworkable(context.spec.model.prometheus) if context.spec.model.prometheus else ():
+        context.error("CG314", message, ("prometheus", key), hint)
+
+
 def _check_labels(context: Context) -> None:
+    for label in sorted(label for label in context.spec.model.metadata.labels if label.startswith("__")):
+        message = f"Prometheus keeps labels like {label!r} for itself, and refuses rules that set it"
+        context.error("CG313", message, ("metadata", "labels", label), "choose another name", at_key=True)
     for label in sorted(set(context.spec.model.metadata.labels) & RESERVED_LABELS):
         context.error(
             "CG313",

@@ -65,7 +65,10 @@ def _wanted(context: Context, sources: Mapping[str, Bound]) -> list[Wanted]:
             ):
                 wanted[id_] = Wanted(id_, bound, words, definition)
     for id_, words in named.items():
-        if words is None or not words.enabled or id_ in wanted:
+        if id_ in wanted:
+            continue
+        if words is None or not words.enabled:
+            _check_removal(context, sources, id_)
             continue
         own = _own_signal(context, sources, id_, words)
         if own is not None:
@@ -73,29 +76,19 @@ def _wanted(context: Context, sources: Mapping[str, Bound]) -> list[Wanted]:
     return [wanted[id_] for id_ in sorted(wanted)]
 
 
+def _check_removal(context: Context, sources: Mapping[str, Bound], id_: str) -> None:
+    """Notes the removal of a signal that is not there: it would leave standing what was meant."""
+    prefix, _, name = id_.partition(".")
+    known = prefix in sources and name in sources[prefix].entry.exporter.signals
+    if not known and id_ not in context.spec.removable:
+        _unknown(context, sources, id_)
+
+
 def _own_signal(context: Context, sources: Mapping[str, Bound], id_: str, words: SignalSpec) -> Wanted | None:
     path = ("signals", id_)
-    prefix, _, name = id_.partition(".")
+    prefix = id_.partition(".")[0]
     if words.expr is None:
-        if prefix not in context.spec.model.sources:
-            hint = suggest(prefix, context.spec.model.sources, what="sources")
-            context.error(
-                "CG304",
-                f"there is no source {prefix!r} for the signal {id_!r}",
-                path,
-                _or_own(hint),
-                at_key=True,
-            )
-        elif prefix in sources:
-            known = sources[prefix].entry.exporter
-            hint = suggest(name, known.signals, what="signals")
-            context.error(
-                "CG306",
-                f"{known.title} has no signal {name!r}",
-                path,
-                _or_own(hint),
-                at_key=True,
-            )
+        _unknown(context, sources, id_)
         return None
     source = words.source or prefix
     if source not in context.spec.model.sources:
@@ -109,6 +102,31 @@ def _own_signal(context: Context, sources: Mapping[str, Bound], id_: str, words:
         )
         return None
     return Wanted(id_, sources[source], words, None) if source in sources else None
+
+
+def _unknown(context: Context, sources: Mapping[str, Bound], id_: str) -> None:
+    """Notes a signal that no exporter of the spec's sources has."""
+    path = ("signals", id_)
+    prefix, _, name = id_.partition(".")
+    if prefix not in context.spec.model.sources:
+        hint = suggest(prefix, context.spec.model.sources, what="sources")
+        context.error(
+            "CG304",
+            f"there is no source {prefix!r} for the signal {id_!r}",
+            path,
+            _or_own(hint),
+            at_key=True,
+        )
+    elif prefix in sources:
+        known = sources[prefix].entry.exporter
+        hint = suggest(name, known.signals, what="signals")
+        context.error(
+            "CG306",
+            f"{known.title} has no signal {name!r}",
+            path,
+            _or_own(hint),
+            at_key=True,
+        )
 
 
 def _or_own(hint: str) -> str:

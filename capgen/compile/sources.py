@@ -15,14 +15,13 @@ from capgen.compile.context import Context
 from capgen.diagnostics import suggest
 from capgen.errors import Findings
 from capgen.spec.documents import PrometheusSpec
+from capgen.spec.environments import LONGEST_INTERVAL, SCRAPE_HINT, SHORTEST_INTERVAL
 from capgen.spec.sections import SourceSpec, WorkloadSpec
 from capgen.units import duration
 
 DEFAULT_INTERVAL = 15.0
 EXISTING_INTERVAL = 30.0
 """kube-prometheus-stack's default, for jobs that somebody else defines."""
-LONGEST_INTERVAL = 120.0
-"""Beyond it a single missed scrape leaves Prometheus' five minutes of look-back with too little."""
 
 # The alphabet of Kubernetes' generated name suffixes (no vowels, no 0, 1, 3).
 _SUFFIX = "[bcdfghjklmnpqrstvwxz2456789]"
@@ -146,13 +145,9 @@ def _bind(context: Context, name: str, source: SourceSpec, entry: Entry) -> Boun
     if timeout > interval:
         message = f"the timeout {duration(timeout)} is longer than the interval {duration(interval)}"
         context.error("CG314", message, (*path, "timeout"), "Prometheus refuses such a job; shorten the timeout")
-    if not 1 <= interval <= LONGEST_INTERVAL:
-        context.error(
-            "CG314",
-            f"a scrape interval of {duration(interval)} does not work",
-            (*path, "interval"),
-            "choose 1s to 2m: rates need four samples, and Prometheus looks back five minutes",
-        )
+    if source.interval is not None and not SHORTEST_INTERVAL <= interval <= LONGEST_INTERVAL:
+        message = f"a scrape interval of {duration(interval)} does not work"
+        context.error("CG314", message, (*path, "interval"), SCRAPE_HINT)
     for key in sorted(set(source.params) - set(exporter.params)):
         context.error(
             "CG311",

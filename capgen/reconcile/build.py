@@ -36,13 +36,15 @@ class Rules(Struct, frozen=True):
 
 
 CAREFUL = Rules()
+_UNTOLD = "the files of an earlier run are in place and not loaded: the next apply reloads, also when it writes nothing"
 
 
 def build_plan(target: str, desired: Sequence[Artifact], live: Live, rules: Rules = CAREFUL) -> Plan:
     """The plan for a target. Raises Findings when an artifact for an API server is no manifest."""
     match live:
         case LiveFiles():
-            plan = Plan(target, _file_changes(desired, live), managed=live.managed)
+            notes = (_UNTOLD,) if live.reload_due else ()
+            plan = Plan(target, _file_changes(desired, live), notes, managed=live.managed, reload_due=live.reload_due)
         case LiveObjects():
             plan = _object_plan(target, desired, live, rules)
         case _:

@@ -45,6 +45,8 @@ class Outcome(Struct, frozen=True):
     target: str
     results: tuple[Result, ...]
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What whoever ran it has to know, though nothing failed."""
 
     def of(self, *states: State) -> tuple[Result, ...]:
         """The results with one of the states."""

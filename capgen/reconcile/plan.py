@@ -109,6 +109,8 @@ class Plan(Struct, frozen=True):
     """How many objects or files of these services capgen has delivered so far."""
     wide: frozenset[str] = frozenset()
     """Services whose inventories name more places than have anything: a run was killed before it ended."""
+    reload_due: bool = False
+    """Whether who reads the files has still to be told of those of an earlier run."""
     unsearched: frozenset[str] = frozenset()
     """Services of which not everything could be seen; what their inventories say stays as it is."""
 

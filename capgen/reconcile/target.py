@@ -43,6 +43,8 @@ class LiveFiles(Struct, frozen=True):
     """How many files capgen has written for these services."""
     services: frozenset[str] = frozenset()
     """Everybody whose files capgen has written here."""
+    reload_due: bool = False
+    """Whether an earlier run put files in place and nobody was told of them."""
 
 
 class LiveObjects(Struct, frozen=True):

@@ -28,7 +28,6 @@ from jinja2 import (
 )
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 from msgspec import Struct
 
@@ -36,24 +35,10 @@ from capgen import markdown, yamlio
 from capgen.diagnostics import Diagnostic, Span
 from capgen.errors import Findings
 from capgen.render.origin import template_line
+from capgen.render.sandbox import Sandbox, is_below
 
 PACKAGED = "capgen/"
 """A project's template extends the packaged one of its name as `capgen/<name>`."""
-
-# They would switch escaping off, or escape for HTML, which is no format of ours.
-_UNSAFE_FILTERS = (
-    "safe",
-    "e",
-    "escape",
-    "forceescape",
-    "tojson",
-    "xmlattr",
-    "urlize",
-    "striptags",
-    "format",
-    "join",
-    "replace",
-)
 
 
 class Template(Struct, frozen=True):
@@ -82,7 +67,7 @@ def _yaml(value: Any) -> str:
     if isinstance(value, Markup):
         return value
     if isinstance(value, Undefined):
-        str(value)  # a strict one raises, and names what is missing
+        return str(value)  # a strict one raises, and names what is missing; `{{ a if b }}` prints nothing
     return yamlio.scalar(value)
 
 
@@ -97,7 +82,7 @@ def _shell(value: Any) -> str:
     if isinstance(value, Markup):
         return value
     if isinstance(value, Undefined):
-        str(value)
+        return str(value)
     if not isinstance(value, str) and type(value) is not int:
         raise TypeError(f"{value!r} is no word: a shell template prints texts and whole numbers")
     text = LINE_ENDS.sub(" ", str(value))
@@ -124,7 +109,7 @@ def _markdown(value: Any) -> str:
     if isinstance(value, Markup):
         return value
     if isinstance(value, Undefined):
-        str(value)
+        return str(value)
     if not isinstance(value, str) and type(value) is not int:
         raise TypeError(f"{value!r} is no text: a Markdown template prints texts and whole numbers")
     return prose(str(value))
@@ -163,16 +148,15 @@ class _Loader(BaseLoader):
         if template in self.own:
             return self.own[template].text, self.own[template].file, lambda: True
         path = template_root() / template.removeprefix(PACKAGED)
-        if ".." in template.split("/") or not path.is_file():
+        if not is_below(template) or not path.is_file():
             raise TemplateNotFound(template)
         return path.read_text(encoding="utf-8"), str(path), lambda: True
 
 
-def _options(loader: _Loader, escape: Callable[[Any], str]) -> dict[str, Any]:
+def _options(loader: _Loader) -> dict[str, Any]:
     return {
         "loader": loader,
         "autoescape": True,
-        "finalize": escape,
         "undefined": StrictUndefined,
         "trim_blocks": True,
         "lstrip_blocks": True,
@@ -182,7 +166,7 @@ def _options(loader: _Loader, escape: Callable[[Any], str]) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _packaged(escape: Callable[[Any], str]) -> Environment:
-    environment = Environment(**_options(_Loader({}), escape))  # noqa: S701 (autoescape is set in the options)
+    environment = Environment(finalize=escape, **_options(_Loader({})))  # noqa: S701 (autoescape is set in the options)
     environment.code_generator_class = _Printing
     return environment
 
@@ -192,7 +176,7 @@ class Templates:
 
     def __init__(self, own: Mapping[str, Template] | None = None) -> None:
         self.own = dict(own or {})
-        self._sandboxes: dict[Callable[[Any], str], Environment] = {}
+        self._sandboxes: dict[Callable[[Any], str], Sandbox] = {}
 
     def render(self, name: str, /, **values: Any) -> str:
         """The text of a template. With templates of the project's own, raises Findings that name file and line
@@ -202,7 +186,7 @@ class Templates:
         try:
             for template in self.own.values():
                 self._refuse_concatenation(template)
-            text = self._sandboxed(name).get_template(name).render(values)
+            text = self._sandboxed(name).rendered(name, values)
         except TemplateSyntaxError as error:
             raise self._broken(name, error, error.lineno) from error
         except (
@@ -213,18 +197,18 @@ class Templates:
             ArithmeticError,
             LookupError,
             AttributeError,
+            RecursionError,
         ) as error:
             raise self._broken(name, error, None) from error
         self._verify(name, text, values)
         return text
 
-    def _sandboxed(self, name: str) -> Environment:
+    def _sandboxed(self, name: str) -> Sandbox:
         escape = _escaping(name)
         if escape not in self._sandboxes:
-            sandbox = ImmutableSandboxedEnvironment(**_options(_Loader(self.own), escape))
+            longest = max((len(template.text) for template in self.own.values()), default=0)
+            sandbox = Sandbox(escape=escape, literals=longest, **_options(_Loader(self.own)))
             sandbox.code_generator_class = _Printing
-            for unsafe in _UNSAFE_FILTERS:
-                sandbox.filters.pop(unsafe, None)
             self._sandboxes[escape] = sandbox
         return self._sandboxes[escape]
 
@@ -247,6 +231,7 @@ class Templates:
             return
         wrong = found[0]
         line = wrong.span.line if wrong.span else 1
+        self._sandboxed(name).refill(8)  # with marks on each line it prints a little more
         printed = template_line(self._sandboxed(name), {t.name: t.file for t in self.own.values()}, name, values, line)
         template = self.own[printed[0]] if printed else next(iter(self.own.values()))
         at = printed[1] if printed else 1
@@ -262,9 +247,13 @@ class Templates:
                 if (found := _line_of(error, template.file)) is not None:
                     blamed, at = template, found
         blamed = blamed or next(iter(self.own.values()))
-        return Findings(
-            [_finding("CG701", f"the template fails: {getattr(error, 'message', None) or error}", blamed, at or 1)]
-        )
+        if isinstance(error, RecursionError):
+            said = "it includes, extends or calls itself without end"
+        elif isinstance(error, TemplateNotFound):
+            said = f"there is no template {error.name!r}"
+        else:
+            said = str(getattr(error, "message", None) or error)
+        return Findings([_finding("CG701", f"the template fails: {said}", blamed, at or 1)])
 
 
 def _finding(code: str, message: str, template: Template, line: int) -> Diagnostic:

@@ -27,7 +27,7 @@ class Metadata(Model):
     """Where people read what to do; the link in every alert."""
     labels: dict[LabelName, LabelValue] = Field(default_factory=dict)
     """Labels put on every alert."""
-    environments: list[Name] = Field(default_factory=list)
+    environments: Annotated[list[Name], Field(min_length=1)] = Field(default_factory=list)
     """Where it goes; everywhere if left out."""
 
 

@@ -19,7 +19,13 @@ Cron = Annotated[
     ),
 ]
 Url = Annotated[
-    str, Field(pattern=r"^https?://[!-~]{1,2000}$(?!\n)", title="an http(s) URL", examples=["http://localhost:8080"])
+    str,
+    Field(
+        pattern=r"^https?://[!-.0-?A-~]{1,1000}([/?#][!-~]{0,1000})?$(?!\n)",
+        title="an http(s) URL",
+        description="Without a user and password: they are secrets.",
+        examples=["http://localhost:8080"],
+    ),
 ]
 Money = Annotated[float, Field(ge=0, title="an amount of money", examples=[150])]
 Months = Annotated[int, Field(ge=1, le=600), WHOLE]

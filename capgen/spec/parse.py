@@ -44,6 +44,8 @@ class Spec(Struct, frozen=True):
     environment: Environment
     model: Capacity
     node: Node
+    removable: frozenset[str] = frozenset()
+    """The signals that may be removed though no exporter has them: a layer makes them, or Defaults speak of them."""
 
     @property
     def name(self) -> str:
@@ -150,8 +152,19 @@ def specs(
                 done[key] = (model, folded)
             model, folded = done[key]
             if model is not None and _goes_to(model, environment):
-                result.append(Spec(capacity.file, environment, model, folded))
+                removable = _removable(project.defaults, capacity.node, override)
+                result.append(Spec(capacity.file, environment, model, folded, removable))
     return tuple(result), in_order(found)
+
+
+def _removable(defaults: Sequence[Document], *layers: Node | None) -> frozenset[str]:
+    named: set[str] = set()
+    for node, shared in (*((document.node, True) for document in defaults), *((layer, False) for layer in layers)):
+        signals = node.at(("signals",)) if node is not None else None
+        for name, words in signals.value.items() if signals is not None and isinstance(signals.value, dict) else ():
+            if shared or words.at(("expr",)) is not None:
+                named.add(name)
+    return frozenset(named)
 
 
 def _goes_to(model: Capacity, environment: Environment) -> bool:

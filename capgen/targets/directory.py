@@ -59,7 +59,8 @@ class Directory(Struct, frozen=True):
         try:
             with tree.opened(self.root) as root:
                 written = record.load(tree.read(root, record.NAME))
-                return _read(root, desired, services, written, unusable)
+                found = _read(root, desired, services, written, unusable)
+                return replace(found, reload_due=written.reload_due and bool(self._reloads))
         except FileNotFoundError:
             return LiveFiles(blocked=unusable)
         except (OSError, tree.Unusable) as error:
@@ -115,7 +116,7 @@ class Directory(Struct, frozen=True):
         after = replace(after, reload_due=due and bool(self._reloads) and bool(problems))
         if not any(result.state in (State.FAILED, State.NOT_TRIED) for result in results):
             _write_record(root, before if not writes else None, after)
-        return Outcome(self.name, results, problems)
+        return Outcome(self.name, results, problems, prometheus.unchecked(self.root, new))
 
     @property
     def _reloads(self) -> tuple[str, ...]:

@@ -44,14 +44,23 @@ def check_tree(root: Path, new: Mapping[str, bytes]) -> tuple[str, ...]:
 
     A tool that is not installed says nothing, as does one whose configuration is not in the folder's top.
     """
-    due = [check for check in _CHECKS if check.file in new or (root / check.file).is_file()]
-    due = [check for check in due if shutil.which(check.tool)]
-    if not due or not new:
+    due = [check for check in _due(root, new) if shutil.which(check.tool)]
+    if not due:
         return ()
     with tempfile.TemporaryDirectory(prefix="capgen-check-") as folder:
         _overlay(root, Path(folder), new)
         answers = (_run(check, Path(folder)) for check in due)
         return tuple(answer for answer in answers if answer)
+
+
+def unchecked(root: Path, new: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Which of the folder's configurations nobody judged, since the tool is not installed."""
+    missing = [check for check in _due(root, new) if not shutil.which(check.tool)]
+    return tuple(f"{check.tool} is not on PATH: {check.file} was put in place unchecked" for check in missing)
+
+
+def _due(root: Path, new: Mapping[str, bytes]) -> list[_Check]:
+    return [check for check in _CHECKS if new and (check.file in new or (root / check.file).is_file())]
 
 
 def _overlay(root: Path, folder: Path, new: Mapping[str, bytes]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cli.command import Ran, run
 from harness.controlplane import ControlPlane
+from harness.delivery import Reloads
 
 SPEC = """\
 apiVersion: capgen/v1
@@ -172,3 +173,28 @@ def test_a_mistake_in_capgen_leaves_no_file_that_looks_whole(project: Project) -
     crashed = run("diff", "--env", "live", "--save", "plan.json", "--exit-code", cwd=project.folder, env=env)
     assert crashed.code == 1 and "Traceback" not in crashed.err
     assert not (project.folder / "plan.json").exists()
+
+
+def test_a_reload_that_failed_is_made_up_for_though_nothing_is_left_to_write(tmp_path: Path, reloads: Reloads) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/shop.yaml").write_text(
+        "apiVersion: capgen/v1\nkind: Capacity\nmetadata: {name: shop, owner: web}\n"
+        'sources: {host: {exporter: node, targets: ["localhost:9100"]}}\nnotify: {hook: {webhook: {env: HOOK}}}\n'
+    )
+    (tmp_path / "specs/host.yaml").write_text(
+        "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: host}\ndirectory: {root: ./deploy}\n"
+        f'prometheus: {{reload: "{reloads.url}"}}\n'
+    )
+    apply = ("apply", "--env", "host", "--yes")
+    reloads.answer = (500, "not now")
+    first = run(*apply, cwd=tmp_path, env={"PATH": ""})
+    assert first.code == 5 and "not now" in first.err
+    assert "promtool is not on PATH: prometheus.yml was put in place unchecked" in first.err
+    told = run("diff", "--env", "host", "--exit-code", cwd=tmp_path)
+    assert told.code == 0 and "not loaded" in told.out
+    assert run(*apply, cwd=tmp_path).code == 1
+    reloads.answer = (200, "")
+    again = run(*apply, cwd=tmp_path)
+    assert (again.code, len(reloads.asked)) == (0, 3), again.err
+    assert "not loaded" not in run("diff", "--env", "host", cwd=tmp_path).out
+    assert run(*apply, cwd=tmp_path).code == 0 and len(reloads.asked) == 3

@@ -73,7 +73,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch, "project")
             transcripts.begin(folder, checkout=path.parent == transcripts.ROOT)
-            variables = transcripts.surroundings(folder, find("promtool"))
+            variables = transcripts.surroundings(folder, find("promtool"), find("amtool"))
             before = path.read_text(encoding="utf-8")
             after = transcripts.told(before, folder, lambda command: transcripts.run(command, folder, variables))  # noqa: B023 (used at once)
             path.write_text(after, encoding="utf-8")

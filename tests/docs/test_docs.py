@@ -26,7 +26,7 @@ def test_a_page_prints_what_it_shows(name: str, tmp_path: Path) -> None:
     page = STORIES[name].read_text(encoding="utf-8")
     folder = tmp_path / "project"
     transcripts.begin(folder, checkout="/" not in name)
-    needed = [program("promtool")] if "capgen test" in page else []
+    needed = [program(name) for name in ("promtool", "amtool") if re.search("capgen (test|apply)", page)]
     variables = transcripts.surroundings(folder, *needed)
 
     told = transcripts.told(page, folder, lambda command: transcripts.run(command, folder, variables))

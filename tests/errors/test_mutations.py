@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from errors.mutations import Mutation, Place, copy_examples, mutate, mutations
+from errors.mutations import SPECS, Mutation, Place, copy_examples, mutate, mutations
 
 import capgen.cli
 from capgen.report.visible import visible
@@ -163,3 +165,40 @@ def test_as_a_command_of_its_own(mutation: Mutation, tmp_path: Path) -> None:
     assert done.returncode == 3
     assert done.stdout.startswith(f"{place.file}:{place.line}:{place.column}: error {mutation.code}:")
     assert done.stderr == ""
+
+
+BROKEN: dict[str, Callable[[Path], None]] = {
+    "a link that leads nowhere": lambda path: path.symlink_to("nowhere.yaml"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "a pipe": lambda path: os.mkfifo(path),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+@pytest.mark.parametrize("breaks", BROKEN.values(), ids=BROKEN.keys())
+def test_what_cannot_be_read_is_a_mistake(
+    breaks: Callable[[Path], None], specs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Passed over, its service would be deleted where it runs."""
+    (specs / "apm.yaml").unlink()
+    breaks(specs / "apm.yaml")
+    status, written = validate("json", capsys)
+    (found,) = json.loads(written)["diagnostics"]
+    assert (status, found["code"], found["span"]["file"]) == (3, "CG619", "specs/apm.yaml")
+    for form in FORMATS:
+        READERS[form](validate(form, capsys)[1], found)
+
+
+def test_a_mistake_in_one_service_says_nothing_of_another_in_its_team(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """cache.yaml declares no receiver; its team's is in shop.yaml."""
+    shutil.copytree(SPECS, tmp_path / "specs")
+    monkeypatch.chdir(tmp_path)
+    shop = tmp_path / "specs" / "shop.yaml"
+    for find, code in (("max: 60", "CG203"), ("signals:", "CG101"), ("poor: 500ms", "CG309")):
+        text = (SPECS / "shop.yaml").read_text(encoding="utf-8")
+        assert find in text
+        replaced = {"max: 60": "max: many", "signals:": "signals", "poor: 500ms": "poor: 5s"}[find]
+        shop.write_text(text.replace(find, replaced), encoding="utf-8")
+        assert [one["code"] for one in json.loads(validate("json", capsys)[1])["diagnostics"]] == [code]

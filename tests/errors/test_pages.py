@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ SCENARIOS = {
     "CG614",
     "CG615",
     "CG616",
+    "CG619",
     "CG701",
     "CG702",
     "CG801",
@@ -86,6 +88,19 @@ def test_a_character_that_has_no_place_in_yaml(tmp_path: Path) -> None:
     bad, good = examples("CG109")
     assert said(tmp_path, bad.replace("␇", "\x07")) == ["CG109"]
     assert said(tmp_path, good) == []
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    bad, good = examples("CG619")
+    specs = write(tmp_path, SHOP)
+    (tmp_path / "elsewhere").mkdir()
+    (specs / "shop.yaml").rename(tmp_path / "elsewhere" / "shop.yaml.gone")
+    subprocess.run(shlex.split(bad)[1:], cwd=tmp_path, check=True)
+    assert [finding.code for finding in findings(specs)] == ["CG619"]
+    (specs / "shop.yaml").unlink()
+    (tmp_path / "elsewhere" / "shop.yaml.gone").rename(tmp_path / "elsewhere" / "shop.yaml")
+    subprocess.run(shlex.split(good)[1:], cwd=tmp_path, check=True)
+    assert findings(specs) == ()
 
 
 def test_more_mistakes_than_are_listed(tmp_path: Path) -> None:

@@ -101,6 +101,63 @@ def test_a_template_that_breaks_is_named_by_file_and_line(tmp_path: Path, text: 
     assert finding.span.line == line
 
 
+META = "kubernetes/metadata.yaml.j2"
+TOO_MUCH, ENDLESS, NO_TEMPLATE, FORBIDDEN = "too much", "without end", "there is no template", "is not allowed"
+HOSTILE = {
+    "reads a file of the machine": ('{% include "/etc/passwd" %}', NO_TEMPLATE),
+    "reads it as a packaged one": ('{% include "capgen//etc/passwd" %}', NO_TEMPLATE),
+    "reads above the folder": ('{% include "capgen/../pyproject.toml" %}', NO_TEMPLATE),
+    "loops for a day": ("{% for i in range(9999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", TOO_MUCH),
+    "writes a gigabyte": ("{% for i in range(99999) %}" + "x" * 9999 + "{% endfor %}", TOO_MUCH),
+    "doubles what it captured": (
+        "{% set x %}xx{% endset %}" + "{% set x %}{{ x }}{{ x }}{% endset %}" * 60 + "{{ x }}", TOO_MUCH),
+    "doubles a text": ("{% set x = name %}" + "{% set x = x + x %}" * 60 + "{{ x }}", TOO_MUCH),
+    "doubles a list": ("{% set x = [1] %}" + "{% set x = x + x %}" * 60 + "{{ x|length }}", TOO_MUCH),
+    "calls itself twice": (
+        "{% macro m(n) %}{% if n %}{{ m(n-1) }}{{ m(n-1) }}{% endif %}{% endmacro %}{{ m(60) }}", TOO_MUCH),
+    "includes itself twice": (
+        "{% set n = n|default(60) %}{% if n %}{% with n = n - 1 %}"
+        + '{% include "kubernetes/metadata.yaml.j2" %}' * 2 + "{% endwith %}{% endif %}", TOO_MUCH),
+    "extends itself": ('{% extends "kubernetes/metadata.yaml.j2" %}', ENDLESS),
+    "includes itself": ('{% include "kubernetes/metadata.yaml.j2" %}', ENDLESS),
+    "calls itself": ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", ENDLESS),
+    "repeats a text": ("{{ name * 9999999999 }}", FORBIDDEN),
+    "pads by formatting": ('{{ "%9999999999d" % 1 }}', FORBIDDEN),
+    "pads by a format": ('{{ "{:>9999999999}".format(1) }}', FORBIDDEN),
+    "pads by a method": ("{{ name.ljust(9999999999) }}", "unsafe"),
+    "pads by a filter": ("{{ name|center(9999999999) }}", "No filter"),
+    "indents for ever": ("{{ name|indent(9999999999) }}", "width"),
+    "raises to a power": ("{{ 9 ** 9999999999 }}", FORBIDDEN),
+    "is different each time": ("{{ lipsum() }}", "undefined"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_template_is_stopped_and_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(Findings) as broken:
+        build(tmp_path, {META: f"metadata:\n  {text}\n"})
+    (finding,) = broken.value.diagnostics
+    assert finding.code == "CG701" and said in finding.message
+    assert finding.span is not None
+    assert finding.span.file.endswith(f"templates/{META}") and finding.span.line == 2
+
+
+def test_loops_indents_and_sums_that_a_template_needs_are_there(tmp_path: Path) -> None:
+    own = (
+        '{% include "capgen/kubernetes/metadata.yaml.j2" %}\n  annotations:\n'
+        "{% set lines %}\n"
+        "{% for letter in ['a', 'b'] %}\n"
+        "{{ loop.index }}-of-{{ loop.length }}: {{ letter + '/' + name|upper }}{{ ' # last' if loop.first }}\n"
+        "{% endfor %}\n"
+        "{% endset %}\n"
+        "{{ lines|indent(4, true) }}\n"
+    )
+    found = yaml.safe_load(
+        build(tmp_path, {META: own.replace("{{ ' # last' if loop.first }}", "")})["shop/hpa-shop.yaml"]
+    )
+    assert found["metadata"]["annotations"] == {"1-of-2": "a/SHOP-HPA", "2-of-2": "b/SHOP-HPA"}
+
+
 def test_a_service_without_rules_has_templates_of_its_own_too(tmp_path: Path) -> None:
     head, _, rest = SPEC.partition("sources:")
     own = '{% include "capgen/kubernetes/metadata.yaml.j2" %}\n  annotations: {a: b}\n'
