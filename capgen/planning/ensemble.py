@@ -102,9 +102,9 @@ def lifted(line: Floats, values: Floats, seasons: Seasons) -> Floats:
     top, middle = (float(value) for value in np.quantile(line[:piece], [PEAK, 0.5]))
     if top <= middle or top >= usual:
         return line
-    stretched: Floats = np.where(
-        line > middle, middle + (line - middle) * min((usual - middle) / (top - middle), 3.0), line
-    )
+    # What is higher than the 95th percentile (a job of one hour a day) moves along with it: it is no calmer than it was.
+    lift = np.minimum(line, top) - middle
+    stretched: Floats = np.where(lift > 0, line + lift * (min((usual - middle) / (top - middle), 3.0) - 1.0), line)
     return stretched
 
 

@@ -65,14 +65,15 @@ def ridge(rows: Floats, horizon: int) -> Floats:
     """A trend and an effect a column, both drawn towards nothing, continued for `horizon` steps.
 
     Closed form: the columns' effects are eliminated, which leaves two equations. The trend is drawn the harder the
-    further it is to be continued and the less history it was seen in.
+    further it is to be continued and the less history it was seen in; the effects as hard as chance alone would have
+    made columns differ (an amount that is fixed draws two weeks of a regular service by a third, and too low).
     """
     count, season = rows.shape
     times = (np.arange(count * season, dtype=np.float64).reshape(count, season) - count * season) / season
     known = ~np.isnan(rows)
     y, t = np.where(known, rows, 0.0), np.where(known, times, 0.0)
     n, sum_y, sum_t = known.sum(axis=0).astype(np.float64), y.sum(axis=0), t.sum(axis=0)
-    weight = 1.0 / (n + 1.0)
+    weight = 1.0 / (n + _chance(rows))
     drawn = season * (10.0 + (horizon / season) ** 2)
     a11, a12 = n.sum() - (n * n * weight).sum(), sum_t.sum() - (n * sum_t * weight).sum()
     a22 = (t * t).sum() - (sum_t * sum_t * weight).sum() + drawn
@@ -83,6 +84,25 @@ def ridge(rows: Floats, horizon: int) -> Floats:
     ahead = np.arange(horizon)
     line: Floats = level + slope * ahead / season + effects[ahead % season]
     return line
+
+
+def _chance(rows: Floats) -> float:
+    """The variance of a column's values over that of the columns' means, the seasons' levels taken out: 0.01 to 100."""
+    if len(rows) < 2:
+        return 1.0
+    level = rows - np.nanmean(np.where(np.isnan(rows).all(axis=1)[:, None], 0.0, rows), axis=1)[:, None]
+    known = ~np.isnan(level)
+    n = known.sum(axis=0)
+    filled = np.where(known, level, 0.0)
+    means = filled.sum(axis=0) / np.maximum(n, 1)
+    spare = float(np.maximum(n - 1, 0).sum())
+    if not spare:
+        return 1.0
+    inside = float((np.where(known, level - means, 0.0) ** 2).sum()) / spare
+    between = float(means.var()) - inside / float(n.mean())
+    if inside <= 0.01 * between:
+        return 0.01
+    return min(inside / between, 100.0) if between > 0 else 100.0
 
 
 def combined(values: Floats, season: int, horizon: int) -> Floats:
