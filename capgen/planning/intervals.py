@@ -62,21 +62,53 @@ def width(
     seen: tuple[Window, ...], now: int, level: float, *, season: int, growing: bool, widen: float
 ) -> Width | None:
     """From the errors that were known at step `now`; None when there were none."""
-    errors = []
+    sizes = []
     for window in seen:
         length = min(len(window.actual), now - window.origin)
         if length > 0:
-            size = np.abs(window.actual - window.predicted) / scale(
-                window.predicted, level, season=season, growing=growing
-            )
-            errors.append(size[:length])
-    pooled = np.concatenate(errors) if errors else np.zeros(0)
-    pooled = pooled[~np.isnan(pooled)]
-    if not len(pooled):
+            height = scale(window.predicted, level, season=season, growing=growing)
+            sizes.append((np.abs(window.actual - window.predicted) / height)[:length])
+    counts = np.zeros(max(map(len, sizes), default=0))
+    for size in sizes:
+        counts[: len(size)] += ~np.isnan(size)
+    # Windows near the end know only how far off the next steps were; every step ahead counts the same nevertheless.
+    shares = [np.where(np.isnan(size), 0.0, 1.0 / np.maximum(counts[: len(size)], 1.0)) for size in sizes]
+    pooled = np.concatenate(sizes) if sizes else np.zeros(0)
+    known = ~np.isnan(pooled)
+    if not known.any():
         return None
-    more = widen * (1.0 + 0.5 / len(errors))
-    q80, q95 = np.quantile(pooled, [0.8, 0.95])
-    return Width(float(q80) * more, float(q95) * more)
+    worth = independent([size[~np.isnan(size)] for size in sizes])
+    share = np.concatenate(shares)[known]
+    return Width(
+        *(
+            widen * (1.0 + MORE / len(sizes)) * quantile(pooled[known], share, min(part * (1.0 + 1.0 / worth), 1.0))
+            for part in (0.8, 0.95)
+        )
+    )
+
+
+MORE = 0.25
+
+
+def quantile(sizes: Floats, shares: Floats, part: float) -> float:
+    """The size that `part` of the shares do not exceed."""
+    order = np.argsort(sizes, kind="stable")
+    reached = np.cumsum(shares[order])
+    return float(np.interp(part * reached[-1], reached - shares[order] / 2, sizes[order]))
+
+
+def independent(groups: list[Floats]) -> float:
+    """How many errors these are worth, where those of one window are alike (a level that wandered off): two at least."""
+    groups = [group for group in groups if len(group)]
+    total = sum(map(len, groups))
+    if len(groups) < 2 or total <= len(groups):
+        return max(2.0, float(len(groups)))
+    pooled = np.concatenate(groups)
+    inside = sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / (total - len(groups))
+    between = sum(len(group) * float((group.mean() - pooled.mean()) ** 2) for group in groups) / (len(groups) - 1)
+    usual = total / len(groups)
+    alike = min(max((between - inside) / (between + (usual - 1.0) * inside), 0.0), 1.0) if between > 0 else 0.0
+    return max(2.0, total / (1.0 + (usual - 1.0) * alike))
 
 
 def backtest(
