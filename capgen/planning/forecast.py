@@ -17,7 +17,7 @@ from capgen.planning.counters import accumulated, continued
 from capgen.planning.ensemble import Trial, lifted, mixed, tried, weights
 from capgen.planning.grid import Grid, regular
 from capgen.planning.intervals import MOST_WINDOWS, Backtest, Window, backtest, scale, width
-from capgen.planning.members import Seasons
+from capgen.planning.members import Seasons, table
 
 DAY, WEEK = 86400.0, 604800.0
 MOST_AHEAD = 200_000
@@ -112,6 +112,10 @@ def forecast(
     notices += told
     lines, tested, shares = _lines(values, season, ahead, growing, also)
     lower, upper = _bounds(values, growing)
+    idle = np.zeros(ahead) if growing or lower else _idle(values, season.seasons, ahead)
+    lines = tuple(
+        np.where(idle > part, lower, line) if part else line for line, part in zip(lines, _BELOW, strict=True)
+    )
     p50, lo80, hi80, lo95, hi95 = (np.clip(line, lower, upper) * factor for line in lines)
     return Forecast(
         series.name, grid, season.name, growing, p50, lo80, hi80, lo95, hi95, tested, shares, tuple(notices)
@@ -227,6 +231,19 @@ def _origins(values: Floats, seasons: Seasons, ahead: int) -> Sequence[int]:
         most = (long - 1) // short
         spacing = short * min(max(1, (size - least) // (MOST_WINDOWS * short)), max(1, most))
     return [origin for number in range(1, MOST_WINDOWS + 1) if (origin := size - number * spacing) >= least]
+
+
+_BELOW = (0.0, 0.1, 0.0, 0.025, 0.0)
+"""The share of values that p50, lo80, hi80, lo95, hi95 leave below them; 0 where that is not asked."""
+
+
+def _idle(values: Floats, seasons: Seasons, ahead: int) -> Floats:
+    """How often nothing at all happened at the hour of each coming step, in the last weeks: an interval has to hold it."""
+    season = seasons.short or seasons.long
+    rows = table(values[-members.LONGEST * seasons.long :], season)
+    known = np.count_nonzero(~np.isnan(rows), axis=0)
+    share: Floats = np.count_nonzero(rows == 0, axis=0) / np.maximum(known, 1)
+    return share[np.arange(ahead) % season]
 
 
 def _bounds(values: Floats, growing: bool) -> tuple[float, float]:

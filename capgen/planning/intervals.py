@@ -1,9 +1,9 @@
 """Intervals from the forecast's own earlier errors, and its back-test, from the same windows.
 
 The method is run again at earlier origins, each time without a look at what came after. The errors it made there, as
-shares of the square root of the level (busy hours err more), give the width: the quantile of their size, a little more
-for few windows. Nothing is assumed about their distribution. The back-test judges each window by what the
-windows before it knew, so its coverage is honest too.
+shares of the square root of the level (busy hours err more), give the width: the quantile of their size, higher for few
+of them (as conformal prediction has it, with what they are worth for their number). Nothing is assumed about their
+distribution. The back-test judges each window by what the windows before it knew, so its coverage is honest too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from capgen.history.series import Bools, Floats
 from capgen.planning.members import seasonal_naive, straight_line
 
 MOST_WINDOWS = 10
+FEW = 0.25
+"""How much wider the errors of a single window make an interval; those of ten, a tenth of that."""
 
 
 class Window(Struct, frozen=True, eq=False):
@@ -77,27 +79,17 @@ def width(
     known = ~np.isnan(pooled)
     if not known.any():
         return None
-    worth = independent([size[~np.isnan(size)] for size in sizes])
-    share = np.concatenate(shares)[known]
-    return Width(
-        *(
-            widen * (1.0 + MORE / len(sizes)) * quantile(pooled[known], share, min(part * (1.0 + 1.0 / worth), 1.0))
-            for part in (0.8, 0.95)
-        )
-    )
+    worth = _independent([size[~np.isnan(size)] for size in sizes])
+    # Sizes in their order, each with the share that is reached in its middle.
+    order = np.argsort(pooled[known], kind="stable")
+    ranked, share = pooled[known][order], np.concatenate(shares)[known][order]
+    reached = np.cumsum(share)
+    parts = np.minimum(np.array([0.8, 0.95]) * (1.0 + 1.0 / worth), 1.0)
+    q80, q95 = np.interp(parts * reached[-1], reached - share / 2, ranked) * widen * (1.0 + FEW / len(sizes))
+    return Width(float(q80), float(q95))
 
 
-MORE = 0.25
-
-
-def quantile(sizes: Floats, shares: Floats, part: float) -> float:
-    """The size that `part` of the shares do not exceed."""
-    order = np.argsort(sizes, kind="stable")
-    reached = np.cumsum(shares[order])
-    return float(np.interp(part * reached[-1], reached - shares[order] / 2, sizes[order]))
-
-
-def independent(groups: list[Floats]) -> float:
+def _independent(groups: list[Floats]) -> float:
     """How many errors these are worth, where those of one window are alike (a level that wandered off): two at least."""
     groups = [group for group in groups if len(group)]
     total = sum(map(len, groups))

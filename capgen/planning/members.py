@@ -90,15 +90,15 @@ def _chance(rows: Floats) -> float:
     """The variance of a column's values over that of the columns' means, the seasons' levels taken out: 0.01 to 100."""
     if len(rows) < 2:
         return 1.0
-    level = rows - np.nanmean(np.where(np.isnan(rows).all(axis=1)[:, None], 0.0, rows), axis=1)[:, None]
-    known = ~np.isnan(level)
+    known = ~np.isnan(rows)
+    levels = np.where(known, rows, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    filled = np.where(known, rows - levels[:, None], 0.0)
     n = known.sum(axis=0)
-    filled = np.where(known, level, 0.0)
     means = filled.sum(axis=0) / np.maximum(n, 1)
     spare = float(np.maximum(n - 1, 0).sum())
     if not spare:
         return 1.0
-    inside = float((np.where(known, level - means, 0.0) ** 2).sum()) / spare
+    inside = float((np.where(known, filled - means, 0.0) ** 2).sum()) / spare
     between = float(means.var()) - inside / float(n.mean())
     if inside <= 0.01 * between:
         return 0.01
