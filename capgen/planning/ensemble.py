@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from capgen.history.series import Bools, Floats
-from capgen.planning.members import DAYS, LAST, MEDIAN, NOW, Seasons
+from capgen.planning.members import DAYS, LAST, MEDIAN, NOW, Seasons, table
 
 STEEP = 4.0
 DRAWN = 0.5
@@ -100,12 +100,18 @@ def lifted(line: Floats, values: Floats, seasons: Seasons) -> Floats:
         return line
     usual = CALMEST * float(np.median(tops))
     top, middle = (float(value) for value in np.quantile(line[:piece], [PEAK, 0.5]))
-    if top <= middle or top >= usual:
+    if top <= middle or top >= usual or _at_random(values, seasons):
         return line
     # What is higher than the 95th percentile (a job of one hour a day) moves along with it: it is no calmer than it was.
     lift = np.minimum(line, top) - middle
     stretched: Floats = np.where(lift > 0, line + lift * (min((usual - middle) / (top - middle), 3.0) - 1.0), line)
     return stretched
+
+
+def _at_random(values: Floats, seasons: Seasons) -> bool:
+    """Whether there is no hour in which anything usually happens: its peaks are nowhere to be expected."""
+    rows = table(values, seasons.short or seasons.long)
+    return bool((2 * np.count_nonzero(rows == 0, axis=0) > np.count_nonzero(~np.isnan(rows), axis=0)).all())
 
 
 def _piece(size: int, horizon: int, seasons: Seasons) -> int:

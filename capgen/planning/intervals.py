@@ -15,8 +15,8 @@ from capgen.history.series import Bools, Floats
 from capgen.planning.members import seasonal_naive, straight_line
 
 MOST_WINDOWS = 10
-FEW = 0.25
-"""How much wider the errors of a single window make an interval; those of ten, a tenth of that."""
+FEW = 0.35
+"""How much wider fewer windows than the most make an interval: a third for one, nothing for the most."""
 
 
 class Window(Struct, frozen=True, eq=False):
@@ -85,8 +85,9 @@ def width(
     ranked, share = pooled[known][order], np.concatenate(shares)[known][order]
     reached = np.cumsum(share)
     parts = np.minimum(np.array([0.8, 0.95]) * (1.0 + 1.0 / worth), 1.0)
-    q80, q95 = np.interp(parts * reached[-1], reached - share / 2, ranked) * widen * (1.0 + FEW / len(sizes))
-    return Width(float(q80), float(q95))
+    q80, q95 = np.interp(parts * reached[-1], reached - share / 2, ranked) * widen
+    few = 1.0 + FEW * (1.0 / len(sizes) - 1.0 / MOST_WINDOWS)
+    return Width(float(q80) * few, float(q95) * few)
 
 
 def _independent(groups: list[Floats]) -> float:

@@ -129,7 +129,7 @@ def lines(values: Floats, seasons: Seasons, horizon: int) -> Floats:
         found[LAST] = last_season(rows)[ahead % seasons.long]
     day = seasons.short
     if day and size >= seasons.long + day:
-        found[MOVED] = (found[LAST] if np.isnan(found[MEDIAN, 0]) else found[MEDIAN]) + _moved(values, seasons)
+        found[MOVED] = _moved(found[LAST] if np.isnan(found[MEDIAN, 0]) else found[MEDIAN], values, seasons)
     recent = values[-(RECENT_DAYS + 1) * day :]
     if day and not np.isnan(recent).all():
         rows = _without_empty_columns(table(recent, day))
@@ -139,11 +139,21 @@ def lines(values: Floats, seasons: Seasons, horizon: int) -> Floats:
     return found
 
 
-def _moved(values: Floats, seasons: Seasons) -> float:
-    """How far the last day lay from what the weeks before it would have said of it."""
+def _moved(line: Floats, values: Floats, seasons: Seasons) -> Floats:
+    """The line at the level of the last day, by what the weeks before it would have said of that day.
+
+    Load grows as a whole, peaks more than nights: by a share where nothing is negative, else by a distance.
+    """
     before, today = values[: -seasons.short], values[-seasons.short :]
-    apart = today - recent_median(_without_empty_columns(table(before, seasons.long)))[: seasons.short]
-    return float(np.nanmedian(apart)) if not np.isnan(apart).all() else 0.0
+    said = recent_median(_without_empty_columns(table(before, seasons.long)))[: seasons.short]
+    known = ~np.isnan(today)
+    if not known.any():
+        return line
+    usual, found = float(np.median(said[known])), float(np.median(today[known]))
+    many = len(values) >= 3 * seasons.long
+    if many and float(np.nanmin(values)) >= 0 and usual > 0 and 0.25 * usual < found < 4.0 * usual:
+        return line * (found / usual)
+    return line + float(np.median((today - said)[known]))
 
 
 def _without_empty_columns(rows: Floats) -> Floats:
