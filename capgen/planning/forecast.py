@@ -21,6 +21,8 @@ from capgen.planning.members import Seasons, table
 
 DAY, WEEK = 86400.0, 604800.0
 MOST_AHEAD = 200_000
+LARGEST = 1e100
+"""What is larger overflows when it is squared and added up."""
 SLOW_TRIALS = 3
 Member = Callable[[Floats, Seasons, int], Floats]
 """From the known values, their seasons and a number of steps to that many values, NaN for none."""
@@ -86,7 +88,9 @@ def forecast(
     notices += told
     known = int(np.count_nonzero(~np.isnan(grid.values)))
     if known < 2:
-        raise TooLittle(f"{known} usable values; at least two are needed, and two weeks to know the hours of a week")
+        raise TooLittle(f"{known} usable value{'s' * (known != 1)}; at least two are needed, and two weeks to know the hours of a week")
+    if float(np.nanmax(np.abs(grid.values))) > LARGEST:
+        raise TooLittle(f"values beyond {LARGEST:g} are nothing that was measured")
     grid = _recent(grid, horizon)
     ahead = max(1, round(horizon / grid.step))
     if ahead > MOST_AHEAD:
