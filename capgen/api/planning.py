@@ -134,8 +134,16 @@ def plans(
 
     compiled = _compiled(paths, environment, settings)
     sources = _sources(compiled, environment, history, prometheus=prometheus, now=now, cache=cache)
-    services = [service for fleet in compiled.fleets for service in fleet.services]
+    services = [_to_plan_with(service) for fleet in compiled.fleets for service in fleet.services]
+    del compiled  # A fleet's specs, rules and dashboards are most of what it takes, and no plan needs them.
     yield from run(partial(_plan_one, shape), [(service, sources) for service in services], engine)
+
+
+def _to_plan_with(service: Blueprint) -> Blueprint:
+    """The service without what is only rendered: it waits in memory for its turn, and is sent to a worker."""
+    from msgspec.structs import replace
+
+    return replace(service, scrapes=(), vpas=(), jobs=(), receivers=(), dashboards=(), cost=None)
 
 
 def _plan_one(shape: Callable[[ServicePlan], Shape], job: tuple[Blueprint, Sources]) -> Shape:

@@ -88,7 +88,9 @@ def forecast(
     notices += told
     known = int(np.count_nonzero(~np.isnan(grid.values)))
     if known < 2:
-        raise TooLittle(f"{known} usable value{'s' * (known != 1)}; at least two are needed, and two weeks to know the hours of a week")
+        raise TooLittle(
+            f"{known} usable value{'s' * (known != 1)}; at least two are needed, and two weeks to know the hours of a week"
+        )
     if float(np.nanmax(np.abs(grid.values))) > LARGEST:
         raise TooLittle(f"values beyond {LARGEST:g} are nothing that was measured")
     grid = _recent(grid, horizon)
