@@ -102,7 +102,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_cluster_gives_the_bytes_of_one_process(cluster: Cluster, folder: Path) -> None:
-    arguments = ("plan", "--env", "live", "--history", str(folder / "history"), "--format", "json")
+    arguments = ("plan", "--env", "live", "--history", "history", "--format", "json")
     alone = run(*arguments, cwd=folder)
     together = run(*arguments, "--engine", f"dask={cluster.address}", cwd=folder)
     assert (alone.code, together.code) == (0, 0), together.err
