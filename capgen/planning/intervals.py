@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from capgen.history.series import Bools, Floats
-from capgen.planning.members import seasonal_naive, straight_line
+from capgen.planning.members import quantile, seasonal_naive, straight_line
 
 MOST_WINDOWS = 10
 FEW = 0.35
@@ -127,9 +127,9 @@ def backtest(
             reach = scale(window.predicted, level, season=season, growing=growing)
             size = np.abs(window.actual - window.predicted)[known]
             inside.append((size <= (older.q80 * reach)[known], size <= (older.q95 * reach)[known]))
-        top = float(np.quantile(window.actual[known], 0.95))
+        top = quantile(window.actual[known], 0.95)
         if top > 0:
-            peaks.append(float(np.quantile(window.predicted, 0.95)) / top - 1.0)
+            peaks.append(quantile(window.predicted, 0.95) / top - 1.0)
     means = np.mean(scores, axis=0) if scores else None
     return Backtest(
         origins=len(seen),
