@@ -141,14 +141,16 @@ def season_of(grid: Grid) -> tuple[Season, tuple[Notice, ...]]:
     span = len(grid.values) * grid.step
     week, day = round(WEEK / grid.step), round(DAY / grid.step)
     days = f"{seen / DAY:.1f} days"
-    if week >= 2 and len(grid.values) >= 2 * week and seen >= WEEK:
-        if seen < 0.5 * span:
+    # A service that closes at night is measured by day, and that is all there is of it.
+    awake = max(float(np.mean(~np.isnan(table(grid.values, max(day, 1))).all(axis=0))), 1.0 / max(day, 1))
+    if week >= 2 and len(grid.values) >= 2 * week and seen >= WEEK * awake:
+        if seen < 0.5 * span * awake:
             message = f"less than half of the history is there ({days} of {span / DAY:.1f}); wider intervals"
             return Season(Seasons(week, day if day < week else 0), "week", 1.3), (Notice("CG906", message),)
         return Season(Seasons(week, day if day < week else 0), "week", 1.0), ()
-    if day >= 2 and len(grid.values) >= 2 * day and seen >= DAY:
+    if day >= 2 and len(grid.values) >= 2 * day and seen >= DAY * awake:
         message = f"{days} of history: less than two weeks, so the days of the week are unknown; wider intervals"
-        return Season(Seasons(week, day), "day", 1.3), (Notice("CG906", message),)
+        return Season(Seasons(week, day), "day", 1.2), (Notice("CG906", message),)
     if grid.step >= WEEK and np.count_nonzero(known) >= 12:
         return Season(Seasons(1, 0), "none", 1.1), ()
     message = f"{days} of history: too short to know the hours of a day, so the level goes on; much wider intervals"

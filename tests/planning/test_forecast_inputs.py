@@ -168,3 +168,11 @@ def test_what_nothing_can_have_measured_is_refused_and_not_reckoned_with() -> No
     broken[100] = 1e300
     with pytest.raises(TooLittle, match="nothing that was measured"):
         ahead(broken)
+
+
+def test_what_is_closed_at_night_is_no_gappy_history() -> None:
+    hours = np.arange(len(BASE)) % 24
+    by_day = np.where((hours >= 8) & (hours < 17), BASE, np.nan)
+    assert "CG906" not in codes(ahead(by_day))
+    holes = np.where(noise(len(BASE), 3) > 0.4, BASE, np.nan)
+    assert "CG906" in codes(ahead(holes))
