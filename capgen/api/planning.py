@@ -132,10 +132,21 @@ def plans(
     """
     from capgen.api.engine import run
 
-    compiled = _compiled(paths, environment, settings)
+    compiled = _compiled(paths, environment, settings, keep=_to_plan_with)
+    if history is not None and engine is not None:
+        history = history.absolute()  # workers are started in folders of their own
     sources = _sources(compiled, environment, history, prometheus=prometheus, now=now, cache=cache)
     services = [service for fleet in compiled.fleets for service in fleet.services]
+    del compiled
     yield from run(partial(_plan_one, shape), [(service, sources) for service in services], engine)
+
+
+def _to_plan_with(service: Blueprint) -> Blueprint:
+    """The service without what is only rendered, most of it: it waits in memory for its turn, and is sent to a worker."""
+    from msgspec.structs import replace
+
+    groups = tuple(replace(group, records=(), alerts=()) for group in service.groups if group.ahead is not None)
+    return replace(service, groups=groups, scrapes=(), vpas=(), jobs=(), receivers=(), dashboards=())
 
 
 def _plan_one(shape: Callable[[ServicePlan], Shape], job: tuple[Blueprint, Sources]) -> Shape:
@@ -185,8 +196,13 @@ def report(
     return tuple(review(service, histories, replicas, period, usage) for service, histories, replicas, usage in found)
 
 
-def _compiled(paths: Sequence[Path], environment: str, settings: Sequence[str]) -> Compiled:
-    compiled = api.compile_project(paths, settings=settings, environments=[environment])
+def _compiled(
+    paths: Sequence[Path],
+    environment: str,
+    settings: Sequence[str],
+    keep: Callable[[Blueprint], Blueprint] | None = None,
+) -> Compiled:
+    compiled = api.compile_project(paths, settings=settings, environments=[environment], keep=keep)
     if has_errors(compiled.diagnostics):
         raise Findings(compiled.diagnostics)
     return compiled

@@ -4,7 +4,7 @@ returns what the command prints."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -15,14 +15,14 @@ from msgspec import Struct
 from capgen import disk, naming, units
 from capgen.api.reading import called_below, project_folder, read_project, read_sources, source_of
 from capgen.artifact import Artifact
-from capgen.blueprint import Fleet
+from capgen.blueprint import Blueprint, Fleet
 from capgen.catalog.load import Catalog
 from capgen.catalog.model import Exporter
 from capgen.check.dashboards import check_dashboards, check_sizes
 from capgen.check.environments import check_environments
 from capgen.check.scaling import check_scaling
 from capgen.compile.cost import over_budget
-from capgen.compile.fleet import assemble
+from capgen.compile.fleet import assemble, facts
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
 from capgen.errors import Findings, Refused, UsageError
@@ -94,10 +94,12 @@ def compile_project(
     settings: Sequence[str] = (),
     environments: Sequence[str] = (),
     under: Path = Path(),
+    keep: Callable[[Blueprint], Blueprint] | None = None,
 ) -> Compiled:
     """Reads, parses and compiles everything; mistakes are in the result's diagnostics, all of them.
 
-    `under` is a folder that holds another state of the project: its files are called as they are called here.
+    `under` is a folder that holds another state of the project: its files are called as they are called here. `keep` is
+    what is kept of a service once it has been held against the others: not all need all of a large fleet in memory.
     """
     paths = [under / path for path in paths]
     reading = read_project(paths)
@@ -114,14 +116,16 @@ def compile_project(
         by_environment.setdefault(spec.environment.metadata.name, []).append(spec)
     try:
         for _, members in sorted(by_environment.items()):
-            blueprints = []
+            blueprints, known = [], []
             for spec in members:
                 blueprint, problems = compile_spec(spec, catalog)
                 found = (*found, *problems)
-                blueprints += [blueprint] if blueprint else []
+                if blueprint:
+                    known.append(facts(blueprint))
+                    blueprints.append(keep(blueprint) if keep else blueprint)
             # What a service with mistakes would have told the others (a team's receivers) is not known.
             whole = not (reading.partial or project.incomplete or has_errors(found))
-            fleet, problems = assemble(blueprints, catalog.ladders, whole=whole)
+            fleet, problems = assemble(known, catalog.ladders, blueprints, whole=whole)
             found = (*found, *problems)
             fleets += [fleet] if fleet else []
         found = (*found, *_over_budget(project, fleets))

@@ -102,24 +102,18 @@ def _crontab(blueprint: Blueprint) -> tuple[CronEntry, ...]:
 
 
 def assemble(
-    blueprints: Sequence[Blueprint], ladders: Mapping[str, Ladder], *, whole: bool = True
-) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
-    """The fleet of one environment; findings name both places where two services claim the same thing.
-
-    `whole`: whether these are all of its services.
-    """
-    services = tuple(sorted(blueprints, key=lambda b: b.name))
-    return join([facts(service) for service in services], ladders, services, whole=whole)
-
-
-def join(
     known: Sequence[Facts],
     ladders: Mapping[str, Ladder],
-    services: tuple[Blueprint, ...] = (),
+    services: Sequence[Blueprint] = (),
     *,
     whole: bool = True,
 ) -> tuple[Fleet | None, tuple[Diagnostic, ...]]:
-    """As `assemble`, from the facts of all services in the order of their names; `services` are those at hand."""
+    """The fleet of one environment, from the facts of all its services, and of these the ones that are at hand.
+
+    Findings name both places where two services claim the same thing. `whole`: whether these are all of its services.
+    """
+    known = sorted(known, key=lambda one: one.service)
+    services = tuple(sorted(services, key=lambda one: one.name))
     if not known:
         return None, ()
     environment, delivery = known[0].environment, known[0].delivery

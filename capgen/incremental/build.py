@@ -11,7 +11,7 @@ from capgen.artifact import AnyArtifact, Artifact, Left
 from capgen.catalog.load import Catalog
 from capgen.check.environments import check_environments
 from capgen.compile.cost import over_budget
-from capgen.compile.fleet import join
+from capgen.compile.fleet import assemble
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.incremental import memory
 from capgen.incremental.crew import compile_shares
@@ -151,7 +151,7 @@ def _files(
     same: set[str] = set()
     found: list[Diagnostic] = []
     for environment, members in sorted(by_environment.items()):
-        fleet, problems = join([part.facts for part in members], catalog.ladders, whole=not partial)
+        fleet, problems = assemble([part.facts for part in members], catalog.ladders, whole=not partial)
         if fleet is None or has_errors(problems):
             return None
         services = tuple(artifact for part in members for artifact in part.artifacts)

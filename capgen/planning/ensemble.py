@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from capgen.history.series import Bools, Floats
-from capgen.planning.members import DAYS, LAST, MEDIAN, NOW, Seasons
+from capgen.planning.members import DAYS, LAST, MEDIAN, NOW, Seasons, quantile, table
 
 STEEP = 4.0
 DRAWN = 0.5
@@ -65,7 +65,8 @@ def weights(present: Bools, trials: Sequence[Trial], now: int, horizon: int, sea
         known = ~np.isnan(trial.actual[:length])
         if length <= 0 or not known.any():
             continue
-        errors = np.abs(trial.lines[:, :length] - trial.actual[:length])[:, known].mean(axis=1)
+        errors = np.abs(trial.lines[:, :length] - trial.actual[:length])
+        errors = (errors if known.all() else errors[:, known]).mean(axis=1)
         there = ~np.isnan(errors) & present
         if not there.any():
             continue
@@ -95,17 +96,24 @@ def lifted(line: Floats, values: Floats, seasons: Seasons) -> Floats:
     if not piece:
         return line
     pieces = [values[len(values) - (place + 1) * piece : len(values) - place * piece] for place in range(4)]
-    tops = [float(np.nanquantile(part, PEAK)) for part in pieces if np.count_nonzero(~np.isnan(part)) > piece / 2]
+    seen = [part[~np.isnan(part)] for part in pieces]
+    tops = [quantile(part, PEAK) for part in seen if len(part) > piece / 2]
     if not tops:
         return line
     usual = CALMEST * float(np.median(tops))
-    top, middle = (float(value) for value in np.quantile(line[:piece], [PEAK, 0.5]))
-    if top <= middle or top >= usual:
+    top, middle = (quantile(line[:piece], part) for part in (PEAK, 0.5))
+    if top <= middle or top >= usual or _at_random(values, seasons):
         return line
-    stretched: Floats = np.where(
-        line > middle, middle + (line - middle) * min((usual - middle) / (top - middle), 3.0), line
-    )
+    # What is higher than the 95th percentile (a job of one hour a day) moves along with it: it is no calmer than it was.
+    lift = np.minimum(line, top) - middle
+    stretched: Floats = np.where(lift > 0, line + lift * (min((usual - middle) / (top - middle), 3.0) - 1.0), line)
     return stretched
+
+
+def _at_random(values: Floats, seasons: Seasons) -> bool:
+    """Whether there is no hour in which anything usually happens: its peaks are nowhere to be expected."""
+    rows = table(values, seasons.short or seasons.long)
+    return bool((2 * np.count_nonzero(rows == 0, axis=0) > np.count_nonzero(~np.isnan(rows), axis=0)).all())
 
 
 def _piece(size: int, horizon: int, seasons: Seasons) -> int:

@@ -17,10 +17,12 @@ from capgen.planning.counters import accumulated, continued
 from capgen.planning.ensemble import Trial, lifted, mixed, tried, weights
 from capgen.planning.grid import Grid, regular
 from capgen.planning.intervals import MOST_WINDOWS, Backtest, Window, backtest, scale, width
-from capgen.planning.members import Seasons
+from capgen.planning.members import Seasons, table
 
 DAY, WEEK = 86400.0, 604800.0
 MOST_AHEAD = 200_000
+LARGEST = 1e100
+"""What is larger overflows when it is squared and added up."""
 SLOW_TRIALS = 3
 Member = Callable[[Floats, Seasons, int], Floats]
 """From the known values, their seasons and a number of steps to that many values, NaN for none."""
@@ -86,7 +88,11 @@ def forecast(
     notices += told
     known = int(np.count_nonzero(~np.isnan(grid.values)))
     if known < 2:
-        raise TooLittle(f"{known} usable values; at least two are needed, and two weeks to know the hours of a week")
+        raise TooLittle(
+            f"{known} usable value{'s' * (known != 1)}; at least two are needed, and two weeks to know the hours of a week"
+        )
+    if float(np.nanmax(np.abs(grid.values))) > LARGEST:
+        raise TooLittle(f"values beyond {LARGEST:g} are nothing that was measured")
     grid = _recent(grid, horizon)
     ahead = max(1, round(horizon / grid.step))
     if ahead > MOST_AHEAD:
@@ -112,6 +118,10 @@ def forecast(
     notices += told
     lines, tested, shares = _lines(values, season, ahead, growing, also)
     lower, upper = _bounds(values, growing)
+    idle = np.zeros(ahead) if growing or lower else _idle(values, season.seasons, ahead)
+    lines = tuple(
+        np.where(idle > part, lower, line) if part else line for line, part in zip(lines, _BELOW, strict=True)
+    )
     p50, lo80, hi80, lo95, hi95 = (np.clip(line, lower, upper) * factor for line in lines)
     return Forecast(
         series.name, grid, season.name, growing, p50, lo80, hi80, lo95, hi95, tested, shares, tuple(notices)
@@ -131,14 +141,16 @@ def season_of(grid: Grid) -> tuple[Season, tuple[Notice, ...]]:
     span = len(grid.values) * grid.step
     week, day = round(WEEK / grid.step), round(DAY / grid.step)
     days = f"{seen / DAY:.1f} days"
-    if week >= 2 and len(grid.values) >= 2 * week and seen >= WEEK:
-        if seen < 0.5 * span:
+    # A service that closes at night is measured by day, and that is all there is of it.
+    awake = max(float(np.mean(~np.isnan(table(grid.values, max(day, 1))).all(axis=0))), 1.0 / max(day, 1))
+    if week >= 2 and len(grid.values) >= 2 * week and seen >= WEEK * awake:
+        if seen < 0.5 * span * awake:
             message = f"less than half of the history is there ({days} of {span / DAY:.1f}); wider intervals"
             return Season(Seasons(week, day if day < week else 0), "week", 1.3), (Notice("CG906", message),)
         return Season(Seasons(week, day if day < week else 0), "week", 1.0), ()
-    if day >= 2 and len(grid.values) >= 2 * day and seen >= DAY:
+    if day >= 2 and len(grid.values) >= 2 * day and seen >= DAY * awake:
         message = f"{days} of history: less than two weeks, so the days of the week are unknown; wider intervals"
-        return Season(Seasons(week, day), "day", 1.3), (Notice("CG906", message),)
+        return Season(Seasons(week, day), "day", 1.2), (Notice("CG906", message),)
     if grid.step >= WEEK and np.count_nonzero(known) >= 12:
         return Season(Seasons(1, 0), "none", 1.1), ()
     message = f"{days} of history: too short to know the hours of a day, so the level goes on; much wider intervals"
@@ -227,6 +239,19 @@ def _origins(values: Floats, seasons: Seasons, ahead: int) -> Sequence[int]:
         most = (long - 1) // short
         spacing = short * min(max(1, (size - least) // (MOST_WINDOWS * short)), max(1, most))
     return [origin for number in range(1, MOST_WINDOWS + 1) if (origin := size - number * spacing) >= least]
+
+
+_BELOW = (0.0, 0.1, 0.0, 0.025, 0.0)
+"""The share of values that p50, lo80, hi80, lo95, hi95 leave below them; 0 where that is not asked."""
+
+
+def _idle(values: Floats, seasons: Seasons, ahead: int) -> Floats:
+    """How often nothing at all happened at the hour of each coming step, in the last weeks: an interval has to hold it."""
+    season = seasons.short or seasons.long
+    rows = table(values[-members.LONGEST * seasons.long :], season)
+    known = np.count_nonzero(~np.isnan(rows), axis=0)
+    share: Floats = np.count_nonzero(rows == 0, axis=0) / np.maximum(known, 1)
+    return share[np.arange(ahead) % season]
 
 
 def _bounds(values: Floats, growing: bool) -> tuple[float, float]:

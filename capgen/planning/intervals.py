@@ -1,9 +1,9 @@
 """Intervals from the forecast's own earlier errors, and its back-test, from the same windows.
 
 The method is run again at earlier origins, each time without a look at what came after. The errors it made there, as
-shares of the square root of the level (busy hours err more), give the width: the quantile of their size, a little more
-for few windows. Nothing is assumed about their distribution. The back-test judges each window by what the
-windows before it knew, so its coverage is honest too.
+shares of the square root of the level (busy hours err more), give the width: the quantile of their size, higher for few
+of them (as conformal prediction has it, with what they are worth for their number). Nothing is assumed about their
+distribution. The back-test judges each window by what the windows before it knew, so its coverage is honest too.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import numpy as np
 from msgspec import Struct
 
 from capgen.history.series import Bools, Floats
-from capgen.planning.members import seasonal_naive, straight_line
+from capgen.planning.members import quantile, seasonal_naive, straight_line
 
 MOST_WINDOWS = 10
+FEW = 0.35
+"""How much wider fewer windows than the most make an interval: a third for one, nothing for the most."""
 
 
 class Window(Struct, frozen=True, eq=False):
@@ -62,21 +64,44 @@ def width(
     seen: tuple[Window, ...], now: int, level: float, *, season: int, growing: bool, widen: float
 ) -> Width | None:
     """From the errors that were known at step `now`; None when there were none."""
-    errors = []
+    sizes = []
     for window in seen:
         length = min(len(window.actual), now - window.origin)
         if length > 0:
-            size = np.abs(window.actual - window.predicted) / scale(
-                window.predicted, level, season=season, growing=growing
-            )
-            errors.append(size[:length])
-    pooled = np.concatenate(errors) if errors else np.zeros(0)
-    pooled = pooled[~np.isnan(pooled)]
-    if not len(pooled):
+            height = scale(window.predicted, level, season=season, growing=growing)
+            sizes.append((np.abs(window.actual - window.predicted) / height)[:length])
+    counts = np.zeros(max(map(len, sizes), default=0))
+    for size in sizes:
+        counts[: len(size)] += ~np.isnan(size)
+    # Windows near the end know only how far off the next steps were; every step ahead counts the same nevertheless.
+    shares = [np.where(np.isnan(size), 0.0, 1.0 / np.maximum(counts[: len(size)], 1.0)) for size in sizes]
+    pooled = np.concatenate(sizes) if sizes else np.zeros(0)
+    known = ~np.isnan(pooled)
+    if not known.any():
         return None
-    more = widen * (1.0 + 0.5 / len(errors))
-    q80, q95 = np.quantile(pooled, [0.8, 0.95])
-    return Width(float(q80) * more, float(q95) * more)
+    worth = _independent([size[~np.isnan(size)] for size in sizes])
+    # Sizes in their order, each with the share that is reached in its middle.
+    order = np.argsort(pooled[known], kind="stable")
+    ranked, share = pooled[known][order], np.concatenate(shares)[known][order]
+    reached = np.cumsum(share)
+    parts = np.minimum(np.array([0.8, 0.95]) * (1.0 + 1.0 / worth), 1.0)
+    q80, q95 = np.interp(parts * reached[-1], reached - share / 2, ranked) * widen
+    few = 1.0 + FEW * (1.0 / len(sizes) - 1.0 / MOST_WINDOWS)
+    return Width(float(q80) * few, float(q95) * few)
+
+
+def _independent(groups: list[Floats]) -> float:
+    """How many errors these are worth, where those of one window are alike (a level that wandered off): two at least."""
+    groups = [group for group in groups if len(group)]
+    total = sum(map(len, groups))
+    if len(groups) < 2 or total <= len(groups):
+        return max(2.0, float(len(groups)))
+    pooled = np.concatenate(groups)
+    inside = sum(float(((group - group.mean()) ** 2).sum()) for group in groups) / (total - len(groups))
+    between = sum(len(group) * float((group.mean() - pooled.mean()) ** 2) for group in groups) / (len(groups) - 1)
+    usual = total / len(groups)
+    alike = min(max((between - inside) / (between + (usual - 1.0) * inside), 0.0), 1.0) if between > 0 else 0.0
+    return max(2.0, total / (1.0 + (usual - 1.0) * alike))
 
 
 def backtest(
@@ -102,9 +127,9 @@ def backtest(
             reach = scale(window.predicted, level, season=season, growing=growing)
             size = np.abs(window.actual - window.predicted)[known]
             inside.append((size <= (older.q80 * reach)[known], size <= (older.q95 * reach)[known]))
-        top = float(np.quantile(window.actual[known], 0.95))
+        top = quantile(window.actual[known], 0.95)
         if top > 0:
-            peaks.append(float(np.quantile(window.predicted, 0.95)) / top - 1.0)
+            peaks.append(quantile(window.predicted, 0.95) / top - 1.0)
     means = np.mean(scores, axis=0) if scores else None
     return Backtest(
         origins=len(seen),

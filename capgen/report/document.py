@@ -23,7 +23,10 @@ class Paragraph(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """Rows of text under headings. The first column names the row; `numeric` columns are aligned to the right."""
+    """Rows of text under headings. The first column names the row; `numeric` columns are aligned to the right.
+
+    The caption of a section's first block is told where the heading above it does not: on a page.
+    """
 
     caption: str
     headings: tuple[str, ...]
@@ -76,8 +79,9 @@ def as_text(document: Document, *, color: bool = False, width: int = 80) -> str:
     lines = [painted(one_line(document.title), "bold", color), *_wrapped(document.about, width)]
     for section in document.sections:
         lines += ["", painted(one_line(section.title), "bold", color)]
-        for block in section.blocks:
+        for place, block in enumerate(section.blocks):
             if isinstance(block, Table):
+                lines += _wrapped(f"{block.caption}:", width) if place and block.caption else []
                 lines += _text_table(block, width)
             else:
                 lines += _wrapped(_words(block), width)
@@ -118,8 +122,9 @@ def as_markdown(document: Document) -> str:
     lines = [f"## {escaped(document.title)}", "", escaped(document.about)]
     for section in document.sections:
         lines += ["", f"### {escaped(section.title)}", ""]
-        for block in section.blocks:
+        for place, block in enumerate(section.blocks):
             if isinstance(block, Table):
+                lines += [f"**{escaped(block.caption)}**", ""] if place and block.caption else []
                 lines.append("| " + " | ".join(map(escaped, block.headings)) + " |")
                 marks = ("---:" if column in block.numeric else "---" for column in range(len(block.headings)))
                 lines.append("| " + " | ".join(marks) + " |")

@@ -46,13 +46,13 @@ def _sections(review: Review, last: Last | None, *, several: bool) -> list[Secti
         ("Use against levels", _use(review)),
         ("Degradations", _degradations(review)),
         ("Scaling", _scaling(review)),
+        ("Cost efficiency", _efficiency(review)),
         ("Headroom and forecast", ahead.signals(review.plan.outlooks)),
         ("Recommendations", _advice(review, last)),
     ]
     if review.period.kind in _FAR:
         plan = ahead.sections(review.plan)
         parts += [(name, blocks) for name, blocks in plan if name in ("Compute", "Storage", "Costs", "Roadmap")]
-        parts.insert(4, ("Cost efficiency", _efficiency(review)))
     return [Section(head + name, blocks) for name, blocks in parts]
 
 
@@ -216,7 +216,8 @@ def _efficiency(review: Review) -> tuple[Block, ...]:
         if rate > 0
     )
     headings = ("signal", "mean", "a million cost")
-    return (Table(f"Today's {today} {costs.currency} a month, by what was served", headings, rows, frozenset({1, 2})),)
+    told = f"Today's {today} {costs.currency} a month, held against what was served in this period."
+    return (Paragraph(told), Table("What a million of each costs", headings, rows, frozenset({1, 2})))
 
 
 def _advice(review: Review, last: Last | None) -> tuple[Block, ...]:

@@ -88,7 +88,7 @@ def test_every_kind_has_no_empty_section_and_no_placeholder(folder: Path, kind: 
     assert (first.code, first.err) == (0, "")
     assert first.out == second.out
     sections = first.out.split("\n### ")[1:]
-    assert len(sections) == (11 if kind in ("monthly", "quarterly") else 6)
+    assert len(sections) == (11 if kind in ("monthly", "quarterly") else 7)
     for section in sections:
         title, _, body = section.partition("\n")
         assert len(body.strip()) > 20, title
@@ -104,6 +104,7 @@ def test_what_added_replicas_did_is_measured_around_the_moment(folder: Path) -> 
     scaling = json.loads(reported(folder, "weekly", "--format", "json").out)["services"][0]["scaling"][0]
     assert {"signal": "app.latency", "events": 1, "before": 0.8, "after": 0.2} in scaling["effects"]
     text = reported(folder, "weekly").out
+    assert "**Around the moments that shop-hpa added replicas (medians)**\n" in text, "numbers that say what they are"
     assert "| app.latency | 800ms | 200ms | −75% | 1 |" in text
 
 

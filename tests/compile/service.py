@@ -7,7 +7,7 @@ import re
 from capgen.blueprint import Alert, Blueprint, Fleet, Record, Signal
 from capgen.catalog.load import Catalog
 from capgen.check.scaling import check_scaling
-from capgen.compile.fleet import assemble
+from capgen.compile.fleet import assemble, facts
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic
 from capgen.spec.parse import parse_project, specs
@@ -53,7 +53,7 @@ def fleet(*texts: str) -> tuple[Fleet, tuple[Diagnostic, ...]]:
     """The services of the documents side by side."""
     blueprints, found = compiled(*texts)
     assert found == ()
-    together, problems = assemble(blueprints, CATALOG.ladders)
+    together, problems = assemble([facts(one) for one in blueprints], CATALOG.ladders, blueprints)
     assert together is not None
     return together, problems
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from compile.service import CATALOG, fleet
 
-from capgen.compile.fleet import assemble
+from capgen.compile.fleet import assemble, facts
 
 SHOP = 'metadata: {name: shop}\nsources: {host: {exporter: node, job: nodes, targets: ["a:1"]}}\n'
 WORKLOAD = "workloads: {web: {kind: Deployment, namespace: shop, %s}}\n"
@@ -41,7 +41,7 @@ def test_two_services_cannot_claim_the_same(one: str, other: str, claimed: list[
 
 def test_services_and_rules_stand_in_an_order_that_the_files_do_not_change() -> None:
     one, _ = fleet(SHOP, cart(""))
-    other, _ = assemble(one.services[::-1], CATALOG.ladders)
+    other, _ = assemble([facts(each) for each in one.services[::-1]], CATALOG.ladders, one.services[::-1])
     assert [service.name for service in one.services] == ["cart", "shop"]
     assert other == one
 

@@ -14,7 +14,7 @@ from capgen.artifact import Artifact
 from capgen.blueprint import Alert, Blueprint
 from capgen.blueprint.dashboards import Dashboard, Panel, Step
 from capgen.check.dashboards import check_dashboards, check_sizes
-from capgen.compile.fleet import assemble
+from capgen.compile.fleet import assemble, facts
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic
 from capgen.errors import Findings
@@ -111,7 +111,7 @@ def test_a_finding_stands_at_the_signals_words() -> None:
 
 def test_the_fleets_dashboards_have_none_of_it() -> None:
     spec, blueprint = compiled()
-    fleet, _ = assemble([blueprint], CATALOG.ladders)
+    fleet, _ = assemble([facts(blueprint)], CATALOG.ladders, [blueprint])
     assert fleet is not None and len(fleet.dashboards) == 2
     found = check_dashboards(spec, replace(blueprint, dashboards=fleet.dashboards, groups=(), signals=()))
     assert found == ()

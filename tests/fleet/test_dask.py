@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from cli.command import environment, line, run
 from harness.processes import Server, free_port, serving
-from planning.shapes import csv, weekly
+from harness.prometheus import backfilled, serving_history
+from history.answering import recording
+from planning.shapes import HOUR, START, WEEK, csv, weekly
 
 SPEC = """
 apiVersion: capgen/v1
@@ -26,6 +28,25 @@ sources:
 planning: {{forecast: {{history: 90d, horizon: 30d}}}}
 """
 SERVICES = 12
+TOKEN = "read-only"
+QUEUE = """
+apiVersion: capgen/v1
+kind: Capacity
+metadata: {{name: shop-{number:02d}}}
+sources:
+  app: {{exporter: http, job: shop-{number:02d}-app, targets: ["localhost:8080"]}}
+signals:
+  app.backlog:
+    {{title: Backlog, source: app, expr: "max(queue_depth{{$selector}})", unit: short, ladder: utilisation, levels: {{warning: 900}}}}
+planning: {{forecast: {{history: 21d, horizon: 7d}}}}
+"""
+LIVE = """
+apiVersion: capgen/v1
+kind: Environment
+metadata: {{name: live}}
+directory: {{root: ./deploy}}
+prometheus: {{url: "{url}", auth: {{bearer: {{env: HISTORY_TOKEN}}}}}}
+"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +63,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     start = [sys.executable, "-m"]
     flags = ["--host", "127.0.0.1", "--no-dashboard"]
     scheduler = [*start, "distributed.cli.dask_scheduler", *flags, "--port", str(port)]
-    variables = {**environment(), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "3"}
+    variables = {**environment(), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "3", "HISTORY_TOKEN": TOKEN}
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -81,7 +102,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_cluster_gives_the_bytes_of_one_process(cluster: Cluster, folder: Path) -> None:
-    arguments = ("plan", "--env", "live", "--history", str(folder / "history"), "--format", "json")
+    arguments = ("plan", "--env", "live", "--history", "history", "--format", "json")
     alone = run(*arguments, cwd=folder)
     together = run(*arguments, "--engine", f"dask={cluster.address}", cwd=folder)
     assert (alone.code, together.code) == (0, 0), together.err
@@ -99,6 +120,38 @@ def test_the_cluster_gives_the_bytes_of_one_process(cluster: Cluster, folder: Pa
     out, _ = running.communicate(timeout=120)
     assert running.returncode == 0
     assert out.decode() == alone.out
+
+
+def test_the_workers_read_history_from_a_prometheus(cluster: Cluster, tmp_path: Path) -> None:
+    """Each asks for the series of its own services with the token of its own environment; the bytes are one process's."""
+    folder = tmp_path / "live"
+    (folder / "specs").mkdir(parents=True)
+    hours = [START + HOUR * hour for hour in range(3 * WEEK)]
+    lines = ["# TYPE queue_depth gauge"]
+    for number in range(6):
+        (folder / "specs" / f"shop-{number:02d}.yaml").write_text(QUEUE.format(number=number))
+        load = weekly(3, seed=number)
+        lines += [
+            f'queue_depth{{job="shop-{number:02d}-app"}} {value:.6f} {at:.0f}'
+            for at, value in zip(hours, load, strict=True)
+        ]
+    backfilled(folder, lines)
+    with serving_history(folder) as real, recording(real) as (url, asked):
+        (folder / "specs" / "live.yaml").write_text(LIVE.format(url=url))
+        now = f"--now={hours[-1]:.0f}"
+        arguments = ("plan", "--env", "live", "--prometheus", now, "--no-cache", "--format", "json")
+        secret = {"HISTORY_TOKEN": TOKEN}
+        alone = run(*arguments, cwd=folder, env=secret)
+        queries = len(asked)
+        # The client has no token: who asks is a worker.
+        together = run(*arguments, "--engine", f"dask={cluster.address}", cwd=folder)
+    assert (alone.code, together.code) == (0, 0), alone.err + together.err
+    assert together.out == alone.out
+    assert len(asked) == 2 * queries
+    assert {head["Authorization"] for _, head in asked} == {f"Bearer {TOKEN}"}
+    for service in json.loads(alone.out)["services"]:
+        backlog = next(signal for signal in service["signals"] if signal["signal"] == "app.backlog")
+        assert backlog["backtest"]["origins"] >= 3
 
 
 def test_an_engine_that_is_none_is_said(folder: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,22 @@ class Running:
         full = f"{self.url}{path}?{urllib.parse.urlencode(query)}"
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(full, timeout=10) as answer:
             return json.load(answer)
+
+
+@contextlib.contextmanager
+def serving_history(folder: Path) -> Iterator[str]:
+    """The URL of a Prometheus on the blocks in `folder / "data"`, however old they are; it scrapes nothing."""
+    (folder / "prometheus.yml").write_text("global: {scrape_interval: 15s}\n")
+    flags = ["--storage.tsdb.retention.time=10y", f"--storage.tsdb.path={folder / 'data'}"]
+    with _serving("prometheus", program("prometheus"), folder / "prometheus.yml", folder, flags, "") as running:
+        yield running.url
+
+
+def backfilled(folder: Path, lines: Iterable[str]) -> None:
+    """Writes OpenMetrics lines into the blocks of `folder / "data"`, of weeks each: by hours there would be a thousand."""
+    (folder / "load.om").write_text("\n".join((*lines, "# EOF")) + "\n")
+    command = ["tsdb", "create-blocks-from", "--max-block-duration=60d", "openmetrics", "load.om", "data"]
+    subprocess.run([program("promtool"), *command], cwd=folder, check=True, capture_output=True)
 
 
 class Start(Protocol):

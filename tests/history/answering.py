@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import threading
 import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,3 +38,17 @@ def answering(answer: Answer) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextlib.contextmanager
+def recording(live: str) -> Iterator[tuple[str, list[tuple[dict[str, str], dict[str, str]]]]]:
+    """A proxy before the real server that notes what was asked, and with which headers."""
+    asked: list[tuple[dict[str, str], dict[str, str]]] = []
+
+    def answer(form: dict[str, str], head: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        asked.append((form, head))
+        with urllib.request.urlopen(f"{live}/api/v1/query_range", urllib.parse.urlencode(form).encode()) as real:
+            return 200, {}, real.read()
+
+    with answering(answer) as url:
+        yield url, asked

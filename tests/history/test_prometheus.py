@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +12,8 @@ import numpy as np
 import pytest
 import yaml
 from cli.command import run
-from harness.binaries import program
-from harness.processes import answers, free_port, serving
-from history.answering import answering
+from harness.prometheus import backfilled, serving_history
+from history.answering import recording
 from history.pods import POD
 from jobs.running import Script, serving_webhook
 from planning.shapes import HOUR, START, WEEK, weekly
@@ -83,20 +80,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for hour, value in enumerate(VALUES)
         if not GAP.start <= hour < GAP.stop
     ]
-    text = ["# TYPE queue_depth gauge", *rows, *containers(), "# EOF"]
-    (folder / "load.om").write_text("\n".join(text) + "\n")
-    # In blocks of weeks; in the default ones of two hours there would be a thousand.
-    command = ["tsdb", "create-blocks-from", "--max-block-duration=60d", "openmetrics", "load.om", "data"]
-    subprocess.run([program("promtool"), *command], cwd=folder, check=True, capture_output=True)
-    (folder / "prometheus.yml").write_text("global: {scrape_interval: 15s}\n")
-    address = f"127.0.0.1:{free_port()}"
-    flags = [
-        f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
-        "--storage.tsdb.retention.time=10y", f"--web.listen-address={address}",
-    ]  # fmt: skip
-    with serving("prometheus", [program("prometheus"), *flags], folder / "prometheus.log") as server:
-        server.wait_until(lambda: answers(f"http://{address}/-/ready"))
-        yield f"http://{address}"
+    backfilled(folder, ["# TYPE queue_depth gauge", *rows, *containers()])
+    with serving_history(folder) as url:
+        yield url
 
 
 def test_months_come_back_as_they_were_with_the_gap_as_a_gap(live: str) -> None:
@@ -120,7 +106,7 @@ def test_a_rerun_asks_only_for_what_is_new(live: str, tmp_path: Path) -> None:
         first, _, whole = (
             query_range(Server(proxy), "max(queue_depth)", START, end, HOUR, cache=cache) for end in (half, END, END)
         )
-    spans = [(float(form["start"]), float(form["end"])) for form in asked]
+    spans = [(float(form["start"]), float(form["end"])) for form, _ in asked]
     assert spans == [(START, half), (half + HOUR, END)]
     assert len(whole.times) == len(VALUES) - 20
     assert len(first.times) == 1001 - 20
@@ -199,20 +185,6 @@ def test_a_reports_pod_has_all_that_the_report_is_made_from(live: str, tmp_path:
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
         assert (done.returncode, chat.heard()) == (5, [])
         assert "CAPGEN_PROMETHEUS holds no secret" in done.stdout
-
-
-@contextlib.contextmanager
-def recording(live: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """A proxy before the real server that notes what was asked."""
-    asked: list[dict[str, str]] = []
-
-    def answer(form: dict[str, str], _: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        asked.append(form)
-        with urllib.request.urlopen(f"{live}/api/v1/query_range", urllib.parse.urlencode(form).encode()) as real:
-            return 200, {}, real.read()
-
-    with answering(answer) as url:
-        yield url, asked
 
 
 def test_what_containers_use_is_read_pod_by_pod(live: str, tmp_path: Path) -> None:

@@ -161,3 +161,18 @@ def test_five_minutes_of_history_give_the_same_week() -> None:
     made = forecast(series(fine, step=300.0), WEEK * HOUR)
     assert len(made.p50) == 12 * WEEK
     assert made.p50.reshape(-1, 12).mean(axis=1) == pytest.approx(ahead(BASE).p50, rel=0.05)
+
+
+def test_what_nothing_can_have_measured_is_refused_and_not_reckoned_with() -> None:
+    broken = BASE.copy()
+    broken[100] = 1e300
+    with pytest.raises(TooLittle, match="nothing that was measured"):
+        ahead(broken)
+
+
+def test_what_is_closed_at_night_is_no_gappy_history() -> None:
+    hours = np.arange(len(BASE)) % 24
+    by_day = np.where((hours >= 8) & (hours < 17), BASE, np.nan)
+    assert "CG906" not in codes(ahead(by_day))
+    holes = np.where(noise(len(BASE), 3) > 0.4, BASE, np.nan)
+    assert "CG906" in codes(ahead(holes))

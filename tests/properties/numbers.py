@@ -12,7 +12,7 @@ from capgen import api, units
 from capgen.blueprint import Blueprint, Level, Signal
 from capgen.check.dashboards import check_dashboards
 from capgen.check.scaling import check_scaling
-from capgen.compile.fleet import Facts, facts, join
+from capgen.compile.fleet import Facts, assemble, facts
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic
 from capgen.render.artifacts import render_fleet, render_service
@@ -42,7 +42,7 @@ class Shop:
             return None, {}, found
         found = (*found, *check_scaling(spec, blueprint), *check_dashboards(spec, blueprint))
         known = sorted((*self.beside, facts(blueprint)), key=lambda one: one.service)
-        fleet, _ = join(known, CATALOG.ladders)
+        fleet, _ = assemble(known, CATALOG.ladders)
         assert fleet is not None
         own = render_service(blueprint, Templates())
         files = {artifact.path: artifact.text for artifact in (*own, *render_fleet(fleet, own, Templates()))}

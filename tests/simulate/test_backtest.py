@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from cli.command import run
-from harness.binaries import component, program
-from harness.processes import answers, free_port, serving
+from harness.binaries import component
+from harness.prometheus import serving_history
 from harness.rules import RuleEngine, Samples
 from simulate.test_alerts_against_prometheus import STEP, UNUSED, history, written
 
@@ -98,15 +98,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         project(folder / "old", "http://127.0.0.1:1", critical=30)
         (fleet,) = api.compile_project([folder / "old" / "specs"]).fleets
         engine.ask(scraped, clock, rules=rules_of(fleet.services[0]), folder=folder / "data")
-    (folder / "prometheus.yml").write_text("global: {scrape_interval: 15s}\n")
-    address = f"127.0.0.1:{free_port()}"
-    flags = [
-        f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
-        "--storage.tsdb.retention.time=10y", f"--web.listen-address={address}",
-    ]  # fmt: skip
-    with serving("prometheus", [program("prometheus"), *flags], folder / "prometheus.log") as server:
-        server.wait_until(lambda: answers(f"http://{address}/-/ready"))
-        yield Live(f"http://{address}", truth)
+    with serving_history(folder) as url:
+        yield Live(url, truth)
 
 
 def asked(live: Live, folder: Path, *words: str, code: int = 0) -> Any:

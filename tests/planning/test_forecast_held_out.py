@@ -1,0 +1,123 @@
+"""The forecast keeps its promises on series of other kinds than its parameters were chosen by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planning.shapes import WEEK, series, weekly
+from planning.test_forecast_quality import TRAINED, Score, geometric, roll
+
+from capgen.planning.forecast import forecast
+
+Floats = NDArray[np.float64]
+COUNT = 17
+"""Weeks of each series."""
+
+
+def drawn(seed: int) -> np.random.Generator:
+    return np.random.default_rng(90_000 + seed)
+
+
+def hours() -> Floats:
+    return np.arange(COUNT * WEEK, dtype=np.float64)
+
+
+def bursts(seed: int) -> Floats:
+    """A few hours at two to six times the usual, about three times a week."""
+    values = weekly(COUNT, seed=seed, swing=0.3, memory=0.5)
+    for begin in np.flatnonzero(drawn(seed).random(len(values)) < 1 / 60):
+        values[begin : begin + int(drawn(int(begin)).integers(1, 6))] *= drawn(int(begin)).uniform(2.0, 6.0)
+    return values
+
+
+def stepping(seed: int) -> Floats:
+    """A machine that is moved between jobs: a level that steps every five days."""
+    steps = np.where(drawn(seed).random(COUNT * WEEK) < 1 / 120, drawn(seed + 1).normal(0.0, 0.4, COUNT * WEEK), 0.0)
+    return 40.0 * np.exp(np.cumsum(steps)) * (1.0 + 0.03 * drawn(seed + 2).normal(size=COUNT * WEEK))
+
+
+def nightly(seed: int) -> Floats:
+    """A job of one hour a night, over little else."""
+    values = 10.0 + drawn(seed).normal(size=COUNT * WEEK)
+    return values + np.where(hours() % 24 == 3, 80.0 + 10.0 * drawn(seed + 1).normal(size=COUNT * WEEK), 0.0)
+
+
+def now_and_then(seed: int) -> Floats:
+    """Nothing in nine hours of ten."""
+    return np.where(drawn(seed).random(COUNT * WEEK) < 0.1, drawn(seed + 1).gamma(2.0, 10.0, COUNT * WEEK), 0.0)
+
+
+def holidays(seed: int) -> Floats:
+    """Days at half or nearly twice the usual, one in 25."""
+    values = weekly(COUNT, seed=seed, swing=0.5)
+    for day in np.flatnonzero(drawn(seed).random(COUNT * 7) < 1 / 25):
+        values[day * 24 : day * 24 + 24] *= drawn(int(day)).choice([0.4, 0.5, 1.8])
+    return values
+
+
+def shifted(seed: int) -> Floats:
+    """A release that halves or doubles the load for good, somewhere before the last month."""
+    values = weekly(COUNT, seed=seed, swing=0.5)
+    values[int(drawn(seed).integers(2 * WEEK, 11 * WEEK)) :] *= drawn(seed + 1).choice([0.5, 2.0])
+    return values
+
+
+KINDS: dict[str, Callable[[int], Floats]] = {
+    "regular": lambda seed: weekly(COUNT, seed=seed, swing=0.6, spread=0.03),
+    "days only": lambda seed: 100.0 * np.exp(0.5 * np.sin(hours() / 24 * 2 * np.pi) + 0.2 * drawn(seed).normal(size=COUNT * WEEK)),
+    "growing 8 % a week": lambda seed: weekly(COUNT, seed=seed, swing=0.5) * 1.08 ** (hours() / WEEK),
+    "shrinking": lambda seed: weekly(COUNT, seed=seed, swing=0.5, trend=-0.03),
+    "noise": lambda seed: np.maximum(50.0 + 10.0 * drawn(seed).normal(size=COUNT * WEEK), 0.0),
+    "below zero": lambda seed: 20.0 * np.sin(hours() / 24 * 2 * np.pi) + 5.0 * drawn(seed).normal(size=COUNT * WEEK),
+    "at a limit": lambda seed: np.minimum(weekly(COUNT, seed=seed, swing=0.5), 140.0),
+    "bursts": bursts,
+    "stepping": stepping,
+    "nightly": nightly,
+    "now and then": now_and_then,
+    "holidays": holidays,
+    "shifted": shifted,
+}  # fmt: skip
+
+
+def rolled(weeks: int) -> dict[str, Score]:
+    """A week ahead from so many weeks, at three origins of two series of each kind."""
+    found = {}
+    for name, kind in KINDS.items():
+        score = found[name] = Score()
+        for seed in (71, 72):
+            values = kind(seed)[-(weeks + 3) * WEEK :]
+            for begin in (0, WEEK - 29, 2 * WEEK - 58):
+                roll(score, values[begin : begin + (weeks + 1) * WEEK], seen=weeks * WEEK, ahead=WEEK, every=WEEK)
+    return found
+
+
+@pytest.mark.parametrize("weeks", [TRAINED // WEEK, 4, 2])
+def test_other_kinds_of_series_reach_the_bounds_too(weeks: int) -> None:
+    scores = rolled(weeks)
+    assert geometric([score.against(1) for score in scores.values()]) <= 0.95
+    assert geometric([score.against(2) for score in scores.values()]) <= 0.7
+    assert 0.75 <= np.mean([np.mean(score.held80) for score in scores.values()]) <= 0.88
+    assert 0.90 <= np.mean([np.mean(score.held95) for score in scores.values()]) <= 0.98
+    assert np.mean([np.mean(score.short) for score in scores.values()]) <= 0.15
+
+
+def test_two_weeks_of_a_regular_series_are_as_good_as_last_week_again() -> None:
+    """Its hours hardly differ from week to week, so nothing may pull them towards the mean of the day."""
+    assert rolled(2)["regular"].against(1) <= 1.0
+
+
+def test_a_job_of_one_hour_a_day_is_forecast_at_its_height() -> None:
+    values = nightly(73)[-TRAINED - WEEK :]
+    made = forecast(series(values[:TRAINED]), WEEK * 3600.0)
+    at = np.arange(WEEK) % 24 == 3
+    assert made.p50[at] == pytest.approx(np.full(7, 90.0), rel=0.15)
+
+
+def test_the_interval_of_what_happens_now_and_then_holds_that_nothing_does() -> None:
+    for weeks in (2, 13):
+        made = forecast(series(now_and_then(74)[-weeks * WEEK :]), WEEK * 3600.0)
+        assert not made.lo80.any()
+        assert made.hi95.min() > 0.0
