@@ -28,7 +28,7 @@ from capgen.blueprint.jobs import (
     Task,
     Watch,
 )
-from capgen.render.messages import messages
+from capgen.render.messages import messages, told
 from capgen.render.templates import LINE_ENDS, Templates
 from capgen.schedules import sentence
 
@@ -44,7 +44,7 @@ def job_scripts(blueprint: Blueprint, templates: Templates) -> list[Artifact]:
             kubernetes=False,
         )
         for job in blueprint.jobs
-        if not isinstance(job.task, Report)
+        if not isinstance(job.task, Report) or told(blueprint, job)
     ]  # fmt: skip
 
 
@@ -75,8 +75,17 @@ def script(blueprint: Blueprint, job: Job, templates: Templates) -> str:
         case Resize():
             name, view = "jobs/resize.sh.j2", _resize(job.task)
         case Report():
-            name, view = "jobs/report.sh.j2", {"period": job.task.period, "environment": blueprint.environment}
+            name, view = "jobs/report.sh.j2", _report(blueprint, job.task)
     return templates.render(name, **_common(blueprint, job), **view)
+
+
+def _report(blueprint: Blueprint, task: Report) -> dict[str, Any]:
+    in_cluster = blueprint.delivery.jobs.form == "cronjob"
+    return {
+        "period": task.period,
+        "environment": blueprint.environment,
+        "whole": Markup("log of the job" if in_cluster else "page that the crontab keeps"),
+    }
 
 
 def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
@@ -103,7 +112,7 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
 def _programs(task: Task, in_cluster: bool) -> list[str]:
     """What a script needs beside the shell's own company."""
     if isinstance(task, Report):
-        return ["curl", "capgen"]
+        return ["curl", "capgen", *([] if in_cluster else ["flock"])]
     kubectl = in_cluster or isinstance(task, (Scale, Resize))
     return ["curl", *(["kubectl"] if kubectl else []), *([] if in_cluster else ["flock"])]
 
@@ -125,7 +134,7 @@ def about(job: Job) -> str:
         case Resize(workload, apply):
             return f"{'sets' if apply else 'recommends'} the requests of the {workload.kind} {workload.name}"
         case Report(period):
-            return f"writes the {period} report"
+            return f"makes the {period} report"
 
 
 def _row(signal: str, limit: Limit, unit: str, worse: str, waits: tuple[float, float], back: float) -> list[str]:
@@ -293,7 +302,7 @@ def _report_entries(fleet: Fleet) -> list[dict[str, Any]]:
         # Cron takes a bare % for the end of the command.
         kept = rf'>"$CAPGEN_REPORTS/.{period}" && mv "$CAPGEN_REPORTS/.{period}" "$CAPGEN_REPORTS/{period}-$(date +\%F).html"'
         command = f'(cd "$CAPGEN_PROJECT" && mkdir -p "$CAPGEN_REPORTS" && {call} {kept}) 2>&1 | logger -t capgen-report-{period}'
-        found.append(_entry(", ".join(services), f"report-{period}", schedule, command))
+        found.append(_entry(", ".join(services), f"page of the {period} report", schedule, command))
     return found
 
 
