@@ -17,7 +17,9 @@ from capgen.cli.plan import history_option, moment, now_option, prometheus_optio
 @specs_argument
 @environment_option
 @set_option
-@click.option("--service", "services", multiple=True, metavar="NAME", help="Only this service; may be given several times.")
+@click.option(
+    "--service", "services", multiple=True, metavar="NAME", help="Only this service; may be given several times."
+)
 @history_option
 @prometheus_option
 @now_option
