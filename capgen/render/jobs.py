@@ -84,7 +84,7 @@ def _report(blueprint: Blueprint, task: Report) -> dict[str, Any]:
     return {
         "period": task.period,
         "environment": blueprint.environment,
-        "whole": Markup("log of the job" if in_cluster else "page that the crontab keeps"),
+        "whole": Markup("log of the job" if in_cluster else "page that the crontab keeps"),  # noqa: S704 (one of two)
     }
 
 

@@ -102,7 +102,8 @@ def hpa_panels(hpa: Hpa, cluster: Cluster, ids: Ids, signals: dict[str, Signal])
             "Changes of the wanted replicas within an hour.\n\nWhat to do: many an hour are flapping: lengthen the "
             "stabilization of scaling down, or aim lower."
         ),
-        width=12, height=8, targets=(Target(f"changes({desired}[1h])", "changes an hour"),),
+        # So that the panels of a VPA stay side by side.
+        width=24 if len(hpa.metrics) % 2 else 12, height=8, targets=(Target(f"changes({desired}[1h])", "changes an hour"),),
         unit="short", minimum=0.0, decimals=0, stepped=True, exempt=exempt,
     )  # fmt: skip
 
@@ -185,7 +186,10 @@ def vpa_panels(vpa: Vpa, cluster: Cluster, ids: Ids) -> Iterator[Panel]:
                 *((Target(used, "{{container}} used"),) if used else ()),
             ),
             unit=unit, minimum=0.0, decimals=2 if resource == "cpu" else None, no_value=NO_VPA,
-            overrides=(*_bands(vpa), Override("byRegexp", "/ requested$/", DASHED)),
+            overrides=(
+                *_bands(vpa), Override("byRegexp", "/ requested$/", DASHED),
+                Override("byRegexp", "/ (target|used)$/", (("custom.fillOpacity", 0), ("custom.lineWidth", 2))),
+            ),
             exempt=cluster.exempt,
         )  # fmt: skip
     if cluster.requests(vpa.workload, "cpu"):
