@@ -182,20 +182,27 @@ def _watch(task: Watch) -> dict[str, Any]:
     }
 
 
-def _own(signal: str, title: str, unit: str, action: str = "") -> dict[str, str]:
-    return {"signal": signal, "title": title, "action": action, "runbook": "", "unit": unit}
+def _own(signal: str, title: str, unit: str, action: str, runbook: str = "") -> dict[str, str]:
+    return {"signal": signal, "title": title, "action": action, "runbook": runbook, "unit": unit}
+
+
+_SICK = "See whether it runs, what its log says, and what it waits for."
+_SLOW = "See what it waits for: its database, another service, or CPU."
+_BLIND = "See whether its exporter runs: nobody is told of levels that nothing measures."
 
 
 def _probe(task: Probe) -> dict[str, Any]:
     page = task.url + task.health
-    limits = [["health.failing", "down", "critical", "1", "any answer but 2xx", "above", "0", "0", "0"]]
-    texts = [_own("health.failing", f"Health of {page}", "well")]
+    limits = [["health.failing", "down", "critical", "1", "the first answer but 2xx", "above", "0", "0", "0"]]
+    texts = [_own("health.failing", f"Health of {page}", "well", _SICK, task.runbook)]
     if task.slower_than:
         limits.append(_row("health.seconds", Limit("slow", "warning", task.slower_than), "seconds", "above", (0, 0), 0))
-    texts.append(_own("health.seconds", f"Response time of {page}", "seconds"))
+    texts.append(_own("health.seconds", f"Response time of {page}", "seconds", _SLOW, task.runbook))
     if task.metrics:
-        limits.append(["metrics.missing", "missing", "warning", "1", "any answer but 2xx", "above", "0", "0", "0"])
-        texts.append(_own("metrics.missing", f"Metrics at {task.url}{task.metrics}", "well"))
+        limits.append(
+            ["metrics.missing", "missing", "warning", "1", "the first answer but 2xx", "above", "0", "0", "0"]
+        )
+        texts.append(_own("metrics.missing", f"Metrics at {task.url}{task.metrics}", "well", _BLIND, task.runbook))
     if task.counters:
         limits += _rows(task.counters.errors)
         texts.append(_text(task.counters.errors))
