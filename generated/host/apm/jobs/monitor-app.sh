@@ -231,9 +231,9 @@ tab=$(printf '\t')
 # Each level that somebody is told of: signal, level, severity, where it begins (for the machine, for people), its worse
 # side, and the seconds after which it stands and is over, and the distance after which it lets go.
 limits() {
-    printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' health.failing down critical 1 'any answer but 2xx' above 0 0 0
+    printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' health.failing down critical 1 'the first answer but 2xx' above 0 0 0
     printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' health.seconds slow warning 2 2s above 0 0 0
-    printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' metrics.missing missing warning 1 'any answer but 2xx' above 0 0 0
+    printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' metrics.missing missing warning 1 'the first answer but 2xx' above 0 0 0
     printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' app.errors acceptable info 0.005 0.5% above 300 180 0
     printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' app.errors poor warning 0.01 1% above 300 180 0
     printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' app.errors unacceptable critical 0.05 5% above 300 180 0
@@ -252,20 +252,20 @@ describe() {
     case $1 in
     health.failing)
         title='Health of http://localhost:8080/health'
-        action=''
-        runbook=''
+        action='See whether it runs, what its log says, and what it waits for.'
+        runbook=https://runbooks.example.com/apm
         unit=well
         ;;
     health.seconds)
         title='Response time of http://localhost:8080/health'
-        action=''
-        runbook=''
+        action='See what it waits for: its database, another service, or CPU.'
+        runbook=https://runbooks.example.com/apm
         unit=seconds
         ;;
     metrics.missing)
         title='Metrics at http://localhost:8080/metrics'
-        action=''
-        runbook=''
+        action='See whether its exporter runs: nobody is told of levels that nothing measures.'
+        runbook=https://runbooks.example.com/apm
         unit=well
         ;;
     app.errors)
