@@ -195,13 +195,15 @@ def test_a_number_is_on_the_panel_where_the_spec_has_it() -> None:
 def test_the_last_row_says_which_spec_it_comes_from() -> None:
     """By a digest of what the spec means: not of its comments, nor of what no dashboard shows."""
 
-    def said(*parts: str) -> str:
-        content = by_key(service("".join(parts)))["provenance"].content
+    def said(text: str, *beside: str) -> str:
+        content = by_key(service(text, *beside))["provenance"].content
         (found,) = re.findall(r"spec `[^`]+` - digest `([0-9a-f]{12})`", content)
         return str(found)
 
     plain = "metadata: {name: shop}\nsignals: {host.cpu: {levels: {critical: 80%}}}\n"
-    assert said(plain) == said("# by hand\n", plain) == said(plain, 'reports: {daily: {schedule: "@daily"}}\n')
+    host = "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: host}\n"
+    assert said(plain) == said("# by hand\n" + plain) == said(plain + 'reports: {daily: {schedule: "@daily"}}\n')
+    assert said(plain) == said(plain.replace("{name: shop}", "{name: shop, environments: [host]}"), host)
     assert said(plain) != said(plain.replace("80%", "81%"))
 
 

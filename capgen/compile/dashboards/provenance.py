@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -14,14 +15,16 @@ from capgen.compile.dashboards.signals import address
 from capgen.yamlio import Node
 
 _NOT_SHOWN = frozenset(("jobs", "notify", "reports", "budget"))
-"""What no dashboard shows, so that a change of it leaves them as they are."""
+"""What no dashboard shows, as where else a spec goes, so that a change of it leaves them as they are."""
 
 
 def digest(spec: Node) -> str:
     """Twelve digits of SHA-256 over what the spec says in its environment, all layers folded: no comment, order or
     spelling of the file counts, only what it means."""
     sections = spec.value if isinstance(spec.value, dict) else {}
-    said = {name: section.data() for name, section in sections.items() if name not in _NOT_SHOWN}
+    said: dict[str, Any] = {name: one.data() for name, one in sections.items() if name not in _NOT_SHOWN}
+    if isinstance(said.get("metadata"), dict):
+        said["metadata"] = {key: value for key, value in said["metadata"].items() if key != "environments"}
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:12]
 
 
