@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from capgen.errors import TargetError
 from capgen.reconcile.kinds import KINDS, Kind
+from capgen.reconcile.plan import Document
 from capgen.targets.kubernetes import Cluster
 from capgen.targets.listing import list_objects
 from capgen.targets.refusal import not_served
@@ -37,13 +38,12 @@ def inspect(
     Raises TargetError for any other that cannot be listed: a part is no answer.
     """
     scopes = [(KINDS.get(kind) or _MORE[kind], home) for home in sorted(set(namespaces)) for kind in kinds]
-    with cluster.wire.verb():
-        listed = cluster.wire.at_once(
-            lambda scope: list_objects(
-                cluster.wire, scope[0], scope[1], cluster.page, selector="" if scope[0].name in optional else selector
-            ),
-            scopes,
-        )
+
+    def listed_in(scope: tuple[Kind, str]) -> dict[str, Document] | str:
+        kind, home = scope
+        return list_objects(cluster.wire, kind, home, cluster.page, selector="" if kind.name in optional else selector)
+
+    listed = cluster.wire.verb(lambda: cluster.wire.at_once(listed_in, scopes))
     found, unread = [], []
     for (kind, home), objects in zip(scopes, listed, strict=True):
         if isinstance(objects, str):

@@ -45,8 +45,7 @@ def _verb(method: Callable[Concatenate[Cluster, _Given], _Found]) -> Callable[Co
 
     @wraps(method)
     def in_time(self: Cluster, /, *given: _Given.args, **named: _Given.kwargs) -> _Found:
-        with self.wire.verb():
-            return method(self, *given, **named)
+        return self.wire.verb(partial(method, self, *given, **named))
 
     return in_time
 
@@ -158,8 +157,7 @@ class Cluster(Struct, frozen=True):
 
     def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
         """Waits until the controllers say that they took up what was written; what they did not, with its reason."""
-        with self.wire.verb(more=seconds):
-            return wait_for(self.wire, plan, outcome, seconds)
+        return self.wire.verb(partial(wait_for, self.wire, plan, outcome, seconds), more=seconds)
 
     def _write(
         self,
@@ -265,8 +263,7 @@ def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 
 
 def identity(cluster: Cluster) -> str:
     """The UID of the namespace kube-system, which no two clusters share. Raises TargetError when it cannot be read."""
-    with cluster.wire.verb():
-        answer = cluster.wire.request("GET", _KUBE_SYSTEM, {})
+    answer = cluster.wire.verb(partial(cluster.wire.request, "GET", _KUBE_SYSTEM, {}))
     uid = answer.document.get("metadata", {}).get("uid") if answer.status == 200 else None
     if not isinstance(uid, str):
         raise TargetError(f"{cluster.name} does not say which cluster it is: {answer.message}")
