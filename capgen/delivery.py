@@ -53,7 +53,7 @@ def target_of(
         raise Refused(
             f"the context leads to {access.server}, and {name!r} is at {cluster.server}: choose the right context; nothing was read or written"
         )
-    connected = connect(access, cluster.namespace, seconds=seconds)
+    connected = connect(access, cluster.namespace, seconds=seconds, environment=name)
     if cluster.uid is not None and (found := identity(connected)) != cluster.uid:
         raise Refused(
             f"{connected.name} is the cluster {found}, and {name!r} pins {cluster.uid}: choose the right context; "

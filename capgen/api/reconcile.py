@@ -254,7 +254,8 @@ def _forgotten(delivered: Collection[str], artifacts: Sequence[Artifact]) -> tup
     """Services that were delivered and that no spec declares any more: nobody would notice them otherwise."""
     lost = sorted(set(delivered) - {artifact.service for artifact in artifacts} - {""})
     return tuple(
-        f"{name} was delivered here and no spec declares it any more: `capgen destroy {name}` removes it"
+        f"{name} was delivered here and no spec declares it any more: unless another project does, "
+        f"`capgen destroy {name}` removes it"
         for name in lost
     )
 
