@@ -6,7 +6,8 @@ would now be done otherwise is refused with both versions.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.saved import Request, Stale
 
 if TYPE_CHECKING:
+    from capgen.api import Built
     from capgen.artifact import Artifact
     from capgen.blueprint import Fleet
     from capgen.reconcile.outcome import Outcome
@@ -47,6 +49,8 @@ class Delivery(Struct, frozen=True):
     """(uid, title) of each dashboard that is delivered."""
     groups: tuple[tuple[str, int], ...] = ()
     """Name and number of rules of each group that is delivered."""
+    origin: Callable[[str, Sequence[str]], str] = lambda *_: ""
+    """Where fields of an artifact come from, in words."""
 
 
 class Status(Struct, frozen=True):
@@ -94,8 +98,26 @@ def plan_delivery(request: Request, *, seconds: float = SECONDS) -> Delivery:
         target,
         request,
         saved.digest_of([(a.path, a.text) for a in artifacts]),
-        *(_served(fleet) if fleet else ()),
+        *(_served(fleet) if fleet else ((), ())),
+        partial(_origin, built, request.environment, {artifact.path: artifact for artifact in artifacts}),
     )
+
+
+def _origin(built: Built, environment: str, artifacts: Mapping[str, Artifact], path: str, fields: Sequence[str]) -> str:
+    from capgen.api.origins import origin_of
+
+    return origin_of(built, environment, artifacts[path], fields) if fields and path in artifacts else ""
+
+
+def rehearse(delivery: Delivery) -> Plan:
+    """The plan as the target itself sees it; what it refuses is traced back to the specs."""
+    plan = delivery.target.rehearse(delivery.plan)
+    changes = (replace(c, reason=_traced(c.reason, delivery.origin(c.path, c.refused))) for c in plan.changes)
+    return replace(plan, changes=tuple(changes))
+
+
+def _traced(reason: str, origin: str) -> str:
+    return f"{reason}; from {origin}" if origin else reason
 
 
 def _served(fleet: Fleet) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]]:
@@ -231,6 +253,9 @@ def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float 
             f"{why}; nothing was changed. If that is meant, say --deletions {count}; --no-prune leaves them standing"
         )
     outcome = delivery.target.apply(delivery.plan)
+    paths = {change.key: change.path for change in delivery.plan.changes}
+    results = (replace(r, reason=_traced(r.reason, delivery.origin(paths[r.key], r.refused))) for r in outcome.results)
+    outcome = replace(outcome, results=tuple(results))
     if not wait:
         return outcome
     return replace(outcome, problems=(*outcome.problems, *delivery.target.wait(delivery.plan, outcome, wait)))

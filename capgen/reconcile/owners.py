@@ -16,7 +16,6 @@ from msgspec import Struct
 from capgen.naming import MANAGER
 from capgen.reconcile.plan import Document
 
-
 _ELSEWHERE: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("HorizontalPodAutoscaler", "autoscaling/v1"): {"f:targetCPUUtilizationPercentage": "f:metrics"},
 }

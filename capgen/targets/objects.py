@@ -50,7 +50,9 @@ def ask(wire: Wire, change: Change) -> Change:
                 change, action=Action.CONFLICT, verdict=Verdict.EXACT, fields=refused.fields, reason=refused.reason
             )
         case Why.REFUSED | Why.STALE:
-            return replace(change, action=Action.BLOCKED, verdict=Verdict.EXACT, reason=refused.reason)
+            return replace(
+                change, action=Action.BLOCKED, verdict=Verdict.EXACT, reason=refused.reason, refused=refused.at
+            )
         case Why.NO_DRY_RUN:
             return replace(change, verdict=Verdict.UNVERIFIED, reason=_both(change.reason, refused.reason))
         case _:
@@ -73,7 +75,7 @@ def apply(wire: Wire, change: Change) -> Result:
         return Result(change.key, State.FAILED, str(error))
     if refused := refusal(change, answer):
         state = State.CONFLICT if refused.why is Why.CONFLICT else State.FAILED
-        return Result(change.key, state, refused.reason, refused.fields)
+        return Result(change.key, state, refused.reason, refused.fields, refused.at)
     # A create whose answer was lost and that was sent again is answered as an update of one's own object.
     if answer.status == 201 or (change.before is None and not others(holders(answer.document))):
         return Result(change.key, State.CREATED)
