@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from capgen.artifact import Artifact
     from capgen.blueprint import Fleet
     from capgen.reconcile.outcome import Outcome
+    from capgen.reconcile.rights import Purpose
     from capgen.reconcile.target import Target
     from capgen.spec.documents import Environment
     from capgen.targets.grafana import Shown
@@ -128,20 +129,34 @@ def _served(fleet: Fleet) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str,
     return tuple((d.uid, d.title) for d in shown if delivered), tuple(sorted(groups))
 
 
-def rights_of(paths: Sequence[Path], environment: str, purpose: str, *, settings: Sequence[str] = ()) -> str:
-    """The Roles that a diff or an apply of these specs needs, as YAML. Nothing is asked of the cluster."""
+def rights_of(
+    paths: Sequence[Path],
+    environment: str,
+    purpose: Purpose | Literal["import"],
+    *,
+    settings: Sequence[str] = (),
+    namespaces: Sequence[str] = (),
+) -> str:
+    """The Roles that a verb needs for these specs, as YAML; an import reads `namespaces` beside the environment's own.
+    Nothing is asked of the cluster."""
     from capgen import api
     from capgen.delivery import deliverable
     from capgen.reconcile.manifest import read_manifests
-    from capgen.reconcile.rights import rights
+    from capgen.reconcile.rights import rights, rights_to_read
 
-    built = api.build(paths, settings=settings, environments=[environment])
-    declared = _declared(built.compiled.project.environments, environment)
-    if declared.kubernetes is None:
+    cluster = environment_of(paths, environment).kubernetes
+    if cluster is None:
         raise UsageError(f"the environment {environment!r} has no cluster: it says no `kubernetes:`")
-    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found))
-    home = declared.kubernetes.namespace
-    found = rights("apply" if purpose == "apply" else "diff", read_manifests(artifacts, home), home)
+    if purpose == "import":
+        from capgen.intake.found import KINDS
+        from capgen.targets.inspected import kind_of
+
+        found = rights_to_read([kind_of(name) for name in KINDS], {*namespaces, cluster.namespace})
+    else:
+        built = api.build(paths, settings=settings, environments=[environment])
+        declared = _declared(built.compiled.project.environments, environment)
+        artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found))
+        found = rights(purpose, read_manifests(artifacts, cluster.namespace), cluster.namespace)
     roles = [{"name": f"capgen-{purpose}", "namespace": one.namespace, "rules": one.rules} for one in found]
     templates = api.load_templates(project_folder(paths))
     common = {"purpose": purpose, "environment": environment}

@@ -24,6 +24,11 @@ _MORE = {
 }
 
 
+def kind_of(name: str) -> Kind:
+    """Where an API server keeps a kind that is looked at here."""
+    return KINDS.get(name) or _MORE[name]
+
+
 def inspect(
     cluster: Cluster,
     kinds: Sequence[str],
@@ -37,7 +42,7 @@ def inspect(
     Kinds that the server does not have are left out in silence, `optional` ones that the user may not see are told.
     Raises TargetError for any other that cannot be listed: a part is no answer.
     """
-    scopes = [(KINDS.get(kind) or _MORE[kind], home) for home in sorted(set(namespaces)) for kind in kinds]
+    scopes = [(kind_of(kind), home) for home in sorted(set(namespaces)) for kind in kinds]
 
     def listed_in(scope: tuple[Kind, str]) -> dict[str, Document] | str:
         kind, home = scope
