@@ -15,7 +15,7 @@ HPA = {"spec": {"metrics": [{"type": "Pods", "pods": {"metric": {"name": "rps"}}
 def test_items_of_lists_go_by_their_names() -> None:
     rules = Change("r", Action.UPDATE, "PrometheusRule", "shop", "", RULES, RULES)
     hpa = Change("h", Action.UPDATE, "HorizontalPodAutoscaler", "shop", "", HPA, {"spec": {}})
-    assert named(rules, ".spec.groups[0].rules[1].expr") == ".spec.groups[shop/cpu].rules[CpuWarning].expr"
+    assert named(rules, ".spec.groups[0].rules[1].expr") == '.spec.groups[name="shop/cpu"].rules[CpuWarning].expr'
     assert named(rules, '.spec.groups[name="shop/cpu"].rules[0]') == '.spec.groups[name="shop/cpu"].rules[a:b]'
     assert named(hpa, ".spec.metrics[0].pods") == ".spec.metrics[rps].pods"
     assert named(hpa, ".spec.metrics[1]") == ".spec.metrics[cpu]"
