@@ -81,7 +81,7 @@ def render_outcome(outcome: Outcome, form: str, *, color: bool = False, width: i
     """What became of it; unchanged things are counted and not listed."""
     if form == "json":
         results = [
-            {"key": r.key, "state": r.state, "reason": r.reason, "fields": [_field_data(f) for f in r.fields]}
+            {"key": r.key, "state": r.state, "reason": r.reason, "fields": [field_data(f) for f in r.fields]}
             for r in outcome.results
         ]
         return _json({"target": outcome.target, "results": results, "problems": list(outcome.problems)})
@@ -163,6 +163,14 @@ def _change_lines(change: Change, color: bool, width: int) -> list[str]:
         ).splitlines()[2:]
         return lines + [f"    {line}" for line in body]
     return lines + [line for field in change.fields for line in _field_lines(change, field, width)]
+
+
+def drift_lines(change: Change, width: int = 80) -> list[str]:
+    """What of a thing is not as the specs say, or why it cannot be; of a file only the reason."""
+    reasons = [f"    {visible(line)}" for line in change.reason.splitlines()]
+    if isinstance(change.after, str) or change.action not in (Action.UPDATE, Action.CONFLICT):
+        return reasons
+    return reasons + [line for field in change.fields for line in _field_lines(change, field, width)]
 
 
 def _mutated_line(field: FieldChange) -> str:
@@ -262,12 +270,13 @@ def _change_data(change: Change) -> dict[str, Any]:
         "reason": change.reason,
         "verdict": change.verdict,
         "risks": list(risks(change)),
-        "fields": [_field_data(field) for field in change.fields],
-        "mutated": [_field_data(field) for field in change.mutated],
+        "fields": [field_data(field) for field in change.fields],
+        "mutated": [field_data(field) for field in change.mutated],
     }
 
 
-def _field_data(field: FieldChange) -> dict[str, Any]:
+def field_data(field: FieldChange) -> dict[str, Any]:
+    """A field for programs, secrets masked; what is not there has no key."""
     values = {
         name: masked(field.path, value)
         for name, value in (("old", field.old), ("new", field.new))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
+from capgen.report import status
 from capgen.report.fields import named
 from capgen.report.plan import render
 
@@ -35,3 +38,17 @@ def test_numbers_have_the_unit_that_the_field_s_name_says() -> None:
     assert ".spec.maxReplicas: 10 → 40\n" in shown
     assert ".spec.metrics[cpu].resource.target.averageUtilization: 70 % → 80 %\n" in shown
     assert ".stabilizationWindowSeconds: nothing → 300 s\n" in shown
+
+
+def test_status_says_what_differs_who_did_it_and_why_a_thing_cannot_be_delivered() -> None:
+    field = FieldChange(".spec.maxReplicas", 9, 10, "kubectl-edit", "2026-01-02T03:04:05Z")
+    held = Change("HorizontalPodAutoscaler/a/b", Action.CONFLICT, "HorizontalPodAutoscaler", "shop", "", HPA, HPA, (field,), "held by kubectl-edit")  # fmt: skip
+    blocked = Change("ConfigMap/a/c", Action.BLOCKED, "ConfigMap", "shop", "", reason="the namespace a does not exist")
+    plan = Plan("it", (held, blocked))
+    shown = status.render(plan, (None, None), (), (), "text", color=False)
+    assert ".spec.maxReplicas: 9 → 10 (held by kubectl-edit since 2026-01-02T03:04:05Z)\n" in shown
+    assert "cannot be delivered\n    the namespace a does not exist\n" in shown
+    first = json.loads(status.render(plan, (None, None), (), (), "json", color=False))["objects"][0]
+    assert first["fields"] == [
+        {"path": ".spec.maxReplicas", "old": 9, "new": 10, "owner": "kubectl-edit", "since": "2026-01-02T03:04:05Z"}
+    ]
