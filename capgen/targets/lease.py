@@ -64,7 +64,7 @@ class Leases:
             elif answer.status == 200:
                 holder = answer.document.get("spec", {})
                 if holder.get("holderIdentity") != self._holder and not _is_stale(holder, _now(answer)):
-                    if time.monotonic() > end:
+                    if time.monotonic() > end or self._wire.is_over:
                         raise Refused(_busy(name, holder))
                     self._wire.rest(min(1.0, self._seconds / 5))
                     continue
