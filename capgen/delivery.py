@@ -37,7 +37,7 @@ def target_of(
         place = root if root is not None else folder / (environment.directory.root if environment.directory else "")
         reload = environment.prometheus.reload if environment.prometheus and root is None else None
         alerts = environment.alertmanager.reload if environment.alertmanager and root is None else None
-        return Directory(place, reload=reload or "", alertmanager=alerts or "")
+        return Directory(place, reload=reload or "", alertmanager=alerts or "", environment=name)
     if environment.kubernetes is None:
         raise UsageError(
             f"the environment {name!r} says neither `directory:` nor `kubernetes:`; nothing tells where to deliver"

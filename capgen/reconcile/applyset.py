@@ -100,7 +100,10 @@ class Inventory(Struct, frozen=True):
             )
         theirs = sorted(self.services & set(delivered))
         if declared and theirs and not self.services & set(declared):
-            return f"{kept} the project of {', '.join(theirs[:3])}, and none of that is declared here: {apart}"
+            return (
+                f"{kept} the project of {', '.join(theirs[:3])}, and none of that is declared here: {apart}, "
+                "or `capgen destroy` what is gone for good"
+            )
         return ""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.controlplane import ControlPlane
-from harness.delivery import apply, plan
+from harness.delivery import apply, contents, file, plan
 from harness.manifests import config_map
 from msgspec.structs import replace
 
@@ -11,6 +13,7 @@ from capgen.errors import PartlyDone
 from capgen.reconcile import applyset
 from capgen.reconcile.build import build_plan
 from capgen.reconcile.plan import Action
+from capgen.targets.directory import Directory
 from capgen.targets.kubernetes import Cluster
 
 
@@ -55,3 +58,25 @@ def test_two_environments_in_one_namespace_do_not_take_each_other_s_objects(
         "annotate", "configmap", "-n", namespace, "-l", applyset.ID, f"{applyset.ENVIRONMENT}=staging", "--overwrite"
     )
     assert keys(staging, shop, action=Action.DELETE) == {"web"}, "it was only renamed"
+
+
+def test_a_folder_of_another_project_or_environment_is_left_as_it_is(tmp_path: Path) -> None:
+    folder = Directory(tmp_path / "out", environment="live")
+    rules, shop, cart = (
+        file("prometheus.yml", "a", ""),
+        file("shop/r.yml", "a", "shop"),
+        file("cart/r.yml", "a", "cart"),
+    )
+    assert apply(folder, rules, shop).error() is None
+    before = contents(folder.root)
+    found = plan(folder, file("prometheus.yml", "b", ""), cart)
+    assert "it is of the project of shop" in found.of(Action.BLOCKED)[0].reason
+    assert folder.apply(found).error() is not None and contents(folder.root) == before
+    staging = Directory(folder.root, environment="staging")
+    found = plan(staging, file("prometheus.yml", "b", ""), file("shop/r.yml", "b", "shop"))
+    assert len(found.of(Action.BLOCKED)) == 2 and "the environment live, and this is staging" in found.changes[0].reason
+    assert staging.apply(found).error() is not None and contents(folder.root) == before
+    # The project itself goes on, service by service and as a whole.
+    assert apply(folder, cart).error() is None
+    assert apply(folder, file("prometheus.yml", "b", ""), cart).error() is None
+    assert contents(folder.root)["prometheus.yml"] == "b"
