@@ -19,6 +19,7 @@ _Out = TypeVar("_Out")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 _ONE_TELLING = 1.0
 """Seconds. timeout(1) and a terminal that is closed send the same signal twice at once."""
+_GLANCE = 0.2
 _INTERRUPTED = 130
 
 
@@ -55,7 +56,8 @@ def undisturbed(work: Callable[[], _Out], tell: Callable[[], object]) -> _Out:
         for number in before:
             signal.signal(number, handle)
         threading.Thread(target=do).start()
-        over.acquire()
+        while not over.acquire(timeout=_GLANCE):
+            pass  # a signal that came just before the wait, or to another thread, does not end the wait by itself
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
