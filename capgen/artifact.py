@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from msgspec import Struct
 
 
@@ -16,3 +18,17 @@ class Artifact(Struct, frozen=True):
     """The Capacity it belongs to; "" for fleet-wide files."""
     kubernetes: bool
     """Whether it is a manifest that an API server takes."""
+
+
+class Left(Struct, frozen=True, array_like=True):
+    """An artifact whose text need not be told: a file that holds it lies in the output folder. As in Artifact, but for
+    the sha256 of the text."""
+
+    path: str
+    kind: str
+    service: str
+    kubernetes: bool
+    digest: str
+
+
+AnyArtifact: TypeAlias = "Artifact | Left"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Literal
 
@@ -39,18 +40,17 @@ class FileChange(Struct, frozen=True):
 
 
 def compare(
-    out: Path, wanted: Mapping[str, str], *, below: Collection[str], same: Collection[str] = ()
+    out: Path, wanted: Mapping[str, str], *, below: Collection[str], same: AbstractSet[str] = frozenset()
 ) -> tuple[FileChange, ...]:
     """What differs in `out`, by path. `below`: folders in which the wanted files are all there should be, so that
     others of capgen's are orphans; "" is the whole of `out`. `same`: wanted files that were compared already."""
     changes = []
-    for path, after in sorted(wanted.items()):
-        if path in same:
-            continue
-        before = _read(out / path)
+    for path in wanted.keys() - same:
+        before, after = _read(out / path), wanted[path]
         if before != after:
             changes.append(FileChange(path, "missing" if before is None else "stale", before, after))
-    for path in sorted({path for folder in below for path in _generated(out, folder, beside=wanted)}):
+    asked = set(wanted)
+    for path in sorted({path for folder in below for path in _generated(out, folder, beside=asked)}):
         changes.append(FileChange(path, "orphaned", _read(out / path), None))
     return tuple(sorted(changes, key=lambda change: change.path))
 
@@ -130,15 +130,16 @@ def _read(path: Path) -> str | None:
         raise TargetError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _generated(out: Path, folder: str, *, beside: Collection[str]) -> set[str]:
+def _generated(out: Path, folder: str, *, beside: AbstractSet[str]) -> set[str]:
     """Capgen's files in a folder other than those named, which need not be opened."""
     return {name for name in _files(out, folder) if name not in beside and _is_ours(out / name)}
 
 
 def _files(out: Path, folder: str) -> Iterator[str]:
-    for parent, _, names in os.walk(out / folder, followlinks=False):
-        inside = Path(parent).relative_to(out).as_posix()
-        yield from (name if inside == "." else f"{inside}/{name}" for name in names)
+    root = os.path.join(out, "")  # noqa: PTH118 (thousands of files)
+    for parent, _, names in os.walk(root + folder, followlinks=False):
+        inside = parent[len(root) :].replace(os.sep, "/")
+        yield from (f"{inside}/{name}" for name in names) if inside else names
 
 
 def _is_ours(path: Path) -> bool:

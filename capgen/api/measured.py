@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from capgen.blueprint import Blueprint
 from capgen.errors import UsageError
-from capgen.spec.documents import PrometheusEndpoint
 
 if TYPE_CHECKING:
+    from capgen.blueprint import Blueprint
     from capgen.history.series import Series
+    from capgen.spec.documents import PrometheusEndpoint
 
 MOST_BYTES = 256 << 20
 """A year of samples every five seconds has less."""

@@ -60,7 +60,10 @@ def command(
     gc.disable()
     paths = spec_paths(specs)
     cache = None if no_cache else cache_folder("builds")
-    files = api.generate(paths, out=out, settings=settings, environments=environments, jobs=jobs, cache=cache)
+    # What guards a merge believes no file system: it reads all files.
+    files = api.generate(
+        paths, out=out, settings=settings, environments=environments, jobs=jobs, cache=cache, thorough=checking
+    )
     whole = all(path.is_dir() for path in paths) and not environments and not files.partial
     changes = disk.compare(out, files.wanted, below=("",) if whole else files.folders, same=files.same)
     if checking:

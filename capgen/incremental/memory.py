@@ -3,15 +3,12 @@
 Nothing here is trusted further than it can be checked. A file of memories is named by everything that concerns all
 services (this capgen, its templates and catalogue, defaults, environments), an entry by its spec's name and text,
 and an entry counts only while each of its files lies in the output folder with the digest it had; those files then
-are the output. A damaged memory is no memory. It is JSON and not pickle, since reading it must never run anything.
+are the output. It is JSON and not pickle, since reading it must never run anything.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -20,16 +17,14 @@ from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from capgen import __version__
-from capgen.artifact import Artifact
+from capgen.artifact import AnyArtifact, Left
 from capgen.catalog.load import Catalog
 from capgen.compile.fleet import Facts
 from capgen.diagnostics import Diagnostic
+from capgen.incremental import store
 from capgen.incremental.parts import Part, Share
 from capgen.render.templates import Templates, template_root
 from capgen.yamlio import Source
-
-KEPT = 8
-"""Memories kept side by side: a few branches and projects."""
 
 Memory: TypeAlias = "Mapping[str, bytes]"
 """Entries as JSON, by `entry`: each is read when it is asked for, and written again as it was."""
@@ -39,7 +34,7 @@ def key(shared: Sequence[Source], environments: Sequence[str], catalog: Catalog,
     """The digest of everything that concerns all services."""
     own = [(name, source.name, source.text) for name, source in sorted(catalog.project.items())]
     own += [(name, template.file, template.text) for name, template in sorted(templates.own.items())]
-    return _digest(
+    return store.digest(
         repr((__version__, _program(), [(s.name, s.text) for s in shared], list(environments), own)).encode(
             errors="surrogatepass"
         )
@@ -60,46 +55,23 @@ def _program() -> list[tuple[str, int, int]]:
 
 def recall(folder: Path, name: str) -> Memory:
     """The memory of that name. Empty when there is none, or when it is damaged."""
-    try:
-        digest, _, text = (folder / name).read_bytes().partition(b"\n")
-    except OSError:
-        return {}
-    if digest != _digest(text).encode():
-        return {}
-    lines = (line.partition(b" ") for line in text.splitlines())
+    lines = (line.partition(b" ") for line in store.load(folder, name).splitlines())
     return {key.decode(): told for key, _, told in lines}
 
 
 def keep(folder: Path, name: str, memory: Memory) -> None:
-    """Writes a memory, and forgets the oldest ones. A folder that cannot be written keeps none."""
-    text = b"".join(b"%s %s\n" % (key.encode(), told) for key, told in memory.items())
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as file:
-            file.write(_digest(text).encode() + b"\n" + text)
-        Path(file.name).replace(folder / name)
-        for old in sorted(folder.glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime_ns, reverse=True)[KEPT:]:
-            old.unlink()
+    """Writes a memory, where there is a place for it."""
+    store.save(folder, name, b"".join(b"%s %s\n" % (key.encode(), told) for key, told in memory.items()))
 
 
 def entry(source: Source) -> str:
     """The name of a spec's entry in a memory."""
-    return _digest(f"{source.name}\0{source.text}".encode(errors="surrogatepass"))
-
-
-class _SavedFile(Struct, frozen=True, array_like=True):
-    """An artifact with the digest of its text."""
-
-    path: str
-    kind: str
-    service: str
-    kubernetes: bool
-    digest: str
+    return store.digest(f"{source.name}\0{source.text}".encode(errors="surrogatepass"))
 
 
 class _SavedPart(Struct, frozen=True, array_like=True):
     facts: Facts
-    files: tuple[_SavedFile, ...]
+    files: tuple[Left, ...]
     found: tuple[Diagnostic, ...]
 
 
@@ -118,29 +90,15 @@ def remember(share: Share) -> bytes:
     return _WRITER.encode(_SavedShare(share.file, share.name, parts))
 
 
-def _saved(artifact: Artifact) -> _SavedFile:
-    digest = _digest(artifact.text.encode())
-    return _SavedFile(artifact.path, artifact.kind, artifact.service, artifact.kubernetes, digest)
+def _saved(artifact: AnyArtifact) -> Left:
+    if isinstance(artifact, Left):
+        return artifact
+    digest = store.digest(artifact.text.encode())
+    return Left(artifact.path, artifact.kind, artifact.service, artifact.kubernetes, digest)
 
 
-def restore(entry: bytes, out: Path) -> Share | None:
-    """The share of an entry, with the files that lie in the output folder; None when one is not what it was."""
-    share, parts = _READER.decode(entry), []
-    for part in share.parts:
-        folder = os.path.join(out, part.facts.environment)  # noqa: PTH118 (thousands of files)
-        artifacts = []
-        for file in part.files:
-            try:
-                with open(f"{folder}/{file.path}", "rb", buffering=0) as opened:  # noqa: PTH123 (thousands of files)
-                    raw = opened.read()
-            except OSError:
-                return None
-            if _digest(raw) != file.digest:
-                return None
-            artifacts.append(Artifact(file.path, raw.decode(), file.kind, file.service, file.kubernetes))
-        parts.append(Part(part.facts, tuple(artifacts), part.found))
-    return Share(share.file, share.name, tuple(parts))
-
-
-def _digest(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()
+def restore(entry: bytes) -> Share:
+    """The share of an entry, its files as they have to lie in the output folder."""
+    share = _READER.decode(entry)
+    parts = tuple(Part(part.facts, part.files, part.found) for part in share.parts)
+    return Share(share.file, share.name, parts)

@@ -6,12 +6,11 @@ concerns no other service but through its facts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from capgen.artifact import Artifact
+from capgen.artifact import AnyArtifact
 from capgen.catalog.load import Catalog
 from capgen.check.dashboards import check_dashboards, check_sizes
 from capgen.check.scaling import check_scaling
@@ -26,14 +25,14 @@ from capgen.yamlio import Source, read
 
 UNKNOWN_NAME = "CG302"
 # A hint and no proof: a file without these words that is shared after all shows when it is compiled.
-_SHARED = re.compile(r"\b(?:Defaults|Environment)\b")
+_SHARED = ("Defaults", "Environment")
 
 
 class Part(Struct, frozen=True):
     """What a service gives to one environment: its facts, its files, and notes about it."""
 
     facts: Facts
-    artifacts: tuple[Artifact, ...]
+    artifacts: tuple[AnyArtifact, ...]
     found: tuple[Diagnostic, ...]
 
 
@@ -50,7 +49,8 @@ def divide(sources: Iterable[Source]) -> tuple[tuple[Source, ...], tuple[Source,
     shared: list[Source] = []
     single: list[Source] = []
     for source in sources:
-        (shared if _SHARED.search(source.text) and not _is_capacity(source) else single).append(source)
+        named = any(kind in source.text for kind in _SHARED)
+        (shared if named and not _is_capacity(source) else single).append(source)
     return tuple(shared), tuple(single)
 
 

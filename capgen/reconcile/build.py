@@ -16,7 +16,7 @@ from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import Manifest, read_manifests
-from capgen.reconcile.packed import head, unpacked
+from capgen.reconcile.packed import Packed, head, unpacked
 from capgen.reconcile.plan import Action, Change, Document, FieldChange, Plan, Verdict
 from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.prune import leftovers
@@ -59,10 +59,7 @@ def _left(change: Change) -> Change:
 
 
 def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, rules: Rules) -> Plan:
-    manifests = [
-        replace(manifest, document=applyset.member(manifest.document, manifest.artifact.service, live.namespace))
-        for manifest in read_manifests(desired, live.namespace)
-    ]
+    manifests = read_manifests(desired, live.namespace)
     ids = {inventory.id for inventory in live.inventories.values()}
     left = leftovers({manifest.key for manifest in manifests}, live, handed_over(manifests))
     back = handed_back(manifests, live, left) if rules.prune else {}
@@ -131,18 +128,20 @@ def _file_change(artifact: Artifact, live: LiveFiles) -> Change:
 
 
 def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Change:
-    kind, artifact, document = manifest.kind, manifest.artifact, manifest.document
+    kind, artifact = manifest.kind, manifest.artifact
+    document = applyset.member(unpacked(manifest.document), artifact.service, live.namespace)
     found = live.found.get(manifest.key)
     before = unpacked(found) if found is not None else None
 
     def change(action: Action, reason: str = "", verdict: Verdict = Verdict.ESTIMATED, **more: Any) -> Change:
-        standing = found if action is Action.UNCHANGED else before
+        # What stays as it is only has to be at hand; a fleet has thousands of such objects.
+        standing, wanted = (found, Packed(document)) if action is Action.UNCHANGED else (before, document)
         return Change(
-            manifest.key, action, kind.name, artifact.service, artifact.path, standing, document,
+            manifest.key, action, kind.name, artifact.service, artifact.path, standing, wanted,
             reason=reason, verdict=verdict, **more,
         )  # fmt: skip
 
-    if reason := manifest.obstacle or live.blocked.get(manifest.key, "") or _elsewhere(manifest, before):
+    if reason := manifest.obstacle or live.blocked.get(manifest.key, "") or _elsewhere(document, before):
         return replace(change(Action.BLOCKED, reason, Verdict.EXACT), before=None)
     if before is None:
         return change(Action.CREATE)
@@ -175,9 +174,9 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
     )  # fmt: skip
 
 
-def _elsewhere(manifest: Manifest, before: Document | None) -> str:
+def _elsewhere(document: Document, before: Document | None) -> str:
     """An object is a member of one set; which of two would delete it otherwise?"""
-    if before is None or not (other := applyset.part_of(before)) or other == applyset.part_of(manifest.document):
+    if before is None or not (other := applyset.part_of(before)) or other == applyset.part_of(document):
         return ""
     return f"it belongs to another inventory ({other}): remove it there, or give one of the two another name"
 

@@ -102,7 +102,7 @@ def _visible(key: str, value: Any) -> Any:
 
 
 def _compare(kind: str, place: _Place, declared: Any, live: Any) -> Iterator[_Finding]:
-    both_maps = isinstance(declared, Mapping) and isinstance(live, Mapping)
+    both_maps = isinstance(declared, dict) and isinstance(live, dict)
     if both_maps and not (declared and owners.held_whole(place.holders)):
         for key in sorted(declared):
             yield from _compare(kind, place.key(key), declared[key], live.get(key, ABSENT))

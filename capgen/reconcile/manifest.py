@@ -18,6 +18,7 @@ from capgen.artifact import Artifact
 from capgen.diagnostics import Diagnostic, in_order
 from capgen.errors import Findings
 from capgen.reconcile.kinds import KINDS, Kind
+from capgen.reconcile.packed import Packed
 from capgen.reconcile.plan import Document
 
 PART_OF = "applyset.kubernetes.io/part-of"
@@ -91,7 +92,7 @@ def _manifest(node: yamlio.Node, artifact: Artifact, namespace: str) -> Manifest
     place = metadata.get("namespace", namespace) if kind.namespaced else ""
     document = {**document, "metadata": {**metadata, "namespace": place}} if kind.namespaced else document
     name = metadata["name"]
-    return Manifest(key(kind.name, place, name), kind, place, name, document, artifact, obstacle)
+    return Manifest(key(kind.name, place, name), kind, place, name, Packed(document), artifact, obstacle)
 
 
 def _kind(name: str, api_version: str) -> tuple[Kind, str]:

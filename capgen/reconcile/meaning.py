@@ -15,6 +15,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from msgspec.json import encode
+
 Path: TypeAlias = "tuple[str, ...]"
 """Keys from the document's root; list items are `*`."""
 
@@ -103,16 +105,28 @@ def returns(kind: str, path: Path, live: Any) -> bool:
 
 def same(kind: str, path: Path, declared: Any, live: Any) -> bool:
     """Whether two values of a field mean the same."""
-    if declared == live and not isinstance(declared, (int, float)) and not isinstance(declared, (dict, list)):
+    if _spelled_alike(declared, live):
         return True
     return _text(canonical(kind, path, declared)) == _text(
         canonical(kind, path, without_defaults(kind, path, declared, live))
     )
 
 
+def _spelled_alike(declared: Any, live: Any) -> bool:
+    """Whether it is the very same value, as nearly all are; if not, one has to look closer."""
+    if type(declared) is not type(live):
+        return False  # to Python `True` is 1
+    if not isinstance(declared, (dict, list)):
+        return bool(declared == live)
+    try:
+        return encode(declared, order="sorted") == encode(live, order="sorted")
+    except (TypeError, UnicodeEncodeError):  # no JSON, or half of a surrogate pair
+        return False
+
+
 def canonical(kind: str, path: Path, value: Any) -> Any:
     """One spelling for all values that mean the same."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: canonical(kind, (*path, key), child) for key, child in value.items()}
     if isinstance(value, list):
         items = [canonical(kind, (*path, "*"), item) for item in value]
@@ -133,7 +147,7 @@ def quantity(text: str) -> str:
 
 def without_defaults(kind: str, path: Path, declared: Any, live: Any) -> Any:
     """The live value less the defaults in it that nobody declared."""
-    if isinstance(declared, Mapping) and isinstance(live, Mapping):
+    if isinstance(declared, dict) and isinstance(live, dict):
         return {
             key: without_defaults(kind, (*path, key), declared.get(key), child)
             for key, child in live.items()

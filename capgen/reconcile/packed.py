@@ -1,4 +1,4 @@
-"""Live objects kept small: a cluster has thousands of them, and nearly all turn out to be as they are wanted.
+"""Objects kept small: a cluster has thousands of them, and nearly all turn out to be as they are wanted.
 
 One is a mapping like any other, read from its packed text each time it is looked into; whoever looks twice makes a
 `dict` of it first. What tells objects apart is at hand without that.
@@ -11,23 +11,29 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from capgen.reconcile.plan import Document
 
 _QUICK = 1
-_MANAGED = "managedFields"
+_HEAD = ("name", "namespace", "labels")
 
 
 class Packed(Mapping[str, Any]):
-    """A Kubernetes object in some hundred bytes; `head` is its metadata without the managed fields."""
+    """A Kubernetes object in some hundred bytes; `head` is what tells it apart in its metadata."""
 
     __slots__ = ("_text", "head")
 
     def __init__(self, document: Document) -> None:
-        self.head: Document = {key: value for key, value in document["metadata"].items() if key != _MANAGED}
-        self._text = zlib.compress(json.dumps(document, separators=(",", ":")).encode(), _QUICK)
+        self.head: Document = {key: document["metadata"][key] for key in _HEAD if key in document["metadata"]}
+        self._text = zlib.compress(_encoded(document), _QUICK)
 
     def _whole(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(zlib.decompress(self._text))
+        text = zlib.decompress(self._text)
+        try:
+            document: dict[str, Any] = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            document = json.loads(text)
         return document
 
     def keys(self) -> Any:
@@ -48,12 +54,19 @@ class Packed(Mapping[str, Any]):
         return len(self._whole())
 
 
+def _encoded(document: Document) -> bytes:
+    try:
+        return msgspec.json.encode(document)
+    except UnicodeEncodeError:  # half of a surrogate pair, which the standard library escapes
+        return json.dumps(document, separators=(",", ":")).encode()
+
+
 def unpacked(document: Document) -> Document:
     """The object as plain data."""
     return dict(document.items()) if isinstance(document, Packed) else document
 
 
 def head(document: Document) -> Document:
-    """Its metadata, perhaps without the managed fields."""
+    """Its metadata, perhaps no more of them than what tells it apart."""
     metadata: Document = document.head if isinstance(document, Packed) else document["metadata"]
     return metadata

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from capgen.errors import UsageError
 from capgen.reconcile.masked import masked
+from capgen.reconcile.packed import unpacked
 from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict
 
 SCHEMA = 2
@@ -143,7 +144,7 @@ def pin(change: Change) -> str:
         {
             "action": change.action,
             "uid": uid,
-            "wanted": change.after,
+            "wanted": unpacked(change.after) if isinstance(change.after, Mapping) else change.after,
             "takes": change.takes,
             "adopts": list(change.adopts),
             "replaces": change.replaces,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import indent
 
 from markupsafe import Markup
 
 from capgen import naming
-from capgen.artifact import Artifact
+from capgen.artifact import AnyArtifact, Artifact
 from capgen.blueprint import Blueprint, Fleet
 from capgen.render.autoscalers import autoscaler_objects
 from capgen.render.cronjobs import job_objects
@@ -49,7 +50,9 @@ def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tup
     return tuple(sorted(artifacts, key=lambda a: a.path))
 
 
-def render_fleet(fleet: Fleet, services: tuple[Artifact, ...], templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
+def render_fleet(
+    fleet: Fleet, services: Sequence[AnyArtifact], templates: Templates = PACKAGED
+) -> tuple[Artifact, ...]:
     """The files that belong to no single service: the configurations of Prometheus and Alertmanager, the crontab, the
     kustomization."""
     artifacts = [*notification_files(fleet, templates), *crontab(fleet, templates)]

@@ -21,6 +21,7 @@ from capgen.simulate.known_limits import KNOWN_LIMITS
 
 if TYPE_CHECKING:
     from capgen.diagnostics import Diagnostic
+    from capgen.simulate.replay import Replay
     from capgen.simulate.result import Comparison, Simulation, Summary
 
 SCHEMA_VERSION = 1
@@ -76,11 +77,19 @@ def _data(done: Simulation) -> dict[str, Any]:
         },
         "ticks": len(replay.replicas),
         "events": [
-            {"t": _number(replay.seconds(e.tick)), "from": e.before, "to": e.after, "reason": e.reason}
-            for e in replay.events
+            {"t": at, "from": event.before, "to": event.after, "reason": event.reason}
+            for at, event in zip(_instants(replay), replay.events, strict=True)
         ],
         "summary": _summary(done.summary),
     }
+
+
+def _instants(replay: Replay) -> list[int] | list[int | float]:
+    """When each event is, in seconds."""
+    seconds, rest = divmod(replay.sync, _SECOND)
+    if rest:
+        return [_number(replay.seconds(event.tick)) for event in replay.events]
+    return [(event.tick + 1) * seconds for event in replay.events]
 
 
 def _summary(summary: Summary) -> dict[str, Any]:

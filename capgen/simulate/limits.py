@@ -21,12 +21,17 @@ _WRAPS = 2**31
 class _Direction:
     """The policies of one direction, and what was changed in it."""
 
-    def __init__(self, rules: Rules, sign: int) -> None:
+    def __init__(self, rules: Rules, sign: int, sync: int) -> None:
         self.disabled = rules.select == "Disabled"
         # Max is the greatest change: upwards the highest number, downwards the lowest.
         self.choose: Callable[[Iterable[int]], int] = max if (rules.select == "Max") == (sign > 0) else min
         self.policies = [
-            (policy.type == "Pods", sign * policy.value, 1 + sign * (policy.value / 100), policy.period * _SECOND)
+            (
+                policy.type == "Pods",
+                sign * policy.value,
+                1 + sign * (policy.value / 100),
+                (policy.period * _SECOND - 1) // sync,
+            )
             for policy in rules.policies
         ]
         self.longest = max(policy.period for policy in rules.policies) * _SECOND
@@ -38,10 +43,13 @@ class RateLimits:
 
     def __init__(self, behavior: Behavior, sync: int) -> None:
         self.sync = sync
-        self.up, self.down = _Direction(behavior.up, 1), _Direction(behavior.down, -1)
+        self.up, self.down = _Direction(behavior.up, 1, sync), _Direction(behavior.down, -1, sync)
         self.latest = -_WRAPS
         """The tick of the last change."""
-        self.periods = {policy[3] for direction in (self.up, self.down) for policy in direction.policies}
+        self.ends = {
+            -(-policy.period * _SECOND // sync) for rules in (behavior.up, behavior.down) for policy in rules.policies
+        }
+        """How many ticks after a change it counts no more, by each of the policies."""
 
     def record(self, tick: int, before: int, after: int) -> None:
         """A change was made."""
@@ -71,25 +79,19 @@ class RateLimits:
     def _allowed(
         self, policy: tuple[bool, int, float, int], current: int, tick: int, whole: Callable[[float], int]
     ) -> int:
-        of_pods, by, factor, period = policy
-        start = self._at_start(current, tick, period)
+        of_pods, by, factor, span = policy
+        first = tick - span
+        start = current if self.latest < first else self._at_start(current, first)
         limit = start + by if of_pods else whole(start * factor)
         return limit if -_WRAPS <= limit < _WRAPS else _wrapped(limit, exact=of_pods)
 
     def until(self, tick: int) -> int | None:
         """The first later tick at which an event stops counting, so that the limits change; None when none counts."""
-        ends = [
-            event[0] - (-period // self.sync)
-            for period in self.periods
-            for event in (*self.up.events, *self.down.events)
-        ]
+        ends = [event[0] + after for after in self.ends for event in (*self.up.events, *self.down.events)]
         return min((end for end in ends if end > tick), default=None)
 
-    def _at_start(self, current: int, tick: int, period: int) -> int:
-        """How many replicas there were when the period began."""
-        first = tick - (period - 1) // self.sync
-        if self.latest < first:
-            return current
+    def _at_start(self, current: int, first: int) -> int:
+        """How many replicas there were when the period began whose first tick that is."""
         for at, by in self.up.events:
             if at >= first:
                 current -= by

@@ -8,9 +8,11 @@ epsilon anywhere.
 from __future__ import annotations
 
 from math import ceil
-from typing import NamedTuple
+
+from msgspec import Struct
 
 MOST_REPLICAS, LEAST = 2**31 - 1, -(2**31)
+_MOST_OF_64 = 2**63
 
 
 def int32(value: int) -> int:
@@ -33,7 +35,7 @@ Band = tuple[float, float]
 """The ratios at both ends of the tolerance: from here to there nothing happens."""
 
 
-class Tally(NamedTuple):
+class Tally(Struct, frozen=True, gc=False):
     """The pods as one metric sees them. `usage` and `requests` are of the counted ones, in thousandths."""
 
     counted: int
@@ -54,11 +56,14 @@ def band(tolerances: tuple[float, float]) -> Band:
 
 def by_utilization(current: int, target: int, tally: Tally, still: Band) -> int | None:
     """Replicas for usage as a share of requests, in percent; None when the metric fails."""
-    counted, usage, requests, unready, _, missing, _, _ = tally
+    counted, usage, requests, unready, missing = (
+        tally.counted, tally.usage, tally.requests, tally.unready, tally.missing
+    )  # fmt: skip
     if counted == 0 or requests == 0:
         return None
-    percent = usage * 100 // requests
-    ratio = (percent if percent <= MOST_REPLICAS else wrapped(percent)) / target
+    hundredfold = usage * 100
+    percent = hundredfold // requests if hundredfold < _MOST_OF_64 else cut(wrapped(hundredfold, 64), requests)
+    ratio = (percent if LEAST <= percent <= MOST_REPLICAS else wrapped(percent)) / target
     if not (missing or (unready and ratio > 1.0)):
         return current if still[0] <= ratio <= still[1] else int32(ceil(ratio * counted))
     if missing and ratio != 1.0:

@@ -8,7 +8,6 @@ that changes something. How long "a while" is adapts to how much the last such s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -29,7 +28,7 @@ _PATIENCE = 4
 _SHORTEST = 256
 
 
-class Event(NamedTuple):
+class Event(Struct, frozen=True, gc=False):
     """A change of the number of replicas: its tick, and the ScalingLimited condition's reason then."""
 
     tick: int
@@ -77,13 +76,13 @@ class _Run:
         self.looked = tuple(
             (
                 metric,
+                self.settled.thousandths[metric.name].tolist(),
                 None if not metric.of_pods else by_utilization if metric.target_type == "Utilization" else by_average,
                 metric.of_cpu,
             )
             for metric in hpa.metrics
         )
         self.of_all = any(not metric.of_pods for metric in hpa.metrics)
-        self.totals: dict[str, list[float]] = {}
         self.tick = 0
         self.events: list[Event] = []
         self.limited, self.able = bytearray(length), bytearray(length)
@@ -151,7 +150,7 @@ class _Run:
         else:
             proposal = self._proposal(count, tick)
             if proposal != FAILED:
-                steady, able = self._steadied(count, tick, proposal)
+                steady, able = self._steadied(count, tick, proposal) if self.remembers else (proposal, _READY)
                 wanted, self.condition = self._bounded(count, tick, steady)
                 if count == 0 and wanted < hpa.minimum:
                     wanted = hpa.minimum
@@ -181,12 +180,10 @@ class _Run:
         self.lows.append(low)
 
     def _proposal(self, count: int, tick: int) -> int:
-        if not self.pods.young and count > 0:
-            return self.settled.at(count, tick)
         largest, failed = FAILED, False
         ready = self.pods.ready(tick) if self.of_all else 0
-        for metric, compute, of_cpu in self.looked:
-            total = self._total(metric.name, tick)
+        for metric, totals, compute, of_cpu in self.looked:
+            total = totals[tick]
             proposed: int | None = None
             if total == total:
                 if compute is None:
@@ -206,15 +203,8 @@ class _Run:
                 largest = proposed
         return FAILED if failed and largest < count else largest
 
-    def _total(self, name: str, tick: int) -> float:
-        if name not in self.totals:
-            self.totals[name] = self.settled.thousandths[name].tolist()
-        return self.totals[name][tick]
-
     def _steadied(self, count: int, tick: int, proposal: int) -> tuple[int, int]:
         """The proposal between what was recommended lately, and what AbleToScale says of it."""
-        if not self.remembers:
-            return proposal, _READY
         low = high = proposal
         if self.up_ticks and tick:
             low = min(low, min(self.lows[max(0, tick - self.up_ticks) : tick]))
@@ -289,21 +279,23 @@ class _Run:
     ) -> None:  # fmt: skip
         """Writes down a stretch in which replicas stood still."""
         hpa, span = self.hpa, slice(self.tick, self.tick + len(proposed))
+        all_known = bool(known.all())
         if self.remembers:
             numbers = proposed.tolist()
             self.highs += numbers
-            self.lows += numbers if known.all() else np.where(known, proposed, _HIGHEST).tolist()
-        too_many = _UP_LIMIT if hpa.maximum > most else _TOO_MANY
-        too_few = _DOWN_LIMIT if self.rates and hpa.minimum < fewest else _TOO_FEW
+            self.lows += numbers if all_known else np.where(known, proposed, _HIGHEST).tolist()
         codes = np.full(len(proposed), _WITHIN, np.uint8)
-        codes[steady > min(hpa.maximum, most)] = too_many
-        codes[steady < max(hpa.minimum, fewest)] = too_few
+        # What stands still is beyond a limit only where it stands at it.
+        if count == min(hpa.maximum, most):
+            codes[steady > count] = _UP_LIMIT if hpa.maximum > most else _TOO_MANY
+        if count == max(hpa.minimum, fewest):
+            codes[steady < count] = _DOWN_LIMIT if self.rates and hpa.minimum < fewest else _TOO_FEW
         able = np.full(len(proposed), _READY, np.uint8)
         unsteady = steady != proposed
         able[unsteady] = _DOWN_STEADIED
         if not self.inclusive:
             able[unsteady & (proposed >= count)] = _UP_STEADIED
-        if not known.all():
+        if not all_known:
             able[~known] = _READ
             last = np.maximum.accumulate(np.where(known, np.arange(len(codes)), -1))
             codes = np.where(last >= 0, codes[last], self.condition).astype(np.uint8)

@@ -87,7 +87,7 @@ def summarise(
         mean=float(during.mean()) if len(during) else float(model.initial),
         most=int(during.max(initial=0)),
         events=len(replayed.events),
-        flapping=_flapping(replayed),
+        flapping=_flapping(model, replayed),
         at_max=float((during >= hpa.maximum).sum()) * seconds,
         above_target={
             str(metric): float((demand[metric.name] > amount * _share(metric, ready)).sum()) * seconds
@@ -122,9 +122,8 @@ def _target(metric: Metric, model: Model) -> float | None:
     return None if request is None else request * metric.target / 100 / 1000
 
 
-def _flapping(replayed: Replay) -> int:
-    turned = 0
-    for earlier, later in zip(replayed.events, replayed.events[1:], strict=False):
-        rises = (earlier.after > earlier.before, later.after > later.before)
-        turned += rises[0] != rises[1] and (later.tick - earlier.tick) * replayed.sync <= FLAPPING * SECOND
-    return turned
+def _flapping(model: Model, replayed: Replay) -> int:
+    changes = np.diff(replayed.replicas, prepend=np.int32(model.initial))
+    ticks = np.flatnonzero(changes)
+    rises = changes[ticks] > 0
+    return int(((rises[1:] != rises[:-1]) & (np.diff(ticks) <= FLAPPING * SECOND // replayed.sync)).sum())

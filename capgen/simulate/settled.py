@@ -29,7 +29,6 @@ class Settled:
         self.metrics, self.requests, self.still = hpa.metrics, requests, band(hpa.tolerances)
         self.thousandths = {name: values * 1000 for name, values in demand.items()}
         self._vectors: dict[tuple[int, int], Numbers] = {}
-        self._lists: dict[tuple[int, int], list[int]] = {}
 
     def vector(self, replicas: int, piece: int) -> Numbers:
         """The proposals of a piece; FAILED where there is none."""
@@ -37,14 +36,6 @@ class Settled:
         if key not in self._vectors:
             self._vectors[key] = self._combined(replicas, slice(piece * PIECE, (piece + 1) * PIECE))
         return self._vectors[key]
-
-    def at(self, replicas: int, tick: int) -> int:
-        """The proposal of one tick."""
-        key = replicas, tick // PIECE
-        found = self._lists.get(key)
-        if found is None:
-            found = self._lists[key] = self.vector(*key).tolist()
-        return found[tick % PIECE]
 
     def _combined(self, replicas: int, ticks: slice) -> Numbers:
         """The largest; a failing metric never lets it scale down, and when all fail nothing happens."""
@@ -73,7 +64,9 @@ class Settled:
         request = self.requests.get(metric.name, 0)
         if request == 0:
             return np.full(len(used), FAILED)
-        percent = (used * (replicas * 100) // (request * replicas) - LEAST) % (-2 * LEAST) + LEAST
+        percent = used * (replicas * 100) // (request * replicas)
+        if not _fits(percent):
+            percent = (percent - LEAST) % (-2 * LEAST) + LEAST
         return _scaled(percent / metric.target, replicas, self.still, saturates=False)
 
 
@@ -85,7 +78,14 @@ def _scaled(ratio: Any, replicas: int, still: Band, *, saturates: bool) -> Numbe
 
 def _fitting(wanted: Any, *, saturates: bool) -> Any:
     """In 32 bits: at most the most, or the least number there is for what does not fit."""
+    if _fits(wanted):
+        return wanted
     return np.where((wanted > MOST_REPLICAS) | (wanted < LEAST), MOST_REPLICAS if saturates else LEAST, wanted)
+
+
+def _fits(numbers: Any) -> bool:
+    # To look costs a fraction of what is done about it, and there is hardly ever anything to do.
+    return bool(numbers.min(initial=0) >= LEAST and numbers.max(initial=0) <= MOST_REPLICAS)
 
 
 def _of_all(metric: Metric, replicas: int, value: Numbers, still: Band) -> Numbers:

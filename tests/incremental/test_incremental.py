@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 
 from capgen import api, disk
 from capgen.errors import Findings
-from capgen.incremental import crew, memory
+from capgen.incremental import crew, index, memory
 from capgen.incremental.build import Files, build_files
 
 ROOT = Path(__file__).parents[2]
@@ -46,9 +47,13 @@ class Project:
 
     def build(self) -> Files:
         """As `capgen build`: compiled, and written."""
-        files = api.generate([self.specs], out=self.out, cache=self.cache)
+        files = self.generate()
         disk.write(self.out, disk.compare(self.out, files.wanted, below=("",), same=files.same))
         return files
+
+    def generate(self, *, thorough: bool = False) -> Files:
+        """What `capgen build` would write, and `build --check` look for."""
+        return api.generate([self.specs], out=self.out, cache=self.cache, thorough=thorough)
 
     def edit(self, name: str, old: str, new: str) -> None:
         path = self.specs / name
@@ -144,6 +149,13 @@ def test_bytecode_that_comes_and_goes_is_no_part_of_the_program(
     assert not fresh_services(project.build())
 
 
+def later(touched: Path, than: Path) -> None:
+    """Touches a file until the file system's clock has gone on since the other was changed."""
+    touched.touch()
+    while touched.stat().st_ctime_ns <= than.stat().st_ctime_ns:
+        touched.touch()
+
+
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -159,6 +171,23 @@ def test_a_generated_file_that_is_not_what_it_was_comes_back(project: Project, h
         path.unlink()
     project.build()
     assert path.read_text(encoding="utf-8") == project.plain()["production/shop/hpa-shop-web.yaml"]
+
+
+def test_a_check_reads_every_file_whatever_is_known_of_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build believes what the file system says of files; what guards a merge must not."""
+    project.build()
+    path = project.out / "production/shop/hpa-shop-web.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("60", "61"), encoding="utf-8")
+    truth = hashlib.sha256(project.plain()["production/shop/hpa-shop-web.yaml"].encode()).hexdigest()
+    read = index._read
+    with monkeypatch.context() as lie:
+        lie.setattr(
+            index, "_read", lambda name: (seen[0], truth) if (seen := read(name)) and name == str(path) else seen
+        )
+        later(project.out / "production/cache/README.md", path)
+        project.generate()
+    assert not fresh_services(project.generate()), "the lie is not believed; this tests nothing"
+    assert fresh_services(project.generate(thorough=True)) == {"shop"}
 
 
 @pytest.mark.parametrize(

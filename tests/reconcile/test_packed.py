@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,13 @@ def test_it_reads_as_what_it_was_made_of(rest: dict[str, Any]) -> None:
     assert (packed.get("metadata"), packed.get("missing"), len(packed)) == (metadata, None, len(document))
     assert head(packed).keys() == {"name", "labels"} and applyset.part_of(packed) == applyset.part_of(document)
     assert meant(packed) == meant(document)
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70, -(2**70), 1.5, 1.0, True, 1, None])
+def test_values_that_readers_of_json_differ_about_stay_what_they_were(value: Any) -> None:
+    document = {"metadata": {"name": "x"}, "data": {"value": value, "more": [value]}}
+    seen = unpacked(Packed(document))
+    assert (seen, type(seen["data"]["value"])) == (document, type(value))
 
 
 def test_it_is_small() -> None:

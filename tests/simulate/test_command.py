@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +169,37 @@ def test_empty_cells_windows_line_ends_and_a_first_row_after_the_first_tick() ->
     assert read is not None
     at = {name: [str(value) for value in values] for name, values in read.at_ticks(15 * 10**9).items()}
     assert at == {"cpu": ["nan", "1.0", "nan", "nan"], "queue": ["nan", "nan", "3.0", "3.0"]}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    ["15,1", "15,1.0", "15,1e0", "15,+1", "15,01", "15,1.", "15.0,1", "15, 1", "15,1\n", "15,1\n\n", "15,1\r", "1.5e1,10e-1", "15,-0"],
+)  # fmt: skip
+def test_a_number_may_be_written_in_many_ways(cells: str) -> None:
+    """Also in those that JSON, as which an ordinary file is read, does not know."""
+    read, found = demand.read("demand.csv", f"t,cpu\n0,3\n{cells}\n30,2\n", sync=15 * 10**9)
+    assert read and not found
+    assert read.times.tolist() == [0, 15 * 10**9, 30 * 10**9]
+    assert read.columns["cpu"].tolist() == [3, 0 if cells == "15,-0" else 1, 2]
+
+
+@pytest.mark.parametrize(
+    "cells", ["15,true", "15,null", '15,"1"', "15,[1]", "15", "15,1,2", "15,1,\n2", "15\n,1", "15,1e999"]
+)
+def test_what_is_no_row_of_numbers_is_none_though_it_may_be_json(cells: str) -> None:
+    read, found = demand.read("demand.csv", f"t,cpu\n0,3\n{cells}\n30,2\n", sync=15 * 10**9)
+    assert read is None
+    assert {finding.code for finding in found} == {"CG924"}
+
+
+def test_a_manifest_is_replayed_without_what_reads_specs(shell: Shell) -> None:
+    """Loading the spec language takes longer than half a million ticks may take."""
+    shell("--request", "cpu=500m")
+    loaded = (
+        "import runpy, sys\n"
+        "try: runpy.run_module('capgen', run_name='__main__')\n"
+        "finally: print({'pydantic', 'jinja2'} & sys.modules.keys(), file=sys.stderr)"
+    )
+    words = ["simulate", "--hpa", "hpa.yaml", "--demand", "demand.csv", "--request", "cpu=500m"]
+    ran = subprocess.run([sys.executable, "-c", loaded, *words], capture_output=True, text=True, check=True)
+    assert ran.stderr == "set()\n"
