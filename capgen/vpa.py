@@ -236,8 +236,8 @@ def recommend(
     confidence = usage.confidence(interval)
 
     def amounts(percentile: float, multiplier: float = 0.0, exponent: float = 1.0) -> Amounts:
-        cpu = _margin(int(usage.cpu.percentile(percentile) * 1000))
-        memory = _margin(int(usage.memory.percentile(percentile)))
+        cpu = margined(int(usage.cpu.percentile(percentile) * 1000))
+        memory = margined(int(usage.memory.percentile(percentile)))
         if multiplier:
             cpu, memory = (widened(amount, confidence, multiplier, exponent) for amount in (cpu, memory))
         return Amounts(*(max(x, int(LEAST_OF_A_POD[r] / containers)) for r, x in (("cpu", cpu), ("memory", memory))))
@@ -251,8 +251,9 @@ def recommend(
     )
 
 
-def _margin(amount: int) -> int:
-    return amount + int(amount * SAFETY_MARGIN)
+def margined(amount: int, share: float = SAFETY_MARGIN) -> int:
+    """So much and a share of it on top."""
+    return amount + int(amount * share)
 
 
 def widened(amount: int, confidence: float, multiplier: float, exponent: float) -> int:

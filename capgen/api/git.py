@@ -28,13 +28,15 @@ def inside(paths: Sequence[Path]) -> None:
 
 def project_parts(paths: Sequence[Path]) -> list[str]:
     """What of a repository specs are compiled from: the folders that they are in, and what a project may bring."""
-    return sorted({path.parts[0] for path in paths if path.parts} | {"catalog", "templates"})
+    if not all(path.parts for path in paths):
+        return ["."]
+    return sorted({path.parts[0] for path in paths} | {"catalog", "templates"})
 
 
 def extract(commit: str, names: Sequence[str], folder: Path) -> None:
     """Writes the files of a commit below the names into a folder; a name may be missing there, and links are left out."""
     listed = _git("ls-tree", "-z", "--name-only", commit, "--", *names).decode(errors="surrogateescape")
-    present = [name for name in listed.split("\0") if name]
+    present = names if names == ["."] else [name for name in listed.split("\0") if name]
     if not present:
         return
     with tarfile.open(fileobj=io.BytesIO(_git("archive", "--format=tar", commit, "--", *present))) as archive:

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from capgen import units
 from capgen.api.reading import source_of
 from capgen.api.simulate import Circumstances, check_declared, read_demand, replayed, search
-from capgen.diagnostics import Diagnostic, has_errors, in_order
+from capgen.diagnostics import Diagnostic, Severity, has_errors, in_order
 from capgen.errors import Findings, UsageError
 
 if TYPE_CHECKING:
     from capgen.artifact import Artifact
-    from capgen.blueprint import Blueprint, Hpa
+    from capgen.blueprint import Blueprint, Fleet, Hpa
     from capgen.simulate.advice import Advice
     from capgen.simulate.autoscaler import Autoscaler
     from capgen.simulate.demand import Demand
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 AHEAD_STEP = 3600.0
 """Seconds of a step of forecast demand, unless the demand's own are longer: an hour at its mean."""
 PATHS = ("P10", "P50", "P90")
+_EACH = "give a folder with the demand of each as <service>/<workload>.csv"
 
 
 class Case(Struct, frozen=True):
@@ -40,6 +41,8 @@ class Case(Struct, frozen=True):
     path: str
     """Its file below the environment's folder."""
     autoscaler: Autoscaler
+    demand: Path
+    """The file that its demand is in."""
     known: Demand
     around: Circumstances
     price: str
@@ -62,8 +65,8 @@ def simulate_specs(
     """
     compared: list[Comparison] = []
     problems: list[Diagnostic] = []
-    for case in _cases(paths, environment, demand, around, settings):
-        one = _compared(case, demand, against and against / environment, ahead)
+    for case in _cases(paths, environment, demand, around, settings, problems):
+        one = _compared(case, against and against / environment, ahead)
         compared.append(one)
         problems += [*one.after.diagnostics, *_broken_bounds(case.spec, case.hpa, one.after)]
     return tuple(compared), in_order(problems)
@@ -83,52 +86,99 @@ def advise_specs(
     over them. Raises as `simulate_specs`, and UsageError where nothing is declared."""
     found: list[tuple[Case, Advice]] = []
     said: list[Diagnostic] = []
-    for case in _cases(paths, environment, demand, around, settings):
+    for case in _cases(paths, environment, demand, around, settings, said):
         wanted = {**_bounds(case.spec, case.hpa)[1], **(declared or {})}
         try:
             check_declared(wanted)
         except UsageError as error:
             where = f"workloads.{case.workload}.horizontal.simulate"
             raise UsageError(f"{case.service}: {case.workload}: {error}, or declare it under {where}") from error
-        advice, more = search(case.autoscaler, case.known, demand, case.around, wanted, on_replay)
+        advice, more = search(case.autoscaler, case.known, case.demand, case.around, wanted, on_replay)
         found.append((case, advice))
         said += more
     return tuple(found), in_order(said)
 
 
 def _cases(
-    paths: Sequence[Path], environment: str, demand: Path, around: Circumstances, settings: Sequence[str]
+    paths: Sequence[Path],
+    environment: str,
+    demand: Path,
+    around: Circumstances,
+    settings: Sequence[str],
+    said: list[Diagnostic],
 ) -> Iterator[Case]:
+    """Every autoscaler with its demand: that of one file, or of a folder's `<service>/<workload>.csv`."""
     from capgen import api
 
-    sync = around.nanoseconds()["sync"]
+    sync, _ = around.nanoseconds()["sync"], around.rollouts()
     built = api.build(paths, settings=settings, environments=[environment])
-    known, found = read_demand(demand, sync)
+    files = {artifact.path: artifact for _, artifacts in built.artifacts for artifact in artifacts}
+    specs = {spec.name: spec for spec in built.compiled.specs}
+    scaled = [(service, hpa) for fleet in built.compiled.fleets for service, hpa in scaled_in(fleet)]
+    if not scaled:
+        raise UsageError(f"none of these specs has an autoscaler for a cluster in {environment!r}")
+    folder = demand.is_dir()
+    shared = None if folder else _demand(demand, sync)
+    if shared is not None and len(scaled) > 1:
+        said.append(Diagnostic("CG964", f"the one demand of {demand} is replayed for each of {len(scaled)} autoscalers", None, _EACH, Severity.WARNING))  # fmt: skip
+    nothing = True
+    for service, hpa in scaled:
+        name, workload = _workload_of(specs[service.name], hpa)
+        own = demand / service.name / f"{name}.csv" if folder else demand
+        if folder and not own.is_file():
+            told = f"{service.name}: {name} is not replayed, since there is no {own.as_posix()}"
+            said.append(Diagnostic("CG963", told, None, _EACH, Severity.WARNING))
+            continue
+        nothing = False
+        known = _demand(own, sync) if shared is None else shared
+        yield _case(specs[service.name], service, hpa, (name, workload), files, (own, known), around)
+    if nothing:
+        raise UsageError(f"{demand} has the demand of none of these autoscalers: name it <service>/<workload>.csv")
+
+
+def scaled_in(fleet: Fleet) -> Iterator[tuple[Blueprint, Hpa]]:
+    """The autoscalers of an environment that a cluster has, each with its service."""
+    for service in fleet.services:
+        yield from ((service, hpa) for hpa in service.hpas if service.delivery.kubernetes)
+
+
+def _demand(path: Path, sync: int) -> Demand:
+    known, found = read_demand(path, sync)
     if known is None or has_errors(found):
         raise Findings(in_order(found))
-    files = {artifact.path: artifact for _, artifacts in built.artifacts for artifact in artifacts}
-    nothing = True
-    for fleet in built.compiled.fleets:
-        for service in fleet.services:
-            spec = next(s for s in built.compiled.specs if s.name == service.name)
-            for hpa in service.hpas if service.delivery.kubernetes else ():
-                nothing = False
-                yield _case(spec, service, hpa, files, known, around)
-    if nothing:
-        raise UsageError(f"none of these specs has an autoscaler for a cluster in {environment!r}")
+    return known
+
+
+def _workload_of(spec: Spec, hpa: Hpa) -> tuple[str, WorkloadSpec]:
+    return next(
+        (name, workload) for name, workload in spec.model.workloads.items() if _hpa_name(name, workload) == hpa.name
+    )
 
 
 def _case(
-    spec: Spec, service: Blueprint, hpa: Hpa, files: Mapping[str, Artifact], known: Demand, around: Circumstances
+    spec: Spec,
+    service: Blueprint,
+    hpa: Hpa,
+    named: tuple[str, WorkloadSpec],
+    files: Mapping[str, Artifact],
+    needed: tuple[Path, Demand],
+    around: Circumstances,
 ) -> Case:
+    from capgen.check.scaling.finding import finding
     from capgen.simulate import manifest
     from capgen.simulate.prices import price_of
     from capgen.yamlio import Source
 
-    name, workload = next(
-        (name, workload) for name, workload in spec.model.workloads.items() if _hpa_name(name, workload) == hpa.name
-    )
+    name, workload = named
+    demand, known = needed
     around = _of_workload(around, workload, hpa)
+    try:
+        around.rollouts()
+    except UsageError as error:
+        where = ("workloads", name, "horizontal", "simulate", "rollout")
+        raise Findings(
+            (finding(spec, "CG965", f"{name}: {error}", where, "raise max_surge or max_unavailable"),)
+        ) from error
     price = None if around.pod_hour is not None else price_of(service.planning, around.requests)
     if price is not None:
         around = replace(around, pod_hour=price.pod_hour)
@@ -140,10 +190,10 @@ def _case(
     autoscaler, found = manifest.read(Source(path, files[path].text))
     if autoscaler is None:
         raise Findings(found)
-    return Case(service.name, name, spec, hpa, path, autoscaler, known, around, price.words if price else "")
+    return Case(service.name, name, spec, hpa, path, autoscaler, demand, known, around, price.words if price else "")
 
 
-def _compared(case: Case, demand: Path, against: Path | None, ahead: float | None) -> Comparison:
+def _compared(case: Case, against: Path | None, ahead: float | None) -> Comparison:
     from capgen.simulate import manifest
     from capgen.simulate.result import Comparison
 
@@ -152,13 +202,13 @@ def _compared(case: Case, demand: Path, against: Path | None, ahead: float | Non
         old, problems = manifest.read(source_of((against / case.path).as_posix(), against / case.path))
         if old is None:
             raise Findings(problems)
-        before = replayed(old, case.known, demand, case.around) if old != case.autoscaler else None
-    after = replayed(case.autoscaler, case.known, demand, case.around)
-    coming = () if ahead is None else tuple(_ahead(case, after, demand, ahead))
+        before = replayed(old, case.known, case.demand, case.around) if old != case.autoscaler else None
+    after = replayed(case.autoscaler, case.known, case.demand, case.around)
+    coming = () if ahead is None else tuple(_ahead(case, after, ahead))
     return Comparison(case.service, case.workload, after, before, case.price, coming)
 
 
-def _ahead(case: Case, after: Simulation, demand: Path, seconds: float) -> Iterator[tuple[str, Simulation]]:
+def _ahead(case: Case, after: Simulation, seconds: float) -> Iterator[tuple[str, Simulation]]:
     """The replay over forecast demand: all metrics together at their 10th, 50th and 90th percentile."""
     import numpy as np
 
@@ -187,7 +237,7 @@ def _ahead(case: Case, after: Simulation, demand: Path, seconds: float) -> Itera
         length = min(map(len, values.values()))
         instants = (np.arange(length) * round(step) * SECOND).astype(np.int64)
         coming = Demand(instants, {name: column[:length] for name, column in values.items()})
-        yield path, replayed(case.autoscaler, coming, demand, around)
+        yield path, replayed(case.autoscaler, coming, case.demand, around)
 
 
 def _hpa_name(key: str, workload: WorkloadSpec) -> str:
@@ -221,11 +271,23 @@ def _of_workload(around: Circumstances, workload: WorkloadSpec, hpa: Hpa) -> Cir
                 total[resource] = round(sum(given) * 1000)
     declared = workload.horizontal.simulate if workload.horizontal else None
     starts = declared.ready_after if declared else None
+    rollout = declared.rollout if declared else None
+    every = around.rollout_every
+    if rollout is not None and not around.rollout_at:
+        every = every or f"{units.number(rollout.every)}s"
+    # A StatefulSet replaces one pod after another.
+    surge, unavailable = ("0", "1") if workload.kind == "StatefulSet" else (None, None)
+    if rollout is not None:
+        surge = surge if rollout.max_surge is None else str(rollout.max_surge)
+        unavailable = unavailable if rollout.max_unavailable is None else str(rollout.max_unavailable)
     return replace(
         around,
         requests={**amounts["requests"], **around.requests},
         limits={**amounts["limits"], **around.limits},
-        ready_after=around.ready_after if starts is None else f"{units.number(starts)}s",
+        ready_after=around.ready_after or (None if starts is None else f"{units.number(starts)}s"),
+        rollout_every=every,
+        max_surge=around.max_surge or surge,
+        max_unavailable=around.max_unavailable or unavailable,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def review(
             unknown.append("how it was, since the base has no valid specs at these paths: everything counts as new")
         replays, broken = (
             _replays(paths, environment, demand, around, before, there)
-            if environment and demand and around
+            if environment and demand and around and any(_scaled(after))
             else ((), ())
         )
         pages = _pages(after, before, environment, over, incidents, unknown)
@@ -64,10 +64,13 @@ def review(
         unknown.append("pages a week, since no history was named: add --env with --prometheus or --history")
     if not live:
         unknown.append("what the cluster has, since it was not asked: add --env and --live")
-    if not replays:
+    if demand and not any(_scaled(after)):
+        unknown.append("replicas and money, since nothing is scaled here any more, or not in a cluster")
+    elif not replays:
         unknown.append("replicas and money, since there is no demand to replay: name it with --env and --demand")
     elif any(one.after.summary.money is None for one in replays):
         unknown.append("money, where the spec has no costs of its nodes and --pod-hour is not given")
+    unknown += [finding.message for finding in broken if finding.code in ("CG963", "CG964")]
     old = api.generated_files(before) if before else {}
     new = api.generated_files(after)
     known = {(finding.code, finding.message) for finding in once}
@@ -87,6 +90,13 @@ def review(
         backtest=pages,
         delivery=delivery,
     )
+
+
+def _scaled(built: api.Built) -> Iterator[object]:
+    from capgen.api.replays import scaled_in
+
+    for fleet in built.compiled.fleets:
+        yield from scaled_in(fleet)
 
 
 def _built(

@@ -20,30 +20,57 @@ if TYPE_CHECKING:
     from capgen.simulate.autoscaler import Autoscaler
     from capgen.simulate.conflict import Step
     from capgen.simulate.demand import Demand
+    from capgen.simulate.pods import Model, Rollouts, Share
     from capgen.simulate.result import Simulation, Summary
 
 MOST_BYTES = 1 << 30
 
 
+READY_AFTER, FENCE = "30s", "25%"
+"""What holds unless somebody says otherwise: from a pod's start to ready, and how many more and fewer in a rollout."""
+_OFTENEST = 60 * 10**9
+
+
 class Circumstances(Struct, frozen=True):
-    """What stands around the autoscaler, as the command line writes it. Requests and limits of a pod in thousandths."""
+    """What stands around the autoscaler, as the command line writes it. Requests and limits of a pod in thousandths.
+
+    What is None is as the spec says, or as usual.
+    """
 
     requests: Mapping[str, int]
     limits: Mapping[str, int]
     initial: int | None = None
-    ready_after: str = "30s"
+    ready_after: str | None = None
     sync: str = "15s"
     metric_window: str = "30s"
     sample_after: str = "0s"
     metric_delay: str = "0s"
     pod_hour: Decimal | None = None
+    rollout_at: tuple[str, ...] = ()
+    rollout_every: str | None = None
+    max_surge: str | None = None
+    max_unavailable: str | None = None
+
+    def rollouts(self) -> Rollouts | None:
+        """When the workload is rolled out and how; None for never. Raises UsageError for what is no such thing."""
+        from capgen.simulate.pods import Rollouts
+
+        surge = _pods("--max-surge", self.max_surge or FENCE)
+        unavailable = _pods("--max-unavailable", self.max_unavailable or FENCE)
+        if not (surge.amount or unavailable.amount):
+            raise UsageError(
+                "a rollout with neither a surge nor pods that may be unavailable never ends: allow 1 of either"
+            )
+        at = tuple(_nanoseconds("--rollout-at", text) for text in self.rollout_at)
+        every = self.rollout_every and _nanoseconds("--rollout-every", self.rollout_every, least=_OFTENEST)
+        return Rollouts(at, every or 0, surge, unavailable) if at or every else None
 
     def nanoseconds(self) -> dict[str, int]:
         """The times. Raises UsageError for what is none."""
         return {
             "sync": _nanoseconds("--sync", self.sync, least=1),
             "window": _nanoseconds("--metric-window", self.metric_window),
-            "ready_after": _nanoseconds("--ready-after", self.ready_after),
+            "ready_after": _nanoseconds("--ready-after", self.ready_after or READY_AFTER),
             "sample_after": _nanoseconds("--sample-after", self.sample_after) + self.delay(),
         }
 
@@ -70,7 +97,7 @@ def simulate(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[s
 def _read(hpa: Path, demand: Path, around: Circumstances) -> tuple[Autoscaler, Demand, tuple[Diagnostic, ...]]:
     from capgen.simulate import manifest
 
-    sync = around.nanoseconds()["sync"]
+    sync, _ = around.nanoseconds()["sync"], around.rollouts()
     autoscaler, found = manifest.read(read_sources([hpa])[0])
     known, problems = read_demand(demand, sync)
     found = in_order((*found, *problems))
@@ -139,11 +166,11 @@ def search(
 def beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequence[str]) -> tuple[Step, ...]:
     """How an HPA and a VPA that controls these resources would drive one another. Raises as `simulate`."""
     from capgen.simulate.conflict import unfold
-    from capgen.simulate.pods import Model
 
     autoscaler, known, _ = _read(hpa, demand, around)
-    initial = max(autoscaler.minimum, 1) if around.initial is None else around.initial
-    model = Model(initial=initial, requests=around.requests, **around.nanoseconds())
+    model = _model(autoscaler, around)
+    if model.rollouts is not None:
+        raise UsageError("rollouts are not replayed beside a VPA: leave out --vpa or the rollouts")
     return unfold(autoscaler, model, known.at_ticks(model.sync), controlled=tuple(controlled))
 
 
@@ -151,7 +178,6 @@ def replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circum
     """The replay of an autoscaler over demand that was read from a file. Raises Findings where nothing can be replayed."""
     from capgen.simulate import demand as series
     from capgen.simulate.censored import censored
-    from capgen.simulate.pods import Model
     from capgen.simulate.replay import replay
     from capgen.simulate.result import Simulation, summarise
 
@@ -162,13 +188,19 @@ def replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circum
     )
     if has_errors(found):
         raise Findings(in_order(found))
-    initial = max(autoscaler.minimum, 1) if around.initial is None else around.initial
-    model = Model(initial=initial, requests=around.requests, **around.nanoseconds())
+    model = _model(autoscaler, around)
     at_ticks = known.at_ticks(model.sync)
     found = (*found, *censored(autoscaler, model, at_ticks, around.limits))
     done = replay(autoscaler, model, known.at_ticks(model.sync, ago=around.delay()))
     summary = summarise(autoscaler, model, at_ticks, done, limits=around.limits, pod_hour=around.pod_hour)
     return Simulation(autoscaler, model, done, summary, in_order(found))
+
+
+def _model(autoscaler: Autoscaler, around: Circumstances) -> Model:
+    from capgen.simulate.pods import Model
+
+    initial = max(autoscaler.minimum, 1) if around.initial is None else around.initial
+    return Model(initial=initial, requests=around.requests, rollouts=around.rollouts(), **around.nanoseconds())
 
 
 def read_demand(path: Path, sync: int) -> tuple[Demand | None, tuple[Diagnostic, ...]]:
@@ -222,6 +254,15 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode("utf-8", errors="replace")
     except OSError as error:
         raise TargetError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _pods(option: str, text: str) -> Share:
+    from capgen.simulate.pods import Share
+
+    digits = text.removesuffix("%")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5):
+        raise UsageError(f"{option} {text!r}: write a number of pods or percent of them, like 1 or 25%")
+    return Share(int(digits), of_hundred=text.endswith("%"))
 
 
 def _nanoseconds(option: str, text: str, *, least: int = 0) -> int:

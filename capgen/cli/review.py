@@ -17,10 +17,15 @@ from capgen.cli.simulate import price
 @specs_argument
 @click.option("--base", required=True, metavar="REF", help="The commit to compare with, like origin/main.")
 @click.option("--env", "environment", metavar="NAME", help="Only this environment; needed for replays.")
-@click.option("--demand", type=click.Path(path_type=Path), metavar="FILE", help="Demand to replay autoscalers over.")
+@click.option(
+    "--demand",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Demand to replay autoscalers over: a file, or a folder of <service>/<workload>.csv.",
+)
 @click.option("--initial", type=click.IntRange(0, 100_000), help="Pods at the start of a replay.")
 @click.option(
-    "--ready-after", default="30s", show_default=True, metavar="DURATION", help="From a pod's start to ready."
+    "--ready-after", metavar="DURATION", help="From a pod's start to ready; as the spec says, or 30s, if left out."
 )
 @click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour; by the spec's costs if left out.")
 @prometheus_url_option
@@ -38,7 +43,7 @@ def command(
     environment: str | None,
     demand: Path | None,
     initial: int | None,
-    ready_after: str,
+    ready_after: str | None,
     pod_hour: str | None,
     prometheus: str | None,
     history: Path | None,

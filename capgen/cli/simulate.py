@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     required=True,
     metavar="FILE",
-    help="CSV: t in seconds, and what all pods together need: cpu in cores, memory in bytes, other metrics by name.",
+    help="CSV: t in seconds, and what all pods together need: cpu in cores, memory in bytes, other metrics by name; for specs also a folder of <service>/<workload>.csv.",
 )
 @click.option("--request", "requests", multiple=True, metavar="cpu=500m,memory=512Mi", help="What a pod requests.")
 @click.option("--limit", "limits", multiple=True, metavar="cpu=1,memory=1Gi", help="What a pod may use.")
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     "--initial", type=click.IntRange(0, 100_000), help="Pods at the start; the autoscaler's minimum if left out."
 )
 @click.option(
-    "--ready-after", default="30s", show_default=True, metavar="DURATION", help="From a pod's start to ready."
+    "--ready-after", metavar="DURATION", help="From a pod's start to ready; as the spec says, or 30s, if left out."
 )
 @click.option("--sync", default="15s", show_default=True, metavar="DURATION", help="The controller's period.")
 @click.option("--metric-window", default="30s", show_default=True, metavar="DURATION", help="What a CPU sample covers.")
@@ -64,6 +64,16 @@ if TYPE_CHECKING:
     metavar="DURATION",
     help="How old what the controller sees is: scraping, metrics-server or adapter.",
 )
+@click.option(
+    "--rollout-at",
+    "rollout_at",
+    multiple=True,
+    metavar="DURATION",
+    help="So long after the start the workload is rolled out; as the spec says, or never, if left out.",
+)
+@click.option("--rollout-every", metavar="DURATION", help="It is rolled out again and again.")
+@click.option("--max-surge", metavar="PODS", help="How many more pods a rollout may have, like 25% or 1; 25%.")
+@click.option("--max-unavailable", metavar="PODS", help="How many fewer may be ready meanwhile; 25%.")
 @click.option("--pod-hour", metavar="PRICE", help="What a pod costs an hour; for specs by their own costs if left out.")
 @click.option(
     "--ahead", metavar="DURATION", help="Replay those of specs over so much forecast demand, too: its P10, P50 and P90."
@@ -93,11 +103,15 @@ def command(
     requests: Sequence[str],
     limits: Sequence[str],
     initial: int | None,
-    ready_after: str,
+    ready_after: str | None,
     sync: str,
     metric_window: str,
     sample_after: str,
     metric_delay: str,
+    rollout_at: tuple[str, ...],
+    rollout_every: str | None,
+    max_surge: str | None,
+    max_unavailable: str | None,
     pod_hour: str | None,
     ahead: str | None,
     declared: Sequence[str],
@@ -127,6 +141,10 @@ def command(
         sample_after=sample_after,
         metric_delay=metric_delay,
         pod_hour=price(pod_hour),
+        rollout_at=rollout_at,
+        rollout_every=rollout_every,
+        max_surge=max_surge,
+        max_unavailable=max_unavailable,
     )
     if (hpa is None) == (environment is None) or (hpa and (specs or settings)):
         raise UsageError("name a manifest with --hpa FILE, or specs with --env NAME")
@@ -174,7 +192,7 @@ def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[st
     with _replaying() as on_replay:
         found, said = api.advise(hpa, demand, around, declared, on_replay=on_replay)
     show_findings(said, "text", err=True)
-    text = report.as_json(found) if form == "json" else report.as_text(found, color=colored())
+    text = report.as_json(found) if form == "json" else report.as_text(found, color=colored(), width=width())
     click.echo(text, nl=False, color=True)
     return 0 if found.best else 3
 
@@ -197,7 +215,7 @@ def _advise_specs(
         )
     show_findings(said, "text", err=True)
     named = [(f"{case.service}: {case.workload}", advice) for case, advice in found]
-    text = report.all_json(named) if form == "json" else report.all_text(named, color=colored())
+    text = report.all_json(named) if form == "json" else report.all_text(named, color=colored(), width=width())
     click.echo(text, nl=False, color=True)
     return 0 if all(advice.best for _, advice in named) else 3
 
@@ -221,9 +239,8 @@ def _beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequ
     from capgen.report import conflict as report
 
     steps = api.beside_vpa(hpa, demand, around, controlled)
-    click.echo(
-        report.as_json(steps) if form == "json" else report.as_text(steps, color=colored()), nl=False, color=True
-    )
+    text = report.as_json(steps) if form == "json" else report.as_text(steps, color=colored(), width=width())
+    click.echo(text, nl=False, color=True)
     return 3 if report.drives(steps) else 0
 
 

@@ -11,13 +11,14 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from capgen import units
 from capgen.report.backtest import data, limits, meaning, review_blocks
 from capgen.report.machine import plain
 from capgen.report.markdown import LIMIT, MARKER, escaped, fitted
 from capgen.report.plan import details, told
 from capgen.report.simulation import compared_rows
 from capgen.report.visible import encodable, one_line
-from capgen.review.changes import Change, Risk
+from capgen.review.risk import Change, Risk
 from capgen.simulate.known_limits import KNOWN_LIMITS
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _replay(one: Comparison) -> dict[str, Any]:
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}"
-    "table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ccc}"
+    "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ccc}"
     "svg{width:100%;height:10rem;background:#f6f6f6}.before{stroke:#6b6b6b}.after,.unchanged{stroke:#0b57d0}"
 )
 
@@ -197,11 +198,13 @@ def as_html(review: Review) -> str:
     parts.append(_table(("risk", "environment", "service", "what"), rows))
     if review.backtest is not None:
         parts.append(f"<h2>Pages</h2>{_page_chart(review.backtest)}")
-        parts += [_table(block.headings, block.rows) for block in review_blocks(review.backtest)]
+        for block in review_blocks(review.backtest):
+            parts.append(f"<h3>{_text(block.caption)}</h3>{_table(block.headings, block.rows)}")
         parts.append(f"<p>{_text(meaning(review.backtest))}</p>")
     for one in review.replays:
         parts.append(f"<h2>{_text(one.service)}: {_text(one.workload)}, replayed</h2>{_chart(one)}")
         parts.append(_table(("", "before", "after"), compared_rows(one)))
+        parts += [f"<p>{_text(one.price)}</p>"] if one.price else []
     for title, found in (("Bounds that are not kept", review.bounds), ("New in the checks", review.new)):
         if found:
             items = "".join(f"<li>{_text(f'{f.severity} {f.code}: {f.message}')}</li>" for f in found)
@@ -242,7 +245,8 @@ def _chart(one: Comparison) -> str:
         return f'<polyline class="{name}" fill="none" stroke-width="1" vector-effect="non-scaling-stroke" points="{points}"/>'
 
     lines = "".join(line(name, side) for name, side in sides)
-    label = f"replicas over time, at most {highest}; grey before, blue after"
+    over = units.duration(round(one.after.summary.duration)) if one.after.summary.duration else "no time"
+    label = f"replicas over {over}, from 0 at the bottom to {highest} at the top; grey before, blue after"
     return f'<figure><svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="{label}">{lines}</svg><figcaption>{label}</figcaption></figure>'
 
 
@@ -256,5 +260,7 @@ def _page_chart(found: Backtest) -> str:
         for place, (name, pages) in enumerate(sides)
         for x in sorted({round((at - found.begin) / span * 300, 1) for at in pages})
     )
-    label = "pages over time; " + ("grey above before, blue below after" if found.before else "blue")
+    label = f"pages over {units.duration(span // 1000)}; " + (
+        "grey above before, blue below after" if found.before else "blue"
+    )
     return f'<figure><svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="{label}">{drawn}</svg><figcaption>{label}</figcaption></figure>'

@@ -21,6 +21,7 @@ from capgen.simulate.known_limits import KNOWN_LIMITS
 
 if TYPE_CHECKING:
     from capgen.diagnostics import Diagnostic
+    from capgen.simulate.pods import Rollouts
     from capgen.simulate.replay import Replay
     from capgen.simulate.result import Comparison, Simulation, Summary
 
@@ -74,6 +75,7 @@ def _data(done: Simulation) -> dict[str, Any]:
             "metric_window_seconds": _number(model.window / _SECOND),
             "sample_after_seconds": _number(model.sample_after / _SECOND),
             "requests": {name: _number(amount / 1000) for name, amount in sorted(model.requests.items())},
+            "rollouts": _rollouts(model.rollouts) if model.rollouts else None,
         },
         "ticks": len(replay.replicas),
         "events": [
@@ -107,6 +109,21 @@ def _summary(summary: Summary) -> dict[str, Any]:
     }
 
 
+def _rollouts(rollouts: Rollouts) -> dict[str, Any]:
+    return {
+        "at": [_number(at / _SECOND) for at in rollouts.at],
+        "every_seconds": _number(rollouts.every / _SECOND) if rollouts.every else None,
+        "max_surge": str(rollouts.surge),
+        "max_unavailable": str(rollouts.unavailable),
+    }
+
+
+def _rolled_out(rollouts: Rollouts) -> str:
+    when = [f"after {units.duration(at / _SECOND)}" for at in rollouts.at]
+    when += [f"every {units.duration(rollouts.every / _SECOND)}"] if rollouts.every else []
+    return f"{', '.join(when)}; {rollouts.surge} more and {rollouts.unavailable} fewer pods meanwhile"
+
+
 def as_text(done: Simulation, *, color: bool = False, width: int = 80) -> str:
     """The summary, the latest events, and what a replay cannot know."""
     return "\n".join(_lines(done, color, width)) + "\n"
@@ -124,8 +141,10 @@ def compared_text(compared: Sequence[Comparison], *, color: bool = False, width:
         for name, value in _rows(one.after).items():
             lines.append(f"  {name:24}" + (f"{before.get(name, '-'):>20}" if one.before else "") + f"{value:>20}")
         lines += [f"  {line}" for line in wrapped(visible(one.price), width - 2, width - 2)] if one.price else []
+        if one.after.model.rollouts:
+            lines += wrapped(f"  rolled out {_rolled_out(one.after.model.rollouts)}", width, width)
         lines += _ahead_lines(one, color)
-    return "\n".join([*lines, *_unknown(color, width)]) + "\n"
+    return "\n".join([*lines, *unknown(KNOWN_LIMITS, color=color, width=width)]) + "\n"
 
 
 def ahead_rows(one: Comparison) -> list[tuple[str, ...]]:
@@ -164,9 +183,10 @@ def _rows(done: Simulation) -> dict[str, str]:
     }
 
 
-def _unknown(color: bool, width: int) -> Iterator[str]:
+def unknown(limits: Sequence[str], *, color: bool, width: int) -> Iterator[str]:
+    """Where a replay departs from reality, as the last lines of what is said of it."""
     yield painted("what a replay does not know", "dim", color)
-    for limit in KNOWN_LIMITS:
+    for limit in limits:
         first, *rest = wrapped(limit, width - 4, width - 4)
         yield f"  - {first}"
         yield from (f"    {line}" for line in rest)
@@ -184,6 +204,8 @@ def _lines(done: Simulation, color: bool, width: int) -> Iterator[str]:
         for metric, seconds in amounts.items():
             yield f"  {what}".ljust(19) + f"{_duration(seconds)} of {visible(metric)} for each ready pod"
     money = f", {summary.money}" if summary.money is not None else ""
+    if done.model.rollouts:
+        yield f"  rolled out       {_rolled_out(done.model.rollouts)}"
     yield f"  pod-hours        {summary.pod_hours:,.1f}{money}"
     if replay.events:
         shown = replay.events[-_LATEST:]
@@ -193,7 +215,7 @@ def _lines(done: Simulation, color: bool, width: int) -> Iterator[str]:
         for event in shown:
             at = units.duration(replay.seconds(event.tick))
             yield f"  {at:>12}  {event.before:>4} -> {event.after:<4} {event.reason}".rstrip()
-    yield from _unknown(color, width)
+    yield from unknown(KNOWN_LIMITS, color=color, width=width)
 
 
 def _duration(seconds: float) -> str:

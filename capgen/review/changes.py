@@ -6,30 +6,12 @@ scaling. Low: everything else. Compared is what was compiled, so a change of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from enum import IntEnum
-
-from msgspec import Struct
+from collections.abc import Mapping, Sequence
 
 from capgen import units
 from capgen.blueprint import Blueprint, Fleet, Hpa, HpaMetric, ScalingRules, Signal, Vpa
-
-
-class Risk(IntEnum):
-    """How closely to look; the order that reports are written in."""
-
-    HIGH = 0
-    MEDIUM = 1
-    LOW = 2
-
-
-class Change(Struct, frozen=True, order=True):
-    """One sentence about one service in one environment."""
-
-    risk: Risk
-    environment: str
-    service: str
-    text: str
+from capgen.review import around
+from capgen.review.risk import Change, Risk, Said
 
 
 def changes(before: Sequence[Fleet], after: Sequence[Fleet]) -> tuple[Change, ...]:
@@ -39,14 +21,16 @@ def changes(before: Sequence[Fleet], after: Sequence[Fleet]) -> tuple[Change, ..
     for key in sorted({*old, *new}):
         for risk, text in _service(old.get(key), new.get(key)):
             found.append(Change(risk, *key, text))
+    environments = {fleet.environment: fleet for fleet in before}
+    for fleet in after:
+        if fleet.environment in environments:
+            once = environments[fleet.environment]
+            found += [Change(risk, fleet.environment, "", text) for risk, text in around.fleet(once, fleet)]
     return tuple(sorted(set(found)))
 
 
 def _services(fleets: Sequence[Fleet]) -> dict[tuple[str, str], Blueprint]:
     return {(fleet.environment, service.name): service for fleet in fleets for service in fleet.services}
-
-
-Said = Iterator[tuple[Risk, str]]
 
 
 def _service(old: Blueprint | None, new: Blueprint | None) -> Said:
@@ -73,6 +57,10 @@ def _service(old: Blueprint | None, new: Blueprint | None) -> Said:
             yield Risk.LOW, f"the job {job} is scraped every {now} instead of {once}"
         elif before[job].targets != after[job].targets:
             yield Risk.LOW, f"the job {job} has other targets"
+    yield from around.receivers({one.name: one for one in old.receivers}, {one.name: one for one in new.receivers})
+    yield from around.other_alerts(old, new)
+    yield from around.jobs({job.name: job for job in old.jobs}, {job.name: job for job in new.jobs})
+    yield from around.sizes({one.name: one for one in old.sized}, {one.name: one for one in new.sized})
 
 
 def _signals(old: Mapping[str, Signal], new: Mapping[str, Signal]) -> Said:
@@ -110,6 +98,13 @@ def _signal(old: Signal, new: Signal) -> Said:
         if once_ != now_:
             sentence = f"{new.id} {what} {units.duration(now_)} instead of {units.duration(once_)}"
             yield (Risk.HIGH if quieter else Risk.MEDIUM), sentence
+    if old.min_traffic != new.min_traffic:
+        once, now = units.human(old.min_traffic, "per_second"), units.human(new.min_traffic, "per_second")
+        quieter = new.min_traffic > old.min_traffic
+        yield (Risk.HIGH if quieter else Risk.MEDIUM), f"{new.id} counts from {now} on instead of {once}"
+    if old.hysteresis != new.hysteresis:
+        once, now = units.human(old.hysteresis, old.unit), units.human(new.hysteresis, new.unit)
+        yield Risk.LOW, f"{new.id} lets go {now} beyond a level instead of {once}"
     if old.expr != new.expr:
         yield Risk.MEDIUM, f"{new.id} is measured by another expression"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from capgen.diagnostics import Diagnostic
-from capgen.review.changes import Change
+from capgen.review.risk import Change
 
 if TYPE_CHECKING:
     from capgen.reconcile.plan import Plan

@@ -21,6 +21,8 @@ from capgen.simulate.replay import replay
 from capgen.vpa import Amounts, MemoryPeaks, Usage, recommend, wants_update
 
 MINUTE = 60
+FEWEST = 2
+"""Pods that there have to be before the updater touches one."""
 
 
 class Step(Struct, frozen=True):
@@ -31,6 +33,7 @@ class Step(Struct, frozen=True):
     memory: int
     mean_replicas: float
     cpu_of_a_pod: float
+    memory_of_a_pod: float
     updated: bool
     """Whether the updater changed the request at the end."""
 
@@ -64,23 +67,31 @@ def unfold(
         age += every
         advice = recommend(usage, least=least, most=most)
         now = Amounts(requests.get("cpu", 0), requests.get("memory", 0) // 1000)
-        updated = "cpu" in each and wants_update(
-            Amounts(now.cpu, now.memory if "memory" in each else advice.target.memory), advice, age=age
+        # What the VPA does not control, or knows nothing of, is no reason to act.
+        judged = Amounts(
+            now.cpu if "cpu" in each and "cpu" in controlled else advice.target.cpu,
+            now.memory if "memory" in each and "memory" in controlled else advice.target.memory,
         )
+        initial = int(done.replicas[-1]) if len(done.replicas) else initial
+        updated = initial >= FEWEST and wants_update(judged, advice, age=age)
         steps.append(
             Step(
                 start * model.sync / SECOND, now.cpu, now.memory, float(pods.mean()),
-                float(np.nanmean(each["cpu"])) if "cpu" in each else 0.0, updated,
+                _mean(each.get("cpu")), _mean(each.get("memory")), updated,
             )
         )  # fmt: skip
         if updated:
             age = 0.0
-            if "cpu" in controlled:
+            if "cpu" in controlled and "cpu" in each:
                 requests["cpu"] = advice.target.cpu
             if "memory" in controlled and "memory" in each:
                 requests["memory"] = advice.target.memory * 1000
-        initial = int(done.replicas[-1]) if len(done.replicas) else initial
     return tuple(steps)
+
+
+def _mean(values: NDArray[np.float64] | None) -> float:
+    known = values[~np.isnan(values)] if values is not None else np.zeros(0)
+    return float(known.mean()) if len(known) else 0.0
 
 
 def _sample(usage: Usage, peaks: MemoryPeaks, each: Mapping[str, NDArray[np.float64]], start: int, sync: int) -> None:

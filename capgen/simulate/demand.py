@@ -23,6 +23,8 @@ MOST = 2**63 // 10**5
 """What is counted in thousandths and hundredths of them has to fit the controller's 64 bits."""
 MOST_TICKS = 20_000_000
 _LISTED = 20
+_NONE = frozenset(("nan", "null", "none", "na", "n/a", "-", "inf", "+inf"))
+"""What programs write where there is no number."""
 
 Values = NDArray[np.float64]
 
@@ -53,7 +55,7 @@ class Demand(Struct, frozen=True):
 def read(name: str, text: str, *, sync: int) -> tuple[Demand | None, tuple[Diagnostic, ...]]:
     """The demand of a CSV file, or what is wrong with it, each with its line and column."""
     head, _, body = text.removeprefix("\ufeff").replace("\r\n", "\n").partition("\n")
-    columns = [cell.strip() for cell in head.split(",")]
+    columns = [_bare(cell) for cell in head.split(",")]
     if problem := _header_problem(name, head, columns):
         return None, (problem,)
     table = _table(body, len(columns))
@@ -136,10 +138,15 @@ def _careful(name: str, body: str, columns: Sequence[str]) -> tuple[Values, tupl
             continue
         row = []
         for place, (cell, column) in enumerate(zip(cells, columns, strict=True)):
-            value = _number(cell.strip())
+            value = _number(_bare(cell))
             if value is None or (column == "t" and value != value):
                 message = f"{cell.strip()[:40]!r} in the column {column} is no number"
-                found.append(_at(name, number, line, place, "CG924", message, "write a plain number, like 12.5"))
+                hint = (
+                    "leave the cell empty where nothing was measured"
+                    if value is None and _bare(cell).lower() in _NONE
+                    else "write a plain number, like 12.5"
+                )
+                found.append(_at(name, number, line, place, "CG924", message, hint))
                 value = 0.0
             row.append(value)
         rows.append(row)
@@ -148,6 +155,12 @@ def _careful(name: str, body: str, columns: Sequence[str]) -> tuple[Values, tupl
     if not rows and not found:
         found.append(_at(name, 1, "", 0, "CG924", "there are no rows", "add one: seconds, and the demand from then on"))
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(columns)), tuple(found)
+
+
+def _bare(cell: str) -> str:
+    """A cell without the spaces and the quotes around it, which many programs write around every one."""
+    cell = cell.strip()
+    return cell[1:-1].strip() if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 
 
 def _number(cell: str) -> float | None:

@@ -7,7 +7,10 @@ young ones are a stack on top of the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count as count_up
+from math import ceil
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -15,6 +18,46 @@ from capgen.simulate.autoscaler import CPU_INITIALISATION_SECONDS, SYNC_SECONDS,
 from capgen.simulate.proposals import Tally, cut, wrapped
 
 SECOND = 10**9
+
+
+class Share(NamedTuple):
+    """A number of pods, or percent of them."""
+
+    amount: int
+    of_hundred: bool = False
+
+    def of(self, replicas: int) -> float:
+        """How many that is."""
+        return replicas * self.amount / 100 if self.of_hundred else self.amount
+
+    def __str__(self) -> str:
+        return f"{self.amount}%" if self.of_hundred else str(self.amount)
+
+
+class Rollouts(Struct, frozen=True):
+    """When the workload is rolled out, in nanoseconds from the start, and by how much more and less at once."""
+
+    at: tuple[int, ...] = ()
+    every: int = 0
+    """From one to the next, the first after as long; 0 for those at `at` alone."""
+    surge: Share = Share(25, of_hundred=True)
+    unavailable: Share = Share(25, of_hundred=True)
+
+    def fence(self, replicas: int) -> tuple[int, int]:
+        """The most pods beyond the replicas, and the most that may be missing; never both none."""
+        surge, unavailable = ceil(self.surge.of(replicas)), int(min(self.unavailable.of(replicas), replicas))
+        return surge, unavailable if surge or unavailable else 1
+
+    def instants(self) -> Iterator[int]:
+        """When each begins, in order, without an end where there is a period."""
+        own = sorted(set(self.at))
+        if not self.every:
+            yield from own
+            return
+        for periods in count_up(1):
+            instant = periods * self.every
+            yield from (at for at in own if instant - self.every < at < instant or (periods == 1 and at == 0))
+            yield instant
 
 
 class Model(Struct, frozen=True):
@@ -27,6 +70,8 @@ class Model(Struct, frozen=True):
     window: int = 30 * SECOND
     sample_after: int = 0
     """How long a new pod runs before there is a sample of it."""
+    rollouts: Rollouts | None = None
+    """None where the workload is never rolled out."""
 
     def ticks(self, age: int) -> int:
         """After how many ticks a pod is at least so old."""
@@ -40,7 +85,10 @@ class Model(Struct, frozen=True):
 
 
 class Pods:
-    """The pods by age. The first ones have been ready for an hour."""
+    """The pods by age, of a workload that is never rolled out. The first ones have been ready for an hour."""
+
+    rolls_at = 2**62
+    """The tick of the next rollout."""
 
     def __init__(self, model: Model, *, of_cpu: bool) -> None:
         self.mature = self.count = model.initial
@@ -51,6 +99,11 @@ class Pods:
         self.sample_ticks = model.ticks(model.sample_after)
         self.cpu_ticks = model.ticks(model.counted_after)
         self.mature_ticks = max(self.ready_ticks, self.sample_ticks, self.cpu_ticks if of_cpu else 0)
+
+    @property
+    def total(self) -> int:
+        """All that run."""
+        return self.count
 
     def grow_up(self, tick: int) -> None:
         """Those that are old enough by now are told apart no more."""
@@ -95,12 +148,18 @@ class Pods:
             else:
                 counted += count
                 usage_of += count if is_ready else 0
-        share = int(thousandths / float(ready)) if ready else 0
         request = self.requests.get(metric.name, 0)
-        if not (missing or unready):
-            return Tally(counted, share * usage_of, request * counted)
-        fallback = missing * cut(wrapped(request * max(100, metric.target), 64), 100) if missing else 0
-        return Tally(
-            counted, share * usage_of, request * counted, unready, request * unready,
-            missing, request * missing, fallback,
-        )  # fmt: skip
+        return share_out(request, metric.target, thousandths, ready, (counted, usage_of, unready, missing))
+
+
+def share_out(request: int, target: int, thousandths: float, ready: int, pods: tuple[int, int, int, int]) -> Tally:
+    """What a metric sees when the ready ones share so much. `pods` are those counted, those of them that use something,
+    the unready ones and those without a sample."""
+    counted, using, unready, missing = pods
+    share = int(thousandths / float(ready)) if ready else 0
+    if not (missing or unready):
+        return Tally(counted, share * using, request * counted)
+    fallback = missing * cut(wrapped(request * max(100, target), 64), 100) if missing else 0
+    return Tally(
+        counted, share * using, request * counted, unready, request * unready, missing, request * missing, fallback
+    )

@@ -17,6 +17,7 @@ from capgen.simulate.autoscaler import DOWN_WINDOW_SECONDS, Autoscaler
 from capgen.simulate.limits import RateLimits
 from capgen.simulate.pods import SECOND, Model, Pods
 from capgen.simulate.proposals import band, by_average, by_share, by_utilization, by_value
+from capgen.simulate.rollout import RollingPods
 from capgen.simulate.settled import FAILED, PIECE, Settled, sliding
 
 LIMITED = ("", "DesiredWithinRange", "ScaleUpLimit", "TooManyReplicas", "ScaleDownLimit", "TooFewReplicas")
@@ -45,6 +46,8 @@ class Replay(Struct, frozen=True):
     limited: NDArray[np.uint8]
     able: NDArray[np.uint8]
     events: tuple[Event, ...]
+    rolled: tuple[tuple[int, int, int], ...] = ()
+    """Tick, pods and ready pods, where the workload is rolled out and they are young."""
 
     def seconds(self, tick: int) -> float:
         """When a tick is."""
@@ -71,7 +74,8 @@ class _Run:
         self.hpa, self.model, self.length = hpa, model, length
         self.settled = Settled(hpa, demand, model.requests)
         self.still = band(hpa.tolerances)
-        self.pods = Pods(model, of_cpu=any(metric.of_cpu for metric in hpa.metrics))
+        of_cpu = any(metric.of_cpu for metric in hpa.metrics)
+        self.pods = RollingPods(model, model.rollouts, of_cpu=of_cpu) if model.rollouts else Pods(model, of_cpu=of_cpu)
         # What a metric is asked at every tick is looked up once.
         self.looked = tuple(
             (
@@ -113,12 +117,18 @@ class _Run:
             changes[event.tick] = event.after - event.before
         replicas = np.cumsum(changes, dtype=np.int32) + np.int32(self.model.initial)
         limited, able = (np.frombuffer(bytes(codes), np.uint8) for codes in (self.limited, self.able))
-        return Replay(self.model.sync, replicas, limited, able, tuple(self.events))
+        rolled = tuple(self.pods.seen) if isinstance(self.pods, RollingPods) else ()
+        return Replay(self.model.sync, replicas, limited, able, tuple(self.events), rolled)
 
     def step(self) -> None:
         """One tick, or a stretch of them up to the next change."""
         count = self.pods.count
-        if self.quiet >= self.patience and not self.pods.young and self._at_home(count):
+        if (
+            self.quiet >= self.patience
+            and not self.pods.young
+            and self.tick < self.pods.rolls_at
+            and self._at_home(count)
+        ):
             before = self.tick
             self._stretch(count)
             gained = self.tick - before
@@ -135,7 +145,7 @@ class _Run:
 
     def _tick(self, tick: int) -> None:
         pods, hpa = self.pods, self.hpa
-        if pods.young:
+        if pods.young or tick >= pods.rolls_at:
             pods.grow_up(tick)
         count = pods.count
         proposal = FAILED
@@ -191,7 +201,9 @@ class _Run:
                     proposed = (
                         by_value(count, metric.target, value, ready, self.still)
                         if metric.target_type == "Value"
-                        else by_share(count, metric.target, value, self.still, saturates=metric.kind == "External")
+                        else by_share(
+                            self.pods.total, metric.target, value, self.still, saturates=metric.kind == "External"
+                        )
                     )
                 elif count:
                     tally = self.pods.tally(metric, tick, total, of_cpu=of_cpu)
@@ -243,7 +255,7 @@ class _Run:
         """The ticks up to the next change, the end of what limits now, or the end of the stretch."""
         tick = self.tick
         piece = tick // PIECE
-        end = min(tick + self.stretch, (piece + 1) * PIECE, self.length)
+        end = min(tick + self.stretch, (piece + 1) * PIECE, self.length, self.pods.rolls_at)
         hpa = self.hpa
         most, fewest = max(2 * count, 4), 0
         if self.rates:

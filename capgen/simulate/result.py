@@ -34,6 +34,7 @@ class Summary(Struct, frozen=True):
     above_limit: Mapping[str, float]
     """By resource: how long they had to take more than a pod may use."""
     pod_hours: float
+    """With the surge of rollouts."""
     money: Decimal | None
 
     @property
@@ -79,8 +80,12 @@ def summarise(
     # What holds during the sync period before each tick: a change at a tick counts from then on.
     during = np.concatenate([[model.initial], replayed.replicas[:-1]]) if len(replayed.replicas) else np.zeros(0, int)
     seconds = model.sync / SECOND
-    ready = _ready(model, during)
-    pod_hours = float(during.sum()) * seconds / 3600
+    ready, running = _ready(model, during, replayed), during
+    if replayed.rolled:
+        running = during.copy()
+        at, pods, _ = np.array(replayed.rolled).T
+        running[at] = pods
+    pod_hours = float(running.sum()) * seconds / 3600
     return Summary(
         duration=len(during) * seconds,
         least=int(during.min(initial=model.initial)),
@@ -104,8 +109,13 @@ def summarise(
     )
 
 
-def _ready(model: Model, during: NDArray[np.int64]) -> NDArray[np.int64]:
+def _ready(model: Model, during: NDArray[np.int64], replayed: Replay) -> NDArray[np.int64]:
     """How many pods are ready before each tick: the newest go first, so those that have been there long enough."""
+    if model.rollouts is not None:
+        ready = during.copy()
+        for tick, _, count in replayed.rolled:
+            ready[tick] = count
+        return ready
     start_up = max(model.ticks(model.ready_after) - 1, 0)
     padded = np.concatenate([np.full(start_up, model.initial), during])
     return sliding(padded, start_up, np.minimum)[start_up:]

@@ -270,6 +270,28 @@ CountBound = Annotated[
 ]
 
 
+PodShare = Annotated[
+    Annotated[str, Field(pattern=r"^[0-9]{1,3}%$(?!\n)")] | Annotated[int, WHOLE, Field(ge=0, le=100_000)],
+    Field(
+        union_mode="left_to_right",
+        title="some of the pods",
+        description="Percent of the replicas, or a number.",
+        examples=["25%", 1],
+    ),
+]
+
+
+class RolloutSpec(Model):
+    """That the workload is rolled out again and again, as replays should have it."""
+
+    every: Duration
+    """From one rollout to the next; the first comes as long after the start."""
+    max_surge: PodShare | None = None
+    """How many pods more than replicas there may be meanwhile; 25% if left out, none for a StatefulSet."""
+    max_unavailable: PodShare | None = None
+    """How many fewer may be ready; 25% if left out, 1 for a StatefulSet."""
+
+
 class SimulateSpec(Model):
     """What a replay over history may not exceed, and how the workload starts."""
 
@@ -287,6 +309,8 @@ class SimulateSpec(Model):
     """How many pod-hours it may take."""
     ready_after: Duration | None = None
     """How long a pod takes from its start until it is ready; 30s if left out."""
+    rollout: RolloutSpec | None = None
+    """How often the workload is rolled out; never if left out."""
 
 
 class HorizontalSpec(Model):

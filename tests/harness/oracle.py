@@ -42,13 +42,22 @@ class Oracle:
     ) -> None:
         self.process.communicate(timeout=60)
 
-    def ask(self, manifest: Mapping[str, Any], model: Model, demand: Mapping[str, Sequence[float | None]]) -> Answer:
-        """Runs the controller over the demand, which has a value a tick for each metric, None for none."""
+    def ask(
+        self,
+        manifest: Mapping[str, Any],
+        model: Model,
+        demand: Mapping[str, Sequence[float | None]],
+        pods: Sequence[Sequence[Mapping[str, int]]] | None = None,
+    ) -> Answer:
+        """Runs the controller over the demand, which has a value a tick for each metric, None for none.
+
+        `pods` are what runs at each tick, where that is not just as many as replicas.
+        """
         scenario = {
             "hpa": manifest, "sync": model.sync, "ticks": max(map(len, demand.values()), default=0),
             "initial": model.initial, "ready_after": model.ready_after, "sample_after": model.sample_after,
             "window": model.window, "requests": dict(model.requests),
-            "demand": {name: list(values) for name, values in demand.items()},
+            "demand": {name: list(values) for name, values in demand.items()}, "pods": pods,
         }  # fmt: skip
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None and stdout is not None

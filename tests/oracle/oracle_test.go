@@ -45,6 +45,15 @@ type Scenario struct {
 	Requests map[string]int64 `json:"requests"`
 	// Demand at each tick by metric; null where there is none.
 	Demand map[string][]*float64 `json:"demand"`
+	// Pods at each tick, when something else than the number of replicas decides what runs (a rollout).
+	Pods [][]Group `json:"pods"`
+}
+
+// Group is so many pods that started at once, in nanoseconds from the start, and are ready from an instant on.
+type Group struct {
+	Started int64 `json:"started"`
+	Ready   int64 `json:"ready"`
+	Count   int   `json:"count"`
 }
 
 // Answer has one entry a tick: the replicas after it and the reasons of the conditions.

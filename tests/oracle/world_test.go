@@ -112,6 +112,9 @@ func (w *world) publish(p *pod) {
 // turn makes ready what is ready at the coming tick, stamped with the instant at which it became so.
 func (w *world) turn(tick int, at time.Time) {
 	w.tick = tick
+	if w.scenario.Pods != nil {
+		w.replace(w.scenario.Pods[tick-1], at)
+	}
 	for _, p := range w.running {
 		if !p.isReady && !p.ready.After(at) {
 			p.isReady = true
@@ -120,8 +123,25 @@ func (w *world) turn(tick int, at time.Time) {
 	}
 }
 
+// replace lets exactly these pods run.
+func (w *world) replace(groups []Group, at time.Time) {
+	for _, p := range w.running {
+		must(w.pods.Delete(p.object))
+	}
+	w.running = nil
+	for _, group := range groups {
+		ready := w.start.Add(time.Duration(group.Ready))
+		for range group.Count {
+			w.create(w.start.Add(time.Duration(group.Started)), ready, !ready.After(at))
+		}
+	}
+}
+
 // follow does what the workload's controller does: the newest pods go first, new ones run and are not ready.
 func (w *world) follow(at time.Time) {
+	if w.scenario.Pods != nil {
+		return
+	}
 	for len(w.running) > int(w.replicas) {
 		last := w.running[len(w.running)-1]
 		w.running = w.running[:len(w.running)-1]
@@ -195,6 +215,14 @@ func (m measurements) GetExternalMetric(name, _ string, _ labels.Selector) ([]in
 	return []int64{int64(total * 1000)}, time.Now(), err
 }
 
+// statusReplicas counts what runs, which is more than what is wanted while a rollout goes on.
+func (w *world) statusReplicas() int32 {
+	if w.scenario.Pods != nil {
+		return int32(len(w.running))
+	}
+	return w.replicas
+}
+
 // The API, as far as the controller calls it.
 
 type scales struct {
@@ -209,7 +237,7 @@ func (s scales) Get(context.Context, schema.GroupResource, string, metav1.GetOpt
 	s.reads.Add(1)
 	return &autoscalingv1.Scale{
 		Spec:   autoscalingv1.ScaleSpec{Replicas: s.w.replicas},
-		Status: autoscalingv1.ScaleStatus{Replicas: s.w.replicas, Selector: selector},
+		Status: autoscalingv1.ScaleStatus{Replicas: s.w.statusReplicas(), Selector: selector},
 	}, nil
 }
 

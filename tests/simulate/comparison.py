@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from harness.oracle import Oracle
+import pytest
+from harness.oracle import Answer, Oracle
 
 from capgen.diagnostics import has_errors
 from capgen.simulate import manifest
 from capgen.simulate.autoscaler import Autoscaler
-from capgen.simulate.pods import Model
+from capgen.simulate.pods import SECOND, Model
 from capgen.simulate.replay import ABLE, LIMITED, Replay, replay
+from capgen.simulate.rollout import RollingPods
 from capgen.yamlio import Source
 
 
@@ -32,10 +34,13 @@ def differences(
     oracle: Oracle, document: Mapping[str, Any], model: Model, demand: Mapping[str, Sequence[float | None]]
 ) -> tuple[list[str], Replay]:
     """The first ticks at which the two disagree, in words; none when they never do."""
-    theirs = oracle.ask(document, model, demand)
+    mine = ours(document, model, demand)
+    return _compared(mine, oracle.ask(document, model, demand)), mine
+
+
+def _compared(mine: Replay, theirs: Answer) -> list[str]:
     assert not theirs.errors, theirs.errors
     assert theirs.late == 0
-    mine = ours(document, model, demand)
     assert len(mine.replicas) == len(theirs.replicas)
     words = [
         f"tick {tick}: {mine.replicas[tick]} and {theirs.replicas[tick]}; {LIMITED[mine.limited[tick]]!r} and "
@@ -45,4 +50,35 @@ def differences(
         or LIMITED[mine.limited[tick]] != theirs.scaling_limited[tick]
         or ABLE[mine.able[tick]] != theirs.able_to_scale[tick]
     ]
-    return words[:3], mine
+    return words[:3]
+
+
+class _Recording(RollingPods):
+    """Writes down which pods each look of the controller finds."""
+
+    found: ClassVar[dict[int, list[dict[str, int]]]] = {}
+
+    def grow_up(self, tick: int) -> None:
+        super().grow_up(tick)
+        after = self.model.ready_after
+        self.found[tick] = [
+            {"started": born, "ready": born + after, "count": count} for pods in self.sets for born, count in pods
+        ]
+
+
+def differences_while_rolled_out(
+    oracle: Oracle, document: Mapping[str, Any], model: Model, demand: Mapping[str, Sequence[float | None]]
+) -> tuple[list[str], Replay]:
+    """As `differences`, where the controller is given the pods that the replay's rollouts make."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("capgen.simulate.replay.RollingPods", _Recording)
+        patch.setattr(_Recording, "found", {})
+        mine = ours(document, model, demand)
+        found = _Recording.found
+    before = [model.initial, *(int(count) for count in mine.replicas)]
+    # Where nobody looked at them one by one, all have been ready for long.
+    old = -3600 * SECOND
+    pods = [
+        found.get(tick, [{"started": old, "ready": old, "count": before[tick]}]) for tick in range(len(mine.replicas))
+    ]
+    return _compared(mine, oracle.ask(document, model, demand, pods)), mine

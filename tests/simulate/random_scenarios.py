@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from simulate.scenarios import external, hpa, of_object, pods, resource
 
-from capgen.simulate.pods import SECOND, Model
+from capgen.simulate.pods import SECOND, Model, Rollouts, Share
 
 MEBI = 2**20 * 1000
 TICKS = st.integers(20, 160)
@@ -77,6 +78,18 @@ def models(draw: st.DrawFn) -> Model:
         window=draw(seconds) * SECOND,
         sample_after=draw(st.one_of(st.just(0), seconds)) * SECOND,
     )
+
+
+@st.composite
+def rolled(draw: st.DrawFn, models: st.SearchStrategy[Model]) -> Model:
+    """The same, rolled out at a few instants or again and again."""
+    shares = st.one_of(st.builds(Share, st.integers(1, 5)), st.builds(Share, st.integers(1, 100), st.just(value=True)))
+    surge = draw(st.one_of(shares, st.just(Share(0))))
+    unavailable = draw(shares if surge.amount == 0 else st.one_of(shares, st.just(Share(0))))
+    instant = st.one_of(st.integers(0, 2400), st.sampled_from([0, 15, 300])).map(lambda seconds: seconds * SECOND)
+    at = tuple(draw(st.lists(instant, min_size=1, max_size=3)))
+    every = draw(st.one_of(st.just(0), st.integers(60, 900))) * SECOND
+    return replace(draw(models), rollouts=Rollouts(at, every, surge, unavailable))
 
 
 @st.composite

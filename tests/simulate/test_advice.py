@@ -79,6 +79,21 @@ def test_none_is_an_answer(shell: Any) -> None:
     status, out, _ = shell("--advise", "--bound", "pod_hours=< 1/day")
     assert status == 3
     assert "settings keeps the bounds" in out
+    assert "! breaks a bound." in out
+    assert "hot pods" in out, "what a replay does not know holds for an advice from replays too"
+    assert "money" not in out
+
+
+def test_money_stands_in_the_table_and_the_verdict(shell: Any) -> None:
+    words = ("--advise", "--bound", "at_max=< 1h/week", "--pod-hour", "12.5")
+    told = json.loads(shell(*words, "--format", "json")[1])
+    out = shell(*words)[1]
+    rows = {line.split()[0]: line for line in out.splitlines() if line.startswith(("today", "best"))}
+    assert rows["today!"].endswith(f"{float(told['today']['money']):>10,.2f}")
+    assert rows["best"].endswith(f"{float(told['best']['money']):>10,.2f}")
+    saved = abs(float(told["best"]["money"]) - float(told["today"]["money"]))
+    assert f"({saved:,.2f} of money over 2d)" in out.replace("\n", " ")
+    assert all(len(line) <= 80 for line in out.splitlines())
 
 
 def test_a_bound_that_is_not_kept_is_a_finding(shell: Any) -> None:

@@ -12,8 +12,8 @@ import pytest
 from harness.binaries import component
 from harness.oracle import Oracle
 from hypothesis import HealthCheck, given, settings
-from simulate.comparison import differences
-from simulate.random_scenarios import demands, manifests, models
+from simulate.comparison import differences, differences_while_rolled_out
+from simulate.random_scenarios import demands, manifests, models, rolled
 from simulate.scenarios import BEHAVIOURS, demand, external, hpa, of_object, pods, resource, rules
 
 from capgen.simulate.pods import SECOND, Model
@@ -73,6 +73,15 @@ def test_real_series(oracle: Oracle, name: str) -> None:
 @given(manifest=manifests(), model=models(), series=demands())
 def test_random_scenarios(oracle: Oracle, manifest: Any, model: Model, series: Any) -> None:
     found, _ = differences(oracle, manifest, model, series)
+    assert found == []
+
+
+@settings(
+    max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES == 150
+)
+@given(manifest=manifests(), model=rolled(models()), series=demands())
+def test_random_rollouts(oracle: Oracle, manifest: Any, model: Model, series: Any) -> None:
+    found, _ = differences_while_rolled_out(oracle, manifest, model, series)
     assert found == []
 
 

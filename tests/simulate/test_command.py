@@ -83,8 +83,17 @@ def test_text_names_what_a_replay_does_not_know(shell: Shell) -> None:
     status, out, err = shell("--request", "cpu=500m")
     assert (status, err) == (0, "")
     assert "2 -> 6    TooManyReplicas" in out
-    assert "no rolling updates" in out
+    assert "no evictions" in out
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_a_rollout_in_text_and_json(shell: Shell) -> None:
+    words = ("--rollout-at", "1m", "--max-surge", "1", "--max-unavailable", "0")
+    status, out, _ = shell("--request", "cpu=500m", *words)
+    assert status == 0
+    assert "rolled out       after 1m; 1 more and 0 fewer pods meanwhile" in out
+    calm = shell.json("--initial", "2")["summary"]["pod_hours"]
+    assert shell.json("--initial", "2", *words)["summary"]["pod_hours"] > calm
 
 
 def test_every_mistake_of_both_files_at_once_with_its_place(shell: Shell) -> None:
@@ -127,6 +136,10 @@ def test_what_was_recorded_at_the_limit_or_the_maximum_is_flagged(shell: Shell) 
         (("--sync", "0s"), "out of range"),
         (("--ready-after", "20"), "has no unit"),
         (("--pod-hour", "-1"), "is no price"),
+        (("--rollout-every", "5s"), "out of range"),
+        (("--rollout-at", "1h", "--max-surge", "a"), "number of pods or percent"),
+        (("--rollout-at", "1h", "--max-surge", "0%", "--max-unavailable", "0"), "never ends"),
+        (("--rollout-at", "1h", "--vpa", "cpu"), "not replayed beside a VPA"),
         (("--demand", "nowhere.csv"), "there is no file"),
     ],
 )
@@ -163,6 +176,13 @@ def test_demand_that_cannot_be_read(text: str) -> None:
     assert all(finding.span and finding.span.file == "demand.csv" for finding in found)
 
 
+def test_quotes_around_cells_are_no_part_of_them() -> None:
+    read, found = demand.read("demand.csv", '"t","cpu"\n"0","1"\n"15",""\n30,"2.5"\n', sync=15 * 10**9)
+    assert found == ()
+    assert read is not None
+    assert [str(value) for value in read.columns["cpu"]] == ["1.0", "nan", "2.5"]
+
+
 def test_empty_cells_windows_line_ends_and_a_first_row_after_the_first_tick() -> None:
     read, found = demand.read("demand.csv", "\ufefft,cpu,queue\r\n20,1,\r\n\r\n40,,3\r\n", sync=15 * 10**9)
     assert found == ()
@@ -183,9 +203,7 @@ def test_a_number_may_be_written_in_many_ways(cells: str) -> None:
     assert read.columns["cpu"].tolist() == [3, 0 if cells == "15,-0" else 1, 2]
 
 
-@pytest.mark.parametrize(
-    "cells", ["15,true", "15,null", '15,"1"', "15,[1]", "15", "15,1,2", "15,1,\n2", "15\n,1", "15,1e999"]
-)
+@pytest.mark.parametrize("cells", ["15,true", "15,null", "15,[1]", "15", "15,1,2", "15,1,\n2", "15\n,1", "15,1e999"])
 def test_what_is_no_row_of_numbers_is_none_though_it_may_be_json(cells: str) -> None:
     read, found = demand.read("demand.csv", f"t,cpu\n0,3\n{cells}\n30,2\n", sync=15 * 10**9)
     assert read is None

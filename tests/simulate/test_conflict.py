@@ -10,6 +10,7 @@ import pytest
 
 import capgen.cli
 from capgen.report.codes import page
+from capgen.report.conflict import as_text, drives
 from capgen.simulate.autoscaler import Autoscaler, Metric
 from capgen.simulate.conflict import unfold
 from capgen.simulate.pods import SECOND, Model
@@ -43,6 +44,30 @@ def test_a_vpa_that_leaves_cpu_alone_leaves_the_hpa_alone() -> None:
     assert {step.cpu for step in steps} == {1000}
 
 
+def test_memory_is_driven_as_cpu_is_also_where_nothing_else_is_known() -> None:
+    gibi = 2**30
+    model = Model(12, 20 * SECOND, {"memory": 1024 * gibi // 1024 * 1000})
+    demand = {"memory": np.full(3 * DAY, 6.0 * gibi)}
+    hpa = Autoscaler(1, 40, (Metric("Resource", "memory", "Utilization", 50),))
+    steps = unfold(hpa, model, demand, controlled=("memory",))
+    assert drives(steps)
+    assert steps[-1].memory < steps[0].memory / 1.5
+    assert steps[-1].mean_replicas > 20
+    text = as_text(steps)
+    assert "memory request" in text
+    assert "cpu" not in text.splitlines()[0]
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert not drives(unfold(hpa, model, demand, controlled=("cpu",)))
+
+
+def test_a_single_pod_is_never_replaced() -> None:
+    one = Model(1, 20 * SECOND, {"cpu": 4000})
+    steps = unfold(Autoscaler(1, 1), one, {"cpu": np.full(2 * DAY, 0.2)})
+    assert not any(step.updated for step in steps)
+    two = Model(2, 20 * SECOND, {"cpu": 4000})
+    assert any(step.updated for step in unfold(Autoscaler(2, 2), two, {"cpu": np.full(2 * DAY, 0.2)}))
+
+
 def test_the_command_shows_how_it_would_unfold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +83,7 @@ def test_the_command_shows_how_it_would_unfold(
     status, out = run("--vpa", "cpu")
     assert status == 3
     assert "drive one another" in out
+    assert "changes all pods at once" in out
     status, out = run("--vpa", "memory", "--format", "json")
     assert status == 0
     assert {step["cpu_request"] for step in json.loads(out)["steps"]} == {"1"}

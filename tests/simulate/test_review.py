@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.controlplane import ControlPlane
 
 import capgen.cli
 
@@ -92,6 +93,55 @@ def test_changes_in_words_with_units_the_risky_first(shell: Any) -> None:
     assert not any("capgen-review" in text for text in (json.dumps(found), shell()[1]))
 
 
+RICH = (
+    SPEC.replace(
+        "containers: {shop: {requests: {cpu: 500m}}}", "containers: {shop: {requests: {cpu: 500m, memory: 1Gi}}}"
+    )
+    + """\
+notify:
+  chat: {webhook: {env: CHAT_URL}}
+  pager: {pagerduty: {env: PAGER_KEY}, severities: [critical, emergency]}
+jobs:
+  web: {schedule: "* * * * *", probe: {url: "http://localhost:8080", health: /health, slower_than: 2s}}
+"""
+)
+WORDS = (
+    ("severities: [critical, emergency]", "severities: [emergency]", "high", "pager (pagerduty) is told of emergency alerts instead of critical and emergency alerts"),
+    ("  chat: {webhook: {env: CHAT_URL}}\n", "", "high", "chat (webhook) is told no more"),
+    ("env: PAGER_KEY", "env: OTHER_KEY", "high", "pager (pagerduty) is reached with another secret"),
+    ('"* * * * *"', '"*/2 * * * *"', "medium", "the job web runs at '*/2 * * * *' instead of '* * * * *'"),
+    ("slower_than: 2s", "slower_than: 9s", "medium", "the job web does something else: see its script"),
+    ("cpu: 500m", "cpu: 250m", "high", "shop requests 250m of cpu for shop instead of 500m"),
+    ("memory: 1Gi", "memory: 2Gi", "medium", "shop requests 2Gi of memory for shop instead of 1Gi"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "risk", "words"), WORDS, ids=[words for *_, words in WORDS])
+def test_what_surrounds_the_levels_is_told_in_words(shell: Any, old: str, new: str, risk: str, words: str) -> None:
+    Path("specs/shop.yaml").write_text(RICH)
+    git("commit", "--quiet", "--all", "--message", "rich")
+    change((old, new))
+    found = told(shell)
+    assert {"risk": risk, "environment": "production", "service": "shop", "text": words} in found["changes"]
+    assert "KEY" not in "".join(change["text"] for change in found["changes"])
+
+
+def test_what_holds_for_a_whole_environment_is_told_once(shell: Any) -> None:
+    Path("specs/production.yaml").write_text(ENVIRONMENT.replace("monitoring}", "watching}"))
+    found = [one for one in told(shell)["changes"] if not one["service"]]
+    assert [one["text"] for one in found] == [
+        "what watches is delivered to the namespace watching instead of monitoring"
+    ]
+
+
+def test_from_inside_the_folder_of_the_specs(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(("max: 4", "max: 9"))
+    monkeypatch.chdir("specs")
+    assert [one["text"] for one in told(shell, ".")["changes"]] == ["shop has at most 9 replicas instead of 4"]
+
+
 def test_replicas_before_and_after_and_a_bound_that_is_not_kept(shell: Any) -> None:
     replayed = ("--env", "production", "--demand", "demand.csv", "--pod-hour", "0.1")
     change(("max: 4", "max: 3"))
@@ -107,6 +157,33 @@ def test_replicas_before_and_after_and_a_bound_that_is_not_kept(shell: Any) -> N
     assert float(rows["money"][0]) > float(rows["money"][1])
     change(("max: 3", "max: 20"))
     assert shell(*replayed)[0] == 0
+
+
+def test_each_autoscaler_has_a_demand_of_its_own(shell: Any) -> None:
+    Path("specs/cart.yaml").write_text(SPEC.replace("name: shop, owner", "name: cart, owner").replace("shop", "cart"))
+    git("add", ".")
+    git("commit", "--quiet", "--message", "two")
+    replayed = ("--env", "production", "--demand")
+    both = told(shell, *replayed, "demand.csv")
+    assert len(both["replays"]) == 2
+    assert any("is replayed for each of 2 autoscalers" in text for text in both["unknown"])
+    Path("demand/cart").mkdir(parents=True)
+    Path("demand/cart/cart.csv").write_text("t,cpu\n0,9\n3600,9\n")
+    own = told(shell, *replayed, "demand")
+    assert [one["service"] for one in own["replays"]] == ["cart"]
+    assert any("shop: shop is not replayed, since there is no demand/shop/shop.csv" in text for text in own["unknown"])
+    Path("demand/cart/cart.csv").unlink()
+    status, _, err = shell(*replayed, "demand")
+    assert status == 2
+    assert "<service>/<workload>.csv" in err
+
+
+def test_an_autoscaler_that_is_taken_away_stops_no_review(shell: Any) -> None:
+    text = Path("specs/shop.yaml").read_text()
+    Path("specs/shop.yaml").write_text(text[: text.index("    horizontal:")])
+    found = told(shell, "--env", "production", "--demand", "demand.csv")
+    assert {"risk": "high", "environment": "production", "service": "shop", "text": "shop has no autoscaler any more"} in found["changes"]  # fmt: skip
+    assert any("nothing is scaled" in text for text in found["unknown"])
 
 
 def cpu_history() -> None:
@@ -169,6 +246,44 @@ def test_a_cluster_and_a_prometheus_that_do_not_answer(shell: Any, monkeypatch: 
     assert any("pages a week: http://127.0.0.1:1 did not answer" in text for text in found["unknown"])
     assert any("what applying would change in production" in text for text in found["unknown"])
     assert found["changes"], "the rest is told all the same"
+
+
+def test_what_applying_would_change_in_a_cluster(
+    shell: Any, control_plane: ControlPlane, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is written; without rights each object says why nothing is known of it, and the rest is told all the same."""
+    Path("specs/production.yaml").write_text(
+        ENVIRONMENT.replace("{namespace: monitoring}", f"{{namespace: {namespace}, context: admin}}")
+    )
+    Path("specs/shop.yaml").write_text(SPEC.replace("namespace: shop", f"namespace: {namespace}"))
+    git("commit", "--quiet", "--all", "--message", "namespaced")
+    kubeconfig = str(control_plane.kubeconfig())
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as applied:
+        patch.setenv("KUBECONFIG", kubeconfig)
+        capgen.cli.main(["apply", "--env", "production", "--yes"])
+    assert applied.value.code == 0
+    capsys.readouterr()
+    change(("max: 4", "max: 20"))
+    live = ("--env", "production", "--live")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", kubeconfig)
+        with control_plane.recorded() as seen:
+            found = told(shell, *live)["delivery"]
+            first, again = shell(*live)[1], shell(*live)[1]
+        assert seen
+        assert not [request for request in seen if request.writes]
+    assert first == again
+    assert "1 to update" in found["summary"]
+    assert any("maxReplicas" in line and "20" in line for one in found["changes"] for line in one["lines"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECONFIG", str(control_plane.kubeconfig("nobody")))
+        Path("specs/production.yaml").write_text(
+            ENVIRONMENT.replace("{namespace: monitoring}", f"{{namespace: {namespace}, context: nobody}}")
+        )
+        found = told(shell, *live)
+    assert "2 blocked" in found["delivery"]["summary"]
+    assert any("cannot list" in line for one in found["delivery"]["changes"] for line in one["lines"])
+    assert "shop has at most 20 replicas instead of 4" in [one["text"] for one in found["changes"]]
 
 
 def test_a_service_that_is_gone_and_one_that_is_new(shell: Any) -> None:

@@ -78,6 +78,32 @@ def test_requests_and_start_up_are_the_specs_and_the_command_line_is_stronger(
     assert told(capsys, "--request", "cpu=1", spec=slow)["after"]["model"]["requests"] == {"cpu": 1}
 
 
+def test_rollouts_are_the_specs_and_the_command_line_is_stronger(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "demand.csv").write_text("t,cpu\n0,4\n7200,4\n")
+
+    def model(*words: str, simulate: str = "", kind: str = "Deployment") -> Any:
+        spec = GOOD.replace('"< 1h/week"', f'"< 1h/hour"{simulate}').replace("Deployment", kind)
+        return told(capsys, *words, spec=spec)["after"]["model"]
+
+    assert model()["rollouts"] is None
+    often = ", rollout: {every: 1h, max_surge: 2}"
+    every_hour = {"at": [], "every_seconds": 3600, "max_surge": "2", "max_unavailable": "25%"}
+    assert model(simulate=often)["rollouts"] == every_hour
+    assert model("--rollout-every", "2h", "--max-unavailable", "0", simulate=often)["rollouts"] == {
+        **every_hour, "every_seconds": 7200, "max_unavailable": "0",
+    }  # fmt: skip
+    assert model("--rollout-at", "10m", simulate=often)["rollouts"]["every_seconds"] is None
+    one_by_one = {"at": [600], "every_seconds": None, "max_surge": "0", "max_unavailable": "1"}
+    assert model("--rollout-at", "10m", kind="StatefulSet")["rollouts"] == one_by_one
+    never = GOOD.replace('"< 1h/week"', '"< 1h/week", rollout: {every: 1h, max_surge: 0%, max_unavailable: 0}')
+    status, _, err = run(capsys, *SIMULATE, spec=never)
+    assert status == 3
+    assert re.search(r"specs/shop\.yaml:\d+:\d+: error CG965", err)
+    assert model("--ready-after", "90s", simulate=", ready_after: 2m")["ready_after_seconds"] == 90
+
+
 def test_a_signal_of_the_spec_is_a_column_by_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = "sources:\n  app: {exporter: http, existing: true}\n" + GOOD.replace("cpu: 70%", "app.throughput: 50")
     (folder / "demand.csv").write_text("t,app.throughput\n0,400\n3600,400\n")

@@ -196,6 +196,36 @@ def test_windows_hold_both_ways() -> None:
     assert external(hpa(both), [2, 3, 1], 2) == [2, 2, 2]
 
 
+NOTHING = float("nan")
+FREE = (Policy("Percent", 1000, 15),)
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "current", "recommended", "expected"),
+    [
+        # A minute apart, the last one now; what the first tick finds is by then exactly as old as the window.
+        (0, 180, 100, [NOTHING, 4, 5, 3], 5),
+        (300, 0, 1, [NOTHING, NOTHING, NOTHING, 4, 5, 7], 4),
+        (300, 300, 2, [NOTHING, NOTHING, 3, NOTHING, NOTHING, 1], 2),
+        (300, 300, 2, [NOTHING, NOTHING, 1, NOTHING, NOTHING, 3], 2),
+    ],
+    ids=["down", "up", "both, falling", "both, rising"],
+)
+def test_normalize_desired_replicas_with_behaviours(
+    up: int, down: int, current: int, recommended: list[float], expected: int
+) -> None:
+    behavior = Behavior(Rules(up, FREE), Rules(down, FREE))
+    assert external(hpa(behavior), recommended, current) == [*[current] * (len(recommended) - 1), expected]
+
+
+def test_upscale_cap() -> None:
+    """Three pods of 100, 200 and 300 of 100 each, a target of 10 %: sixty are wanted, 700 % in a minute allow 24."""
+    behavior = Behavior(Rules(0, (Policy("Percent", 700, 60),)), DOWN)
+    scaler = Autoscaler(2, 100, (Metric("Resource", "cpu", "Utilization", 10),), behavior)
+    done = replay(scaler, Model(3, 0, {"cpu": 100}), {"cpu": np.array([0.6])})
+    assert [(e.before, e.after, e.reason) for e in done.events] == [(3, 24, "ScaleUpLimit")]
+
+
 def test_what_is_outside_min_and_max_goes_there_without_a_look_at_metrics() -> None:
     outside = [float("nan")]
     assert external(hpa(low=3, high=5), outside, 2) == [3]

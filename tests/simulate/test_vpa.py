@@ -69,6 +69,7 @@ def test_confidence_is_the_least_of_time_and_samples() -> None:
     assert usage.confidence() == pytest.approx(0.00625)
     assert usage.confidence(18 * 60) == 0.5
     assert vpa.widened(3140, 0.00625, 0.1, 2.0) == 907460
+    assert vpa.margined(3140, 0.1) == 3454
     assert vpa.widened(3140, 0.5, 0.1, 2.0) == 4521
 
 
