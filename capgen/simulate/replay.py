@@ -139,7 +139,7 @@ class _Run:
             pods = self.pods
             if (
                 not pods.young
-                and 0 < pods.count
+                and pods.count > 0
                 and self.hpa.minimum <= pods.count <= self.hpa.maximum
                 and self.tick < pods.rolls_at
             ):
