@@ -16,12 +16,18 @@ from typing import Any, Literal, TypeAlias
 import promql_parser
 from msgspec import Struct
 
-MAX_LENGTH = 8192
+MAX_LENGTH = 1 << 16
 MAX_DEPTH = 60
+MAX_OPERATORS = 500
+"""The library's time grows with the square of a chain of operators, and it crashes on a very long one."""
 
 
 class BadPromQL(ValueError):
     """The text is no PromQL expression; the message is the parser's."""
+
+
+class TooLarge(BadPromQL):
+    """More than is read here, though Prometheus may take it."""
 
 
 class Matcher(Struct, frozen=True):
@@ -108,23 +114,32 @@ _MATCH_OPS: Mapping[str, Literal["=", "!=", "=~", "!~"]] = {
 }  # fmt: skip
 
 
+# As the library reads texts, which lets a backslash escape a backtick too.
+_TEXTS = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"|`(?:[^`\\]|\\.)*`|#[^\n]*", re.DOTALL)
+_MATCHERS = re.compile(r"\{[^{}]*\}")
+_OPERATOR = re.compile(r"[-+*/%^<>]|[=!]=|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Expr:
-    """The expression's tree. Raises BadPromQL; parentheses leave no trace."""
+    """The expression's tree. Raises BadPromQL (TooLarge for what is only beyond reading); parentheses leave no trace."""
     if len(text) > MAX_LENGTH:
-        raise BadPromQL(f"longer than {MAX_LENGTH} characters")
+        raise TooLarge(f"longer than {MAX_LENGTH:,} characters")
+    bare = _TEXTS.sub("", text)
     depth = deepest = 0
-    for character in text:
+    for character in bare:
         depth += (character in "({[") - (character in ")}]")
         deepest = max(deepest, depth)
     if deepest > MAX_DEPTH:
-        raise BadPromQL(f"nested deeper than {MAX_DEPTH} brackets")
+        raise TooLarge(f"nested deeper than {MAX_DEPTH} brackets")
+    if len(_OPERATOR.findall(_MATCHERS.sub("", bare))) > MAX_OPERATORS:
+        raise TooLarge(f"of more than {MAX_OPERATORS} operators")
     try:
         return _convert(promql_parser.parse(text))
     except ValueError as error:
         raise BadPromQL(str(error)) from error
     except RecursionError as error:
-        raise BadPromQL("too many operators in one expression") from error
+        raise TooLarge("of too many operators") from error
 
 
 def _convert(node: Any) -> Expr:

@@ -43,13 +43,14 @@ _BOUNDS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def validated(model: type[M], node: Node) -> tuple[M | None, tuple[Diagnostic, ...]]:
-    """The model's value, or every mistake in the tree, each at the word that has to change."""
+def validated(model: type[M], node: Node, layered: Node | None = None) -> tuple[M | None, tuple[Diagnostic, ...]]:
+    """The model's value, or every mistake in the tree, each at the word that has to change. `layered` is the tree
+    before removals were carried out: what is missing for one of those is missed where that stands."""
     try:
         return model.model_validate(node.data()), ()
     except ValidationError as error:
         found = _distinct(model, _by_place(error.errors(include_url=False), node))
-        shown = tuple(islice(_diagnostics(model, node, found), LIMIT))
+        shown = tuple(islice(_diagnostics(model, node, layered or node, found), LIMIT))
         return None, (*shown, *_rest(node, found)) if len(found) > LIMIT else shown
 
 
@@ -154,9 +155,16 @@ def _existing(node: Node, loc: Iterable[int | str]) -> Place:
     return tuple(path)
 
 
-def _diagnostics(model: type[BaseModel], root: Node, found: Mapping[Place, Sequence[Any]]) -> Iterator[Diagnostic]:
+def _diagnostics(
+    model: type[BaseModel], root: Node, layered: Node, found: Mapping[Place, Sequence[Any]]
+) -> Iterator[Diagnostic]:
     bad_keys = {place[:-1] for place in found if place[-1:] == (KEY,)}
     for place, problems in found.items():
+        removal = layered.at(place) if problems[0]["type"] == "missing" else None
+        if removal is not None and removal.value is None and removal.source is not _node_at(root, place[:-1]).source:
+            wrong = f"{_shown(place)} cannot be removed, for it has to be there"
+            yield _at(removal, "CG202", wrong, "leave this line out, or write another value")
+            continue
         stray = _stray(model, root, place[:-1]) if problems[0]["type"] == "missing" else None
         if stray is None:
             yield _diagnostic(model, root, place, problems)

@@ -11,18 +11,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from math import isfinite
 from typing import Any, NoReturn, TypeAlias
 
 import yaml
 from msgspec import Struct, field
 
+from capgen import yamlfaults
 from capgen.diagnostics import Diagnostic, Severity, Span
+from capgen.yamlfaults import line_of, place_of
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 MAX_NODES = 50_000
+LEADS_OUT = "it leads out of the project through a link, or to a hidden file"
+"""The fault of a file that a link puts where nothing is read."""
 
 Data: TypeAlias = "str | int | float | bool | list[Data] | dict[str, Data] | None"
 Mark: TypeAlias = "tuple[int, int, int, int]"
@@ -31,7 +34,8 @@ Path: TypeAlias = "tuple[str | int, ...]"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]{1,300}|0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_QUOTE_LEFT_OPEN = re.compile(r"(?:: |- |[\[{,] ?)(\"(?=(?:[^\"\\\n]|\\.)*$)|'(?=[^'\n]*$))", re.MULTILINE)
+_MERGE, _MERGE_TAG = "\0<<", "tag:yaml.org,2002:merge"
+"""A merge key until its mapping is whole: `"<<"` in quotes is a key like any other."""
 _STRANGE_BREAKS = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
 _WORDS: Mapping[str, Data] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -50,14 +54,7 @@ class Source(Struct, frozen=True):
 
     def line(self, number: int) -> str:
         """The text of a line (counted from 1), "" past the end."""
-        lines = _lines(self.text)
-        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
-
-
-@lru_cache(maxsize=4)
-def _lines(text: str) -> list[str]:
-    # A large file may have many mistakes, and each of them shows its line. A byte order mark is no part of the first.
-    return text.removeprefix("\ufeff").split("\n")
+        return line_of(self.text, number)
 
 
 class Node(Struct):
@@ -116,21 +113,24 @@ class Node(Struct):
         return node
 
 
-def read(source: Source, *, times: int = 1) -> tuple[Node | None, tuple[Diagnostic, ...]]:
+def read(source: Source, *, times: int = 1, foreign: bool = False) -> tuple[Node | None, tuple[Diagnostic, ...]]:
     """The document of a file, or what is wrong with it. An empty document gives (None, one finding).
-    `times`: how many times a spec's size and number of values are let through."""
+    `times`: how many times a spec's size and number of values are let through. `foreign`: it is written for a reader
+    of YAML 1.1 in Go (Prometheus, kubectl), who knows merge keys, and keys that are aliases."""
     if source.fault:
-        hint = "make it readable, or remove it: without it what it declares would be missing"
+        code, hint = "CG619", "make it readable, or remove it: without it what it declares would be missing"
+        if source.fault == LEADS_OUT:
+            code, hint = "CG622", "put a copy of what it leads to in its place"
         span = Span(source.name, 1, 1, 1, 2)
-        return None, (Diagnostic("CG619", f"the file cannot be read: {source.fault}", span, hint),)
+        return None, (Diagnostic(code, f"the file cannot be read: {source.fault}", span, hint),)
     try:
-        return _Builder(source, times).build(), ()
+        return _Builder(source, times, foreign=foreign).build(), ()
     except _Rejected as rejected:
         return None, (rejected.diagnostic,)
     except yaml.YAMLError as error:
-        return None, (_syntax(source, error),)
+        return None, (yamlfaults.told(source.name, source.text, error),)
     except UnicodeEncodeError as error:
-        line, column = _place(source.text, error.start)
+        line, column = place_of(source.text, error.start)
         span, text = Span(source.name, line, column, line, column + 1), source.line(line)
         return None, (Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8", excerpt=text),)
 
@@ -155,8 +155,8 @@ class _Rejected(Exception):
 class _Builder:
     """Builds nodes from parser events with a stack of its own, so that depth is a limit and not a crash."""
 
-    def __init__(self, source: Source, times: int) -> None:
-        self.source, self.times = source, times
+    def __init__(self, source: Source, times: int, *, foreign: bool) -> None:
+        self.source, self.times, self.foreign = source, times, foreign
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.count = 0
 
@@ -166,7 +166,7 @@ class _Builder:
         if len(text) > most or len(text.encode("utf-8", "replace")) > most:
             self.reject("CG104", f"the file is larger than {most >> 20} MiB", None, "split it: one service a file")
         if strange := _STRANGE_BREAKS.search(text):
-            line, column = _place(text, strange.start())
+            line, column = place_of(text, strange.start())
             span, hint = Span(self.source.name, line, column, line, column + 1), "remove it, or write it as an escape"
             message = f"a line break that only some readers see (U+{ord(strange[0]):04X})"
             raise _Rejected(Diagnostic("CG109", message, span, hint, excerpt=self.source.line(line)))
@@ -187,6 +187,8 @@ class _Builder:
             if kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
                 node, key, key_mark, started, anchor = stack.pop()
                 node.mark = (node.mark[0], node.mark[1], event.end_mark.line + 1, event.end_mark.column + 1)
+                if self.foreign and _MERGE in node.keys and isinstance(node.value, dict):
+                    self.merge(node, node.value)
                 if anchor:
                     self.anchors[anchor] = (node, self.count - started)
                 continue
@@ -230,13 +232,29 @@ class _Builder:
             parent.value[key] = node
             parent.keys[key] = mark
 
+    def merge(self, into: Node, value: dict[str, Node]) -> None:
+        """Carries a merge key out: what the mapping says itself wins, then what comes first in the list."""
+        merged, mark = value.pop(_MERGE), into.keys.pop(_MERGE)
+        for one in merged.value if isinstance(merged.value, list) else [merged]:
+            if not isinstance(one.value, dict):
+                span, text = Span(self.source.name, *mark), self.source.line(mark[0])
+                hint = "put an anchor of a mapping after it, or a list of such"
+                raise _Rejected(Diagnostic("CG107", "`<<` merges mappings, and this is none", span, hint, excerpt=text))
+            for key in one.value:
+                if key not in value:
+                    value[key], into.keys[key] = one.value[key], one.keys[key]
+
     def key(self, event: Any, parent: Node) -> tuple[str, Mark]:
+        if self.foreign and type(event) is yaml.AliasEvent:
+            return self.once(self.alias(event)[0].value, event, parent)
         if type(event) is not yaml.ScalarEvent:
-            self.reject(
-                "CG111", "a key must be a plain word", event, "quote the value if it starts with `{`, `[`, `*` or `&`"
-            )
-        self.refuse_tag(event)
+            return self.once(None, event, parent)
         key = str(event.value)
+        if event.anchor:
+            self.anchors[event.anchor] = (Node(key, self.source, _mark(event)), 0)
+        if self.foreign and key == "<<" and (not event.style or event.tag == _MERGE_TAG):
+            return self.once(_MERGE, event, parent)
+        self.refuse_tag(event)
         if key == "<<" and not event.style:
             self.reject(
                 "CG107",
@@ -244,11 +262,16 @@ class _Builder:
                 event,
                 "put what is shared into a `kind: Defaults` file",
             )
-        if key in parent.keys:
-            first = parent.keys[key][0]
+        return self.once(key, event, parent)
+
+    def once(self, key: object, event: Any, parent: Node) -> tuple[str, Mark]:
+        if not isinstance(key, str):
             self.reject(
-                "CG103", f"the key {key!r} stands here twice, first in line {first}", event, "remove one of the two"
+                "CG111", "a key must be a plain word", event, "quote the value if it starts with `{`, `[`, `*` or `&`"
             )
+        if key in parent.keys:
+            message = f"the key {key.lstrip(chr(0))!r} stands here twice, first in line {parent.keys[key][0]}"
+            self.reject("CG103", message, event, "remove one of the two")
         return key, _mark(event)
 
     def scalar(self, event: Any) -> Node:
@@ -284,84 +307,6 @@ def _events(text: str) -> Iterator[Any]:
 def _mark(event: Any) -> Mark:
     start, end = event.start_mark, event.end_mark
     return (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-
-
-def _syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).strip()
-    line, column = _within(source, mark.line, mark.column) if mark else _unreadable(source, error)
-    text = source.line(line)
-    span = Span(source.name, line, column, line, column + 1)
-    if "\t" in text[: len(text) - len(text.lstrip())] or text[column - 1 : column] == "\t":
-        return Diagnostic("CG102", "a tab stands where YAML wants spaces", span, "indent with spaces", excerpt=text)
-    if re.search("control characters|special characters|invalid.*UTF-8", problem):
-        hint = 'write it as an escape in double quotes, like "\\u0007"'
-        hint = "save it as UTF-8: this is another encoding" if source.text.count("\0") > 1 else hint
-        return Diagnostic("CG109", "the file holds a character that YAML does not allow", span, hint, excerpt=text)
-    if mark and (blamed := _opening(source, problem, mark.line, getattr(error, "context_mark", None) or mark)):
-        line, column, problem, hint = blamed
-        span, text = Span(source.name, line, column, line, column + 1), source.line(line)
-    else:
-        hint = _syntax_hint(problem, text, column)
-    return Diagnostic("CG101", f"not valid YAML: {problem}", span, hint, excerpt=text)
-
-
-def _opening(source: Source, problem: str, line: int, opened: Any) -> tuple[int, int, str, str] | None:
-    """Where something began that the parser stumbled over in a later line: line, column, what is wrong, what to do."""
-    lines = _lines(source.text)
-    begins = sum(len(one) + 1 for one in lines[:line])
-    ends = begins + len(lines[line]) if line < len(lines) else len(source.text)
-    for start in _QUOTE_LEFT_OPEN.finditer(source.text, 0, ends):
-        # An open quote runs to the next one, which was meant to open a value; there the parser stumbles.
-        closes = source.text.find(start[1], start.end(1))
-        if closes < 0 or begins <= closes <= ends:
-            opened_at = _place(source.text, start.start(1))
-            return *opened_at, f"the quote {start[1]} that opens here is not closed", f"close it with {start[1]}"
-    place = opened.line + 1, opened.column + 1
-    if "expected ',' or" in problem and opened.line < line:
-        bracket = source.line(place[0])[opened.column :][:1]
-        return *place, f"the {bracket} that opens here is not closed", f"close it with {'}' if bracket == '{' else ']'}"
-    if "expected ':'" in problem and opened.line < line:
-        return *place, "no colon follows this key", "a key needs a colon and a space after it"
-    return None
-
-
-def _within(source: Source, line: int, column: int) -> tuple[int, int]:
-    """A place as counted from 1; the end of the last line that holds something, for what lies behind it."""
-    lines = _lines(source.text)
-    if line < len(lines) and any(rest.strip() for rest in lines[line:]):
-        return line + 1, column + 1
-    last = max((number for number, text in enumerate(lines) if text.strip()), default=0)
-    return last + 1, len(lines[last].rstrip()) + 1
-
-
-def _unreadable(source: Source, error: yaml.YAMLError) -> tuple[int, int]:
-    position = getattr(error, "position", None)
-    return _place(source.text, position if isinstance(position, int) else 0)
-
-
-def _place(text: str, index: int) -> tuple[int, int]:
-    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
-
-
-_SYNTAX_HINTS = (
-    ("mapping values are not allowed", r"\s*[\w./-]+:$", "indent this line like the keys beside it"),
-    ("mapping values are not allowed", r"\s*[\w./-]+:\S", "put a space after the first colon"),
-    ("mapping values are not allowed", "", "a value with a colon in it needs quotes"),
-    ("expected ':'", "", "a key needs a colon and a space after it"),
-    ("expected ',' or|expected node content|end of stream", "", "a quote, bracket or brace is not closed"),
-    ("expected key", "", "check the indentation, and that quotes are closed"),
-    ("cannot start any token|alphabetic or numeric", "", "quote values that start with a special character"),
-    ("hexdecimal|escape character", "", "in double quotes a backslash starts an escape: use single quotes"),
-    ("block sequence entries", "", "start the list on a line of its own, or quote the hyphen"),
-    ("", "", "check the indentation and the quotes around here"),
-)
-"""A part of libyaml's message, how the line goes on up to the caret, and what to do; the first that fits."""
-
-
-def _syntax_hint(problem: str, text: str, column: int) -> str:
-    before = text[:column]
-    return next(hint for words, line, hint in _SYNTAX_HINTS if re.search(words, problem) and re.match(line, before))
 
 
 _PLAIN = re.compile(

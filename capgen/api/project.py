@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from capgen import disk, naming, units
-from capgen.api.reading import called_below, project_folder, read_project, read_sources, source_of
+from capgen.api.reading import brought, called_below, project_folder, read_project, read_sources
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, Fleet
 from capgen.catalog.load import Catalog
@@ -63,20 +63,16 @@ class Built(Struct, frozen=True):
 
 def load_catalog(folder: Path) -> Catalog:
     """The packaged catalogue, with the project's `catalog/` beside the specs over it."""
-    own = folder / "catalog"
-    files = sorted(own.glob("*.yaml")) if own.is_dir() else []
-    return Catalog({path.name: source_of(path.as_posix(), path) for path in files})
+    return Catalog(brought(folder, "catalog", "*.yaml"))
 
 
 def load_templates(folder: Path) -> Templates:
     """The packaged templates, with the project's `templates/` beside the specs over them."""
     from capgen.render.templates import Template, Templates
 
-    own = folder / "templates"
-    if not own.is_dir() or _is_packaged(own):
+    if _is_packaged(folder / "templates"):
         return Templates()
-    files = sorted(p for p in own.rglob("*.j2") if p.is_file() or p.is_symlink())
-    names = {p.relative_to(own).as_posix(): source_of(p.as_posix(), p) for p in files}
+    names = brought(folder, "templates", "**/*.j2")
     if unread := [finding for source in names.values() if source.fault for finding in read(source)[1]]:
         raise Findings(unread)
     return Templates({name: Template(name, source.name, source.text) for name, source in names.items()})

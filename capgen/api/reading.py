@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
+from capgen.api.links import checkout, guarded
 from capgen.errors import UsageError
 from capgen.yamlio import MAX_BYTES, Source, read
 
@@ -30,30 +31,38 @@ class Reading(Struct, frozen=True):
 
 
 def read_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
-    """The YAML files at the paths; a folder stands for all below it. Raises UsageError for what is not there."""
-    files: dict[str, Path] = {}
+    """The YAML files at the paths; a folder stands for all below it. Raises UsageError for what is not there.
+
+    Of a checkout, nothing outside of it is read; elsewhere links are their owner's (`rules.d` of a host)."""
+    return _sources(paths, checkout)
+
+
+def _sources(paths: Sequence[Path], bound: Callable[[Path], str | None]) -> tuple[Source, ...]:
+    sources: dict[str, Source] = {}
     for path in paths:
         if path.is_dir():
-            files.update({found.as_posix(): found for found in _below(path)})
+            source = guarded(bound(path), source_of)
+            sources.update({name: source(name, found) for found in _below(path) if (name := found.as_posix())})
         elif path.exists() or path.is_symlink():
-            files[path.as_posix()] = path
+            sources[path.as_posix()] = guarded(bound(path.parent), source_of)(path.as_posix(), path)
         else:
             raise UsageError(f"there is no file or folder {path}: name one, or run `capgen init` for a first spec")
-    if not files:
+    if not sources:
         raise UsageError(f"no *.yaml below {', '.join(map(str, paths))}: run `capgen init` for a first spec")
-    return tuple(source_of(name, path) for name, path in sorted(files.items()))
+    return tuple(source for _, source in sorted(sources.items()))
 
 
 def read_project(paths: Sequence[Path]) -> Reading:
     """As `read_sources`, with the Defaults and Environments around what is named."""
-    sources = {source.name: source for source in read_sources(paths)}
+    sources = {source.name: source for source in _sources(paths, _bound)}
     beside: dict[str, Source] = {}
     partial = False
     for path in (p for p in paths if specs_root(p) != p or not p.is_dir()):
+        of = guarded(_bound(path), source_of)
         for file in _around(path):
             if (name := file.as_posix()) in sources or name in beside:
                 continue
-            source = source_of(name, file)
+            source = of(name, file)
             kind = _kind(source)
             partial = partial or kind == "Capacity"
             if kind in ("Defaults", "Environment"):
@@ -70,6 +79,20 @@ def specs_root(path: Path) -> Path:
 def project_folder(paths: Sequence[Path]) -> Path:
     """The folder that holds `specs/`, `catalog/` and `templates/`: beside the specs' folder."""
     return Path(os.path.normpath(specs_root(paths[0]) / ".."))
+
+
+def brought(folder: Path, name: str, pattern: str) -> dict[str, Source]:
+    """The files that a project brings in its folder of a name, by their path in it."""
+    own = folder / name
+    of = guarded(checkout(folder) or os.path.realpath(folder), source_of)
+    found = [path for path in sorted(own.glob(pattern)) if path.is_symlink() or not path.is_dir()]
+    return {path.relative_to(own).as_posix(): of(path.as_posix(), path) for path in found}
+
+
+def _bound(path: Path) -> str:
+    """The folder that a project's specs have to lie in, links followed."""
+    root = specs_root(path)
+    return checkout(root) or os.path.realpath(project_folder([path]) if root.name == SPECS else root)
 
 
 def source_of(name: str, path: Path) -> Source:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from capgen.check import syntax
 from capgen.check.lint import EXPRESSION_CHECKS
 from capgen.check.places import locate
 from capgen.check.problem import Problem, Setting
-from capgen.check.syntax import tree_of
+from capgen.check.syntax import told, tree_of
 from capgen.diagnostics import Severity
 from capgen.promql import BadPromQL, Expr
 
@@ -29,8 +28,7 @@ def check_expression(text: str, setting: Setting) -> tuple[Finding, ...]:
     try:
         tree = tree_of(text)
     except BadPromQL as error:
-        hint = "check brackets, operators and durations"
-        return (Finding(0, len(text), syntax.CODE, str(error), hint, Severity.ERROR),)
+        return (Finding(0, len(text), *told(error)),)
     found = [_finding(text, tree, problem) for problem in problems(tree, setting)]
     return tuple(sorted(dict.fromkeys(found)))
 

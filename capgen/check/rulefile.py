@@ -96,8 +96,8 @@ def documents_of(source: Source) -> tuple[Source, ...]:
 
 
 def may_hold_rules(source: Source) -> bool:
-    """Whether a file that nobody named, found in a folder, is meant for Prometheus' rules at all."""
-    return _RULES.search(source.text) is not None
+    """Whether a file that nobody named, found in a folder, is meant for Prometheus' rules at all, or cannot be read."""
+    return bool(source.fault) or _RULES.search(source.text) is not None
 
 
 class _Reader:
@@ -111,6 +111,9 @@ class _Reader:
         self.found: list[Diagnostic] = []
 
     def read(self) -> None:
+        if self.source.fault:
+            self.found += read(self.source)[1]
+            return None
         if sum(1 for line in self.lines if _SEPARATOR.match(line)) > MAX_DOCUMENTS:
             return self.report(
                 Span(self.source.name, 1, 1, 1, 2), f"the file holds more than {MAX_DOCUMENTS} documents", "split it"
@@ -118,7 +121,7 @@ class _Reader:
         documents = tuple(_documents(self.source, self.lines))
         seen = False
         for document in documents:
-            node, found = read(document)
+            node, found = read(document, foreign=True)
             self.found += found
             seen = (node is None or self.document(node, alone=len(documents) == 1)) or seen
         if not seen:
@@ -231,11 +234,8 @@ class _Reader:
         try:
             expr = tree_of(text)
         except promql.BadPromQL as error:
-            return self.found.append(
-                self.diagnostic(
-                    syntax.CODE, node.value["expr"].span, str(error), "check brackets, operators and durations"
-                )
-            )
+            code, message, hint, severity = syntax.told(error)
+            return self.found.append(self.diagnostic(code, node.value["expr"].span, message, hint, severity))
         self.rules.append(
             Rule(kind, name, group, text, expr, {**group_labels, **labels}, annotations, for_, keep, node)
         )

@@ -326,6 +326,9 @@ def _fill(
             at_key=not own,
         )
         return None
+    except promql.TooLarge as error:
+        context.error("CG320", f"the expression is {error}", path, "record parts of it with a rule of your own")
+        return None
     except promql.BadPromQL as error:
         context.error("CG320", f"not valid PromQL: {error}", path, "try it in Prometheus' expression browser")
         return None

@@ -155,7 +155,7 @@ def read_found(source: Source, *, live: bool = False) -> tuple[tuple[Found, ...]
     found: list[Found] = []
     wrong: list[Diagnostic] = []
     for document in documents_of(source):
-        node, problems = read(document, times=_TIMES)
+        node, problems = read(document, times=_TIMES, foreign=True)
         wrong += problems
         if node is not None:
             found += _found(node, source.name, live=live, wrong=wrong)

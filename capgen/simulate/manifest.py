@@ -36,7 +36,7 @@ _TYPES = {"averageUtilization": "Utilization", "averageValue": "AverageValue", "
 
 def read(source: Source) -> tuple[Autoscaler | None, tuple[Diagnostic, ...]]:
     """The autoscaler of a file, or every reason why the API server would not take it."""
-    node, found = yamlio.read(source)
+    node, found = yamlio.read(source, foreign=True)
     if node is None:
         return None, found
     reader = _Reader()

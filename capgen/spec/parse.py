@@ -144,17 +144,27 @@ def specs(
             key = id(override) if override else 0
             if key not in done:
                 chosen_layers = [node for name, node in layers if name in ("", capacity.name)]
-                folded, problems = _without_removed(Capacity, _fold(beneath, override, chosen_layers))
+                layered = _fold(beneath, override, chosen_layers)
+                folded, problems = _without_removed(Capacity, layered)
                 found += problems
-                model, problems = validated(Capacity, folded)
+                model, problems = validated(Capacity, folded, layered)
                 found += problems
                 found += _unknown_environments(project, model, folded) if model else []
+                if model is not None and model.metadata.name != capacity.name:
+                    found.append(_renamed(capacity, folded))
+                    model = None
                 done[key] = (model, folded)
             model, folded = done[key]
             if model is not None and _goes_to(model, environment):
                 removable = _removable(project.defaults, capacity.node, override)
                 result.append(Spec(capacity.file, environment, model, folded, removable))
     return tuple(result), in_order(found)
+
+
+def _renamed(capacity: Document, folded: Node) -> Diagnostic:
+    name = folded.at(("metadata", "name")) or folded
+    wrong = f"{capacity.name!r} is called {name.value!r} here, and a service has one name everywhere"
+    return _finding("CG624", wrong, name.span, "leave the name out; `title:` may differ", name)
 
 
 def _removable(defaults: Sequence[Document], *layers: Node | None) -> frozenset[str]:

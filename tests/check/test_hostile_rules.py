@@ -104,4 +104,4 @@ def test_a_file_of_nothing_but_operators_ends_soon(check):
         }
     )
     found = check(text)
-    assert [d.code for d in found] == ["CG501", "CG501"]
+    assert [d.code for d in found] == ["CG623", "CG623"]

@@ -38,6 +38,8 @@ SCENARIOS = {
     "CG615",
     "CG616",
     "CG619",
+    "CG622",
+    "CG623",
     "CG701",
     "CG702",
     "CG801",
@@ -101,6 +103,30 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "shop.yaml.gone").rename(tmp_path / "elsewhere" / "shop.yaml")
     subprocess.run(shlex.split(good)[1:], cwd=tmp_path, check=True)
     assert findings(specs) == ()
+
+
+def test_a_link_that_leads_out_of_the_project(tmp_path: Path) -> None:
+    bad, good = examples("CG622")
+    specs = write(tmp_path / "project", SHOP)
+    (tmp_path / "elsewhere").mkdir()
+    (specs / "shop.yaml").rename(tmp_path / "elsewhere" / "shop.yaml")
+    for example, said_of_it in ((bad, ["CG622"]), (good, [])):
+        (specs / "shop.yaml").unlink(missing_ok=True)
+        subprocess.run(shlex.split(example)[1:], cwd=tmp_path / "project", check=True)
+        assert [finding.code for finding in findings(specs)] == said_of_it
+
+
+def test_an_expression_that_is_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = examples("CG623")
+    monkeypatch.chdir(tmp_path)
+    more = "|".join(f"m{number}" for number in range(3, 12_000))
+    for text, wanted in ((bad.replace("and so on", more), {"CG623"}), (good, set())):
+        (tmp_path / "rules.yml").write_text(text, encoding="utf-8")
+        with pytest.raises(SystemExit):
+            capgen.cli.main(["check", "rules.yml"])
+        assert set(re.findall(r"CG\d{3}", capsys.readouterr().out)) == wanted
 
 
 def test_more_mistakes_than_are_listed(tmp_path: Path) -> None:
