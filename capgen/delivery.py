@@ -37,7 +37,7 @@ def target_of(
         place = root if root is not None else folder / (environment.directory.root if environment.directory else "")
         reload = environment.prometheus.reload if environment.prometheus and root is None else None
         alerts = environment.alertmanager.reload if environment.alertmanager and root is None else None
-        return Directory(place, reload=reload or "", alertmanager=alerts or "")
+        return Directory(place, reload=reload or "", alertmanager=alerts or "", environment=name)
     if environment.kubernetes is None:
         raise UsageError(
             f"the environment {name!r} says neither `directory:` nor `kubernetes:`; nothing tells where to deliver"
@@ -53,7 +53,7 @@ def target_of(
         raise Refused(
             f"the context leads to {access.server}, and {name!r} is at {cluster.server}: choose the right context; nothing was read or written"
         )
-    connected = connect(access, cluster.namespace, seconds=seconds)
+    connected = connect(access, cluster.namespace, seconds=seconds, environment=name)
     if cluster.uid is not None and (found := identity(connected)) != cluster.uid:
         raise Refused(
             f"{connected.name} is the cluster {found}, and {name!r} pins {cluster.uid}: choose the right context; "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from capgen import api, units
 from capgen.api import measured
 from capgen.api.measured import Sources, read_history, read_text
-from capgen.diagnostics import Diagnostic, Span, has_errors
+from capgen.diagnostics import Diagnostic, Span, has_errors, suggest
 from capgen.errors import Findings, UsageError
 from capgen.yamlio import Source
 
@@ -176,18 +176,21 @@ def report(
     environment: str,
     *,
     settings: Sequence[str] = (),
+    services: Sequence[str] = (),
     history: Path | None = None,
     prometheus: bool = False,
     now: float | None = None,
     cache: Path | None = None,
 ) -> tuple[Review, ...]:
-    """What the last period was like, for every service of an environment. Sources and exceptions as for `plan`.
+    """What the last period was like, for every service of an environment or for those that are named. Sources and
+    exceptions as for `plan`.
 
     Replicas are read from `<service>/<hpa>.replicas.csv`, or from kube-state-metrics by the Prometheus.
     """
     from capgen.planning.period import LONGEST, period_of, review
 
     compiled = _compiled(paths, environment, settings)
+    chosen = _chosen(compiled, services)
     sources = _sources(compiled, environment, history, prometheus=prometheus, now=now, cache=cache)
     found = [
         (
@@ -196,8 +199,7 @@ def report(
             measured.replicas(sources, service),
             measured.usage(sources, service),
         )
-        for fleet in compiled.fleets
-        for service in fleet.services
+        for service in chosen
     ]
     ends = [float(series.times[-1]) for _, histories, *_ in found for series in histories.values() if len(series.times)]
     # Whole days that have ended: a sample at 23:00 ends its day.
@@ -218,6 +220,14 @@ def _compiled(
     if has_errors(compiled.diagnostics):
         raise Findings(compiled.diagnostics)
     return compiled
+
+
+def _chosen(compiled: Compiled, names: Sequence[str]) -> list[Blueprint]:
+    known = {service.name: service for fleet in compiled.fleets for service in fleet.services}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--service: the environment has no {name}; {suggest(name, known, what='services')}")
+    return [service for name, service in known.items() if not names or name in names]
 
 
 def _sources(

@@ -6,9 +6,10 @@ would now be done otherwise is refused with both versions.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,9 +25,11 @@ from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.saved import Request, Stale
 
 if TYPE_CHECKING:
+    from capgen.api import Built
     from capgen.artifact import Artifact
     from capgen.blueprint import Fleet
     from capgen.reconcile.outcome import Outcome
+    from capgen.reconcile.rights import Purpose
     from capgen.reconcile.target import Target
     from capgen.spec.documents import Environment
     from capgen.targets.grafana import Shown
@@ -47,6 +50,8 @@ class Delivery(Struct, frozen=True):
     """(uid, title) of each dashboard that is delivered."""
     groups: tuple[tuple[str, int], ...] = ()
     """Name and number of rules of each group that is delivered."""
+    origin: Callable[[str, Sequence[str]], str] = lambda *_: ""
+    """Where fields of an artifact come from, in words."""
 
 
 class Status(Struct, frozen=True):
@@ -94,8 +99,26 @@ def plan_delivery(request: Request, *, seconds: float = SECONDS) -> Delivery:
         target,
         request,
         saved.digest_of([(a.path, a.text) for a in artifacts]),
-        *(_served(fleet) if fleet else ()),
+        *(_served(fleet) if fleet else ((), ())),
+        partial(_origin, built, request.environment, {artifact.path: artifact for artifact in artifacts}),
     )
+
+
+def _origin(built: Built, environment: str, artifacts: Mapping[str, Artifact], path: str, fields: Sequence[str]) -> str:
+    from capgen.api.origins import origin_of
+
+    return origin_of(built, environment, artifacts[path], fields) if fields and path in artifacts else ""
+
+
+def rehearse(delivery: Delivery) -> Plan:
+    """The plan as the target itself sees it; what it refuses is traced back to the specs."""
+    plan = delivery.target.rehearse(delivery.plan)
+    changes = (replace(c, reason=_traced(c.reason, delivery.origin(c.path, c.refused))) for c in plan.changes)
+    return replace(plan, changes=tuple(changes))
+
+
+def _traced(reason: str, origin: str) -> str:
+    return f"{reason}; from {origin}" if origin else reason
 
 
 def _served(fleet: Fleet) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]]:
@@ -106,20 +129,34 @@ def _served(fleet: Fleet) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str,
     return tuple((d.uid, d.title) for d in shown if delivered), tuple(sorted(groups))
 
 
-def rights_of(paths: Sequence[Path], environment: str, purpose: str, *, settings: Sequence[str] = ()) -> str:
-    """The Roles that a diff or an apply of these specs needs, as YAML. Nothing is asked of the cluster."""
+def rights_of(
+    paths: Sequence[Path],
+    environment: str,
+    purpose: Purpose | Literal["import"],
+    *,
+    settings: Sequence[str] = (),
+    namespaces: Sequence[str] = (),
+) -> str:
+    """The Roles that a verb needs for these specs, as YAML; an import reads `namespaces` beside the environment's own.
+    Nothing is asked of the cluster."""
     from capgen import api
     from capgen.delivery import deliverable
     from capgen.reconcile.manifest import read_manifests
-    from capgen.reconcile.rights import rights
+    from capgen.reconcile.rights import rights, rights_to_read
 
-    built = api.build(paths, settings=settings, environments=[environment])
-    declared = _declared(built.compiled.project.environments, environment)
-    if declared.kubernetes is None:
+    cluster = environment_of(paths, environment).kubernetes
+    if cluster is None:
         raise UsageError(f"the environment {environment!r} has no cluster: it says no `kubernetes:`")
-    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found))
-    home = declared.kubernetes.namespace
-    found = rights("apply" if purpose == "apply" else "diff", read_manifests(artifacts, home), home)
+    if purpose == "import":
+        from capgen.intake.found import KINDS
+        from capgen.targets.inspected import kind_of
+
+        found = rights_to_read([kind_of(name) for name in KINDS], {*namespaces, cluster.namespace})
+    else:
+        built = api.build(paths, settings=settings, environments=[environment])
+        declared = _declared(built.compiled.project.environments, environment)
+        artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found))
+        found = rights(purpose, read_manifests(artifacts, cluster.namespace), cluster.namespace)
     roles = [{"name": f"capgen-{purpose}", "namespace": one.namespace, "rules": one.rules} for one in found]
     templates = api.load_templates(project_folder(paths))
     common = {"purpose": purpose, "environment": environment}
@@ -231,6 +268,9 @@ def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float 
             f"{why}; nothing was changed. If that is meant, say --deletions {count}; --no-prune leaves them standing"
         )
     outcome = delivery.target.apply(delivery.plan)
+    paths = {change.key: change.path for change in delivery.plan.changes}
+    results = (replace(r, reason=_traced(r.reason, delivery.origin(paths[r.key], r.refused))) for r in outcome.results)
+    outcome = replace(outcome, results=tuple(results))
     if not wait:
         return outcome
     return replace(outcome, problems=(*outcome.problems, *delivery.target.wait(delivery.plan, outcome, wait)))
@@ -254,7 +294,8 @@ def _forgotten(delivered: Collection[str], artifacts: Sequence[Artifact]) -> tup
     """Services that were delivered and that no spec declares any more: nobody would notice them otherwise."""
     lost = sorted(set(delivered) - {artifact.service for artifact in artifacts} - {""})
     return tuple(
-        f"{name} was delivered here and no spec declares it any more: `capgen destroy {name}` removes it"
+        f"{name} was delivered here and no spec declares it any more: unless another project does, "
+        f"`capgen destroy {name}` removes it"
         for name in lost
     )
 

@@ -75,6 +75,7 @@ class Probe(Struct, frozen=True):
     slower_than: float
     """From when on an answer is slow; 0 for never."""
     counters: Counters | None
+    runbook: str = ""
 
 
 class Object(Struct, frozen=True):

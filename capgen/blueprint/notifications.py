@@ -6,6 +6,7 @@ services. A secret is a place, and never the secret.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -44,6 +45,17 @@ class Smtp(Struct, frozen=True):
     sender: str
     user: str
     password: Secret | None
+
+
+def scripted(receivers: Iterable[Receiver], smtp: Smtp | None) -> Iterator[Receiver]:
+    """The receivers that a script can tell: those by mail only where a mail server is known."""
+    return (one for one in receivers if one.secret is not None or (one.kind == "email" and smtp is not None))
+
+
+def reading(receivers: Iterable[Receiver], smtp: Smtp | None) -> Iterator[Receiver]:
+    """Those of them that a report is for: who gets news (`info`) to read. It pages nobody."""
+    news = (one for one in scripted(receivers, smtp) if not one.severities or "info" in one.severities)
+    return (one for one in news if one.kind != "pagerduty")
 
 
 class NotifyDelivery(Struct, frozen=True):

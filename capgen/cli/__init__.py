@@ -30,7 +30,7 @@ VERBS = {
     "diff": "Show what apply would change.",
     "apply": "Deliver to a directory or a cluster.",
     "status": "Show what is delivered, and how it is.",
-    "rbac": "Print the least rights of diff or apply.",
+    "rbac": "Print the least rights of a verb.",
     "env": "Pin an environment to its cluster.",
     "destroy": "Delete what was delivered for a service.",
     "simulate": "Replay an autoscaler over a history of demand.",

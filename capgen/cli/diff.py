@@ -91,7 +91,7 @@ def command(
         ),
         seconds=timeout,
     )
-    plan = delivery.target.rehearse(delivery.plan)
+    plan = api.rehearse(delivery)
     if save is not None:
         disk.save(save, api.save_plan(delivery, plan))
     click.echo(report.render(plan, form, color=colored(), width=width()), nl=False, color=True)

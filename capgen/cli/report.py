@@ -17,6 +17,9 @@ from capgen.cli.plan import history_option, moment, now_option, prometheus_optio
 @specs_argument
 @environment_option
 @set_option
+@click.option(
+    "--service", "services", multiple=True, metavar="NAME", help="Only this service; may be given several times."
+)
 @history_option
 @prometheus_option
 @now_option
@@ -35,6 +38,7 @@ def command(
     specs: Sequence[Path],
     environment: str,
     settings: Sequence[str],
+    services: Sequence[str],
     history: Path | None,
     prometheus: bool,
     now: str | None,
@@ -56,6 +60,7 @@ def command(
         spec_paths(specs),
         environment,
         settings=settings,
+        services=services,
         history=history,
         prometheus=prometheus,
         now=moment(now, live=prometheus),

@@ -11,12 +11,13 @@ from math import ceil
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import naming
 from capgen.blueprint import Blueprint, Delivery, Fleet
 from capgen.blueprint.cost import Cost
 from capgen.blueprint.jobs import CronEntry, Report
-from capgen.blueprint.notifications import Inhibition, Matcher, Receiver, Routing
+from capgen.blueprint.notifications import Inhibition, Matcher, Receiver, Routing, reading
 from capgen.blueprint.origin import Labels, Origin
 from capgen.blueprint.serving import ServedMetric
 from capgen.catalog.model import Ladder
@@ -92,13 +93,16 @@ def facts(blueprint: Blueprint) -> Facts:
 def _crontab(blueprint: Blueprint) -> tuple[CronEntry, ...]:
     if blueprint.delivery.jobs.form != "crontab":
         return ()
-    return tuple(
-        CronEntry(
-            blueprint.name, job.name, job.schedule, ceil(job.timeout),
-            job.task.period if isinstance(job.task, Report) else "",
-        )
-        for job in blueprint.jobs
-    )  # fmt: skip
+    read = any(reading(blueprint.receivers, blueprint.delivery.notify.smtp))
+    found = []
+    for job in blueprint.jobs:
+        entry = CronEntry(blueprint.name, job.name, job.schedule, ceil(job.timeout), "")
+        if isinstance(job.task, Report):
+            # One page for all services, and to each service's own receivers what is its own.
+            found.append(replace(entry, report=job.task.period))
+        if read or not isinstance(job.task, Report):
+            found.append(entry)
+    return tuple(found)
 
 
 def assemble(

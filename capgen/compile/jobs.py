@@ -189,7 +189,8 @@ def _measured(
 
 def _probe(context: Context, spec: ProbeSpec, signals: Signals) -> Probe:
     counters = _counters(context, spec, signals) if spec.metrics else None
-    return Probe(spec.url.rstrip("/"), spec.health, spec.metrics or "", spec.slower_than or 0.0, counters)
+    runbook = context.spec.model.metadata.runbook or ""
+    return Probe(spec.url.rstrip("/"), spec.health, spec.metrics or "", spec.slower_than or 0.0, counters, runbook)
 
 
 def _counters(context: Context, spec: ProbeSpec, signals: Signals) -> Counters | None:

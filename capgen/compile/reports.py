@@ -31,6 +31,7 @@ def report_jobs(context: Context, delivery: JobDelivery) -> tuple[Job, ...]:
     wanted = [period for period in PERIODS if getattr(context.spec.model.reports, period, None) is not None]
     if not wanted or (delivery.form == "cronjob" and not _can_run(context, wanted, delivery)):
         return ()
+    _check_names(context, wanted)
     files, secret = _brought(context) if delivery.form == "cronjob" else ((), None)
     return tuple(
         Job(
@@ -50,13 +51,16 @@ def _can_run(context: Context, wanted: list[str], delivery: JobDelivery) -> bool
             code, f"no report is made in the environment {where!r}, which names no {what}", ("reports",),
             f"add {words} to it, or `reports: null` for this spec to its `overrides`", at_key=True, severity=Severity.WARNING,
         )  # fmt: skip
-    for period in wanted if not missing else ():
+    return not missing
+
+
+def _check_names(context: Context, wanted: list[str]) -> None:
+    for period in wanted:
         if (name := f"report-{period}") in context.spec.model.jobs:
             context.error(
                 "CG374", f"the {period} report runs as the job {name!r}, and there is one", ("jobs", name),
                 "give that job another name", at_key=True,
             )  # fmt: skip
-    return not missing
 
 
 def _brought(context: Context) -> tuple[tuple[tuple[str, str], ...], Secret | None]:

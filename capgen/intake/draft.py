@@ -106,6 +106,8 @@ def draft(
 def _rules(found: Sequence[Found], remarks: list[Remark], wrong: list[Diagnostic]) -> tuple[Written, ...]:
     rules = []
     for one in found:
+        if one.kind == RULES and one.live and one.node.at(("spec", "groups")) is None:
+            continue  # a server takes rules without groups, and they say nothing
         if one.kind == RULES or (one.kind == CONFIGURATION and one.node.at(("groups",)) is not None):
             file = rules_of(one.node)
             errors = [d for d in file.found if d.severity == "error"]

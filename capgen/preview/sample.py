@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -64,6 +64,10 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "reqps": (40, 220), "ops": (5, 90), "iops": (20, 400), "pps": (100, 900),
     "currencyUSD": (900, 1800), "currencyEUR": (900, 1800),
 }  # fmt: skip
+
+
+_CHOOSING = ("topk", "bottomk")
+"""Aggregations that leave the series that they choose as they are."""
 
 
 class Sample(Struct, frozen=True):
@@ -174,13 +178,16 @@ def constants(tree: promql.Expr) -> list[tuple[dict[str, str], float]] | None:
 def _label_sets(source: Sample, query: Query, tree: promql.Expr | None) -> list[dict[str, str]]:
     fixed, free = _labels(query, tree)
     count = max((_count(source, label) for label in free), default=1)
-    if (
-        isinstance(tree, promql.Aggregate)
-        and tree.op in ("topk", "bottomk")
-        and isinstance(tree.parameter, promql.Number)
-    ):
-        count = min(count, max(1, round(tree.parameter.value)))
+    chosen = next(_aggregates(tree), None)
+    if chosen is not None and chosen.op in _CHOOSING and isinstance(chosen.parameter, promql.Number):
+        groups = max((_count(source, label) for label in chosen.labels), default=1)
+        count = min(count, groups * max(1, round(chosen.parameter.value)))
     return [{**fixed, **{label: _nth(source.names(label), number) for label in free}} for number in range(count)]
+
+
+def _aggregates(tree: promql.Expr | None) -> Iterator[promql.Aggregate]:
+    """The aggregations, the outermost first."""
+    return (node for node in (promql.walk(tree) if tree is not None else ()) if isinstance(node, promql.Aggregate))
 
 
 def _count(source: Sample, label: str) -> int:
@@ -197,7 +204,7 @@ def _labels(query: Query, tree: promql.Expr | None) -> tuple[dict[str, str], tup
     if tree is None:
         return {}, tuple(sorted(wanted))
     pinned = {m.name: m.value for selector in promql.selectors(tree) for m in selector.matchers if m.op == "="}
-    outer = next((node for node in promql.walk(tree) if isinstance(node, promql.Aggregate)), None)
+    outer = next((node for node in _aggregates(tree) if node.op not in _CHOOSING), None)
     if query.format == "table" and outer is not None and outer.grouping == "by":
         wanted |= set(outer.labels)
     wanted.discard("__name__")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen import naming
 from capgen.reconcile.kinds import KINDS, Kind
@@ -24,8 +25,10 @@ ID = f"{_DOMAIN}/id"
 TOOLING, GROUP_KINDS, NAMESPACES = (
     f"{_DOMAIN}/{name}" for name in ("tooling", "contains-group-kinds", "additional-namespaces")
 )
-PLACES = "capgen/places"
+PLACES, ENVIRONMENT, SERVICES = "capgen/places", "capgen/environment", "capgen/services"
 _VERSION = "v1"
+_ENOUGH = 1000
+"""So many services tell one project from another; annotations have no room for all those of a large fleet."""
 
 NEVER_DELETED = frozenset(("Namespace",))
 """Kinds that are written and never taken into an inventory: deleting one deletes what others put there."""
@@ -43,6 +46,10 @@ class Inventory(Struct, frozen=True):
     places: frozenset[tuple[str, str]] = frozenset()
     """(kind with its group, namespace)."""
     problem: str = ""
+    environment: str = ""
+    """Whose it is, "" where nobody noted it."""
+    services: frozenset[str] = frozenset()
+    """For what belongs to all services: those that it was made of, which tell two projects apart."""
 
     @property
     def name(self) -> str:
@@ -72,7 +79,32 @@ class Inventory(Struct, frozen=True):
     def with_members(self, places: Iterable[tuple[Kind, str]]) -> Inventory:
         """The inventory with these kinds and namespaces as well."""
         more = {(group_kind(kind), home) for kind, home in places if kind.name not in NEVER_DELETED}
-        return Inventory(self.service, self.home, self.places | more, self.problem)
+        return replace(self, places=self.places | more)
+
+    def kept_for(self, environment: str, services: Iterable[str]) -> Inventory:
+        """The inventory as a delivery of these services to an environment notes whose it is."""
+        noted = frozenset(sorted(services)[:_ENOUGH]) if not self.service else frozenset()
+        return replace(self, environment=environment or self.environment, services=noted)
+
+    def whose(self, environment: str, declared: Collection[str], delivered: Collection[str]) -> str:
+        """Why it is another environment's or another project's, "" when nothing speaks for that.
+
+        `declared` are the services of this project, `delivered` those with an inventory in the namespace.
+        """
+        kept = f"the inventory ConfigMap/{self.home}/{self.name} is kept for"
+        apart = "give one of them a namespace of its own (kubernetes.namespace)"
+        if environment and self.environment not in ("", environment):
+            return (
+                f"{kept} the environment {self.environment}, and this is {environment}: {apart}. If it was renamed: "
+                f"kubectl annotate configmap -n {self.home} -l {ID} {ENVIRONMENT}={environment} --overwrite"
+            )
+        theirs = sorted(self.services & set(delivered))
+        if declared and theirs and not self.services & set(declared):
+            return (
+                f"{kept} the project of {', '.join(theirs[:3])}, and none of that is declared here: {apart}, "
+                "or `capgen destroy` what is gone for good"
+            )
+        return ""
 
 
 def parent_name(service: str) -> str:
@@ -106,7 +138,10 @@ def read_parent(parent: Document) -> Inventory:
     noted = {(kind, place or home) for kind, _, place in (p.partition("@") for p in _split(annotations.get(PLACES)))}
     others = _split(annotations.get(GROUP_KINDS)) - {kind for kind, _ in noted}
     homes = _split(annotations.get(NAMESPACES)) | {home}
-    return Inventory(service, home, frozenset(noted | {(kind, place) for kind in others for place in homes}), problem)
+    places = frozenset(noted | {(kind, place) for kind in others for place in homes})
+    return Inventory(
+        service, home, places, problem, annotations.get(ENVIRONMENT, ""), _split(annotations.get(SERVICES))
+    )
 
 
 def parent_document(inventory: Inventory) -> Document:
@@ -123,6 +158,8 @@ def parent_document(inventory: Inventory) -> Document:
                 GROUP_KINDS: ",".join(sorted({kind for kind, _ in inventory.places})),
                 NAMESPACES: ",".join(sorted({place for _, place in inventory.places} - {inventory.home})),
                 PLACES: ",".join(sorted(f"{kind}@{place}" for kind, place in inventory.places)),
+                **({ENVIRONMENT: inventory.environment} if inventory.environment else {}),
+                **({SERVICES: ",".join(sorted(inventory.services))} if inventory.services else {}),
             },
         },
     }

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from capgen.artifact import Artifact
 from capgen.reconcile import applyset, policy
 from capgen.reconcile.compare import Difference, compare
-from capgen.reconcile.handover import handed_over
+from capgen.reconcile.handover import handed_back, handed_over
 from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
@@ -33,6 +33,8 @@ class Rules(Struct, frozen=True):
     adopt: frozenset[str] = frozenset()
     fields: tuple[FieldPolicy, ...] = ()
     replace: frozenset[str] = frozenset()
+    follows: str = ""
+    """What has to be gone before the object is written."""
 
 
 CAREFUL = Rules()
@@ -61,9 +63,12 @@ def _left(change: Change) -> Change:
 def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, rules: Rules) -> Plan:
     manifests = read_manifests(desired, live.namespace)
     ids = {inventory.id for inventory in live.inventories.values()}
+    left = leftovers({manifest.key for manifest in manifests}, live, handed_over(manifests))
+    back = handed_back(manifests, live, left) if rules.prune else {}
+    going = {scaled for scaled, _ in back.values()}
     changes = (
-        *(_object_change(manifest, live, rules) for manifest in manifests),
-        *leftovers({manifest.key for manifest in manifests}, live, handed_over(manifests)),
+        *(_object_change(manifest, live, _with(rules, *back.get(manifest.key, ()))) for manifest in manifests),
+        *(_orphaning(change) if change.key in going else change for change in left),
     )
     return Plan(
         target,
@@ -73,6 +78,14 @@ def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, ru
         wide=frozenset(_wide(live, changes)),
         unsearched=frozenset(live.unsearched),
     )
+
+
+def _with(rules: Rules, follows: str = "", managers: frozenset[str] = frozenset()) -> Rules:
+    return replace(rules, adopt=rules.adopt | managers, follows=follows) if managers else rules
+
+
+def _orphaning(change: Change) -> Change:
+    return replace(change, orphans=True, reason=f"{change.reason}; the HPA that it made stays and is taken over")
 
 
 def _wide(live: LiveObjects, changes: Sequence[Change]) -> Iterator[str]:
@@ -159,6 +172,7 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
     return change(
         action, "; ".join(line for line in told if line), fields=difference.fields,
         takes=bool(settled.taken) and action is Action.UPDATE, adopts=() if fixed else managers, replaces=bool(fixed),
+        follows=rules.follows,
     )  # fmt: skip
 
 

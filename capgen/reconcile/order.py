@@ -16,11 +16,15 @@ def waves(plan: Plan) -> tuple[tuple[Change, ...], ...]:
     be written.
     """
     written = [c for c in plan.changes if c.kind in KINDS and c.action is not Action.EXTRA]
+    written.sort(key=_turn)
     return tuple(tuple(group) for _, group in groupby(written, key=_turn))
 
 
 def _turn(change: Change) -> tuple[bool, int]:
-    return change.action is Action.DELETE, KINDS[change.kind].order
+    order = KINDS[change.kind].order
+    if change.orphans:
+        return False, order - 1  # what follows it is of the same order
+    return (True, -order) if change.action is Action.DELETE else (False, order)
 
 
 def missing_for(change: Change, failed: Iterable[Change]) -> str:
@@ -32,6 +36,10 @@ def missing_for(change: Change, failed: Iterable[Change]) -> str:
     """
     needs, home = KINDS[change.kind].needs, _namespace(change)
     for other in failed:
+        if change.follows == other.key:
+            return other.key
+        if change.orphans and other.kind != "Namespace":
+            continue
         if change.action is Action.DELETE and other.service == change.service and other.action is not Action.DELETE:
             return other.key
         if other.kind == "Namespace" and other.key == f"Namespace/{home}":

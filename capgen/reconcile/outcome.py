@@ -37,6 +37,8 @@ class Result(Struct, frozen=True):
     state: State
     reason: str = ""
     fields: tuple[FieldChange, ...] = ()
+    refused: tuple[str, ...] = ()
+    """The fields that the server does not take as they are."""
 
 
 class Outcome(Struct, frozen=True):

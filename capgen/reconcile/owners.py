@@ -16,6 +16,12 @@ from msgspec import Struct
 from capgen.naming import MANAGER
 from capgen.reconcile.plan import Document
 
+_ELSEWHERE: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("HorizontalPodAutoscaler", "autoscaling/v1"): {"f:targetCPUUtilizationPercentage": "f:metrics"},
+}
+"""By kind and the version a manager wrote in: how fields of `spec` are called in the version that is read. Others are
+called alike (v2beta1, v2beta2)."""
+
 
 class Holder(Struct, frozen=True):
     """One manager's fields at some place of the object. `since` is RFC 3339."""
@@ -41,9 +47,18 @@ def holders(live: Document) -> tuple[Holder, ...]:
         ours = entry.get("manager") == MANAGER and entry.get("operation") == "Apply" and not subresource
         name = entry.get("manager", "") + (f" ({subresource})" if subresource else "")
         # An entry without fields holds nothing, which is not the same as holding the whole object.
-        if fields := entry.get("fieldsV1"):
+        if fields := declared(str(live.get("kind", "")), entry):
             found.append(Holder(name, entry.get("time", ""), ours, fields))
     return tuple(found)
+
+
+def declared(kind: str, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of one entry, in the version that capgen reads the kind in."""
+    fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
+    names = _ELSEWHERE.get((kind, str(entry.get("apiVersion"))), {})
+    if not names or not isinstance(inside := fields.get("f:spec"), Mapping):
+        return fields
+    return {**fields, "f:spec": {names.get(name, name): held for name, held in inside.items()}}
 
 
 def below(found: Sequence[Holder], step: str) -> tuple[Holder, ...]:

@@ -30,6 +30,30 @@ def lookup(document: Any, path: str) -> Any:
     return value
 
 
+def steps(document: Any, path: str) -> tuple[str | int, ...]:
+    """The keys and places along a path, as far as the document has them."""
+    found: list[str | int] = []
+    value, at = document, 0
+    while at < len(path) and (match := _STEP.match(path, at)):
+        at = match.end()
+        words = match[1].split(".") if match[1] else []
+        while words:
+            lengths = range(len(words), 0, -1)
+            key = next((k for n in lengths if isinstance(value, Mapping) and (k := ".".join(words[:n])) in value), None)
+            if key is None:
+                return tuple(found)
+            found.append(key)
+            value, words = value[key], words[key.count(".") + 1 :]
+        if match[1]:
+            continue
+        inside = _item(value, match[2])
+        if inside is ABSENT:
+            break
+        found.append(_json(match[2]) if isinstance(value, Mapping) else [item is inside for item in value].index(True))
+        value = inside
+    return tuple(found)
+
+
 def without(document: Any, path: str) -> Any:
     """The document less the value at a path; the same document when there is none. Nothing is changed in place."""
     match = _STEP.match(path)

@@ -91,6 +91,12 @@ class Change(Struct, frozen=True):
     """Declared fields to which the server gave another value when it was asked: `old` is declared, `new` is its own."""
     replaces: bool = False
     """Whether it is deleted and made again, since the server does not change it in place."""
+    orphans: bool = False
+    """Whether what it owns is to stay when it is deleted."""
+    follows: str = ""
+    """The key of what has to be gone before this is written."""
+    refused: tuple[str, ...] = ()
+    """Fields that the server did not take as they are when it was asked."""
 
     @property
     def writes(self) -> bool:

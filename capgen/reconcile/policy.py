@@ -13,6 +13,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from capgen.naming import MANAGER
+from capgen.reconcile.owners import declared
 from capgen.reconcile.paths import without
 from capgen.reconcile.plan import Document, FieldChange
 
@@ -60,18 +61,17 @@ def covers(field: str, path: str) -> bool:
 
 
 def adopted(live: Document, managers: Collection[str], api_version: str) -> tuple[Document, tuple[str, ...]]:
-    """The object as if capgen had declared what these managers did, and which of them hold anything in it.
-
-    What is held in another version of the kind is named otherwise there and stays theirs.
+    """The object as if capgen had declared what these managers did, and which of them hold anything in it, whatever
+    version of the kind they wrote in.
     """
     entries = live.get("metadata", {}).get("managedFields") or []
-    theirs = [entry for entry in entries if _adoptable(entry, managers, api_version)]
+    theirs = [entry for entry in entries if _adoptable(entry, managers)]
     if not theirs:
         return live, ()
     ours = [entry for entry in entries if entry.get("manager") == MANAGER and entry.get("operation") == "Apply"]
     fields: dict[str, Any] = {}
     for entry in (*ours, *theirs):
-        fields = _union(fields, entry.get("fieldsV1") or {})
+        fields = _union(fields, declared(str(live.get("kind", "")), entry))
     _forget(fields, ("f:metadata", "f:annotations", f"f:{LAST_APPLIED}"))
     latest = max(str(entry.get("time", "")) for entry in (*ours, *theirs))
     entry = {
@@ -97,14 +97,9 @@ def adoption(live: Document, after: Document) -> list[dict[str, Any]]:
     return patch
 
 
-def _adoptable(entry: Mapping[str, Any], managers: Collection[str], api_version: str) -> bool:
+def _adoptable(entry: Mapping[str, Any], managers: Collection[str]) -> bool:
     ours = entry.get("manager") == MANAGER and entry.get("operation") == "Apply"
-    return (
-        entry.get("manager") in managers
-        and not ours
-        and not entry.get("subresource")
-        and entry.get("apiVersion") == api_version
-    )
+    return entry.get("manager") in managers and not ours and not entry.get("subresource")
 
 
 def _union(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

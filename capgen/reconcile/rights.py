@@ -1,12 +1,13 @@
 """The least that a run may do: from the objects that are delivered to the rules of a Role.
 
-`diff` reads. `apply` writes the kinds that are delivered, keeps its inventories and leases, and may hand on the rights
-of the Roles it delivers, which the API server asks of whoever writes a Role.
+`diff` and `status` read. `apply` writes the kinds that are delivered, keeps its inventories and leases, and may hand on the
+rights of the Roles it delivers, which the API server asks of whoever writes a Role. `destroy` deletes what `apply` made.
+`import` reads what others made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -15,9 +16,12 @@ from capgen.reconcile.applyset import NEVER_DELETED
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.manifest import Manifest
 
-Purpose = Literal["diff", "apply"]
+Purpose = Literal["diff", "status", "apply", "destroy"]
 _READS: Sequence[str] = ("list",)
 _WRITES: Sequence[str] = ("create", "delete", "get", "list", "patch")
+_DELETES: Sequence[str] = ("delete", "get", "list")
+_VERBS: Mapping[Purpose, Sequence[str]] = {"diff": _READS, "status": _READS, "apply": _WRITES, "destroy": _DELETES}
+_WRITERS = ("apply", "destroy")
 
 
 class Rule(Struct, frozen=True):
@@ -43,38 +47,42 @@ def rights(purpose: Purpose, manifests: Sequence[Manifest], home: str) -> tuple[
     found = [_cluster(purpose, mine, homes)]
     for namespace in homes:
         here = [manifest for manifest in mine if manifest.namespace == namespace]
-        kinds = {manifest.kind.name for manifest in here} | ({"ConfigMap"} if namespace == home else set())
-        rules = _grouped(kinds, _READS if purpose == "diff" else _WRITES)
+        kinds = {m.kind.name: m.kind for m in here if m.kind.namespaced}
+        kinds |= {"ConfigMap": KINDS["ConfigMap"]} if namespace == home else {}
+        rules = _grouped(kinds.values(), _VERBS[purpose])
         if purpose == "apply":
             rules += _handed_on(here)
-            rules += (
-                [Rule("coordination.k8s.io", ("leases",), ("create", "delete", "get", "update"))]
-                if namespace == home
-                else []
-            )
+        if purpose == "destroy" and namespace == home:
+            rules.append(Rule("", ("configmaps",), ("create", "patch")))
+        if purpose in _WRITERS and namespace == home:
+            rules.append(Rule("coordination.k8s.io", ("leases",), ("create", "delete", "get", "update")))
         found.append(Rights(namespace, tuple(sorted(rules, key=lambda rule: (rule.group, rule.resources, rule.verbs)))))
     return tuple(found)
 
 
+def rights_to_read(kinds: Collection[Kind], homes: Collection[str]) -> tuple[Rights, ...]:
+    """What reading everything of some kinds in some namespaces asks of the API server."""
+    known = Rule("", ("namespaces",), ("get",), ("kube-system",))
+    return (Rights("", (known,)), *(Rights(home, tuple(_grouped(kinds, _READS))) for home in sorted(set(homes))))
+
+
 def _cluster(purpose: Purpose, manifests: Sequence[Manifest], homes: Sequence[str]) -> Rights:
     # A saved plan is for one cluster, which is known by the UID of its kube-system.
-    names = tuple(sorted({*homes, "kube-system"}))
+    names = tuple(sorted({*homes, "kube-system"})) if purpose != "destroy" else ("kube-system",)
     rules = [Rule("", ("namespaces",), ("get",), names)]
     made = sorted(manifest.name for manifest in manifests if manifest.kind.name in NEVER_DELETED)
-    if made:
+    if made and purpose != "destroy":
         rules.append(Rule("", ("namespaces",), ("list",)))
         if purpose == "apply":
             rules += [Rule("", ("namespaces",), ("create",)), Rule("", ("namespaces",), ("patch",), tuple(made))]
     return Rights("", tuple(rules))
 
 
-def _grouped(kinds: Collection[str], verbs: Sequence[str]) -> list[Rule]:
-    by_group: dict[str, list[Kind]] = {}
-    for name in kinds:
-        by_group.setdefault(KINDS[name].group, []).append(KINDS[name])
-    return [
-        Rule(group, tuple(sorted(kind.plural for kind in kinds)), tuple(verbs)) for group, kinds in by_group.items()
-    ]
+def _grouped(kinds: Iterable[Kind], verbs: Sequence[str]) -> list[Rule]:
+    by_group: dict[str, set[str]] = {}
+    for kind in kinds:
+        by_group.setdefault(kind.group, set()).add(kind.plural)
+    return [Rule(group, tuple(sorted(names)), tuple(verbs)) for group, names in sorted(by_group.items())]
 
 
 def _handed_on(manifests: Sequence[Manifest]) -> list[Rule]:

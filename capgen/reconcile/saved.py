@@ -148,6 +148,8 @@ def pin(change: Change) -> str:
             "takes": change.takes,
             "adopts": list(change.adopts),
             "replaces": change.replaces,
+            **({"orphans": True} if change.orphans else {}),
+            **({"follows": change.follows} if change.follows else {}),
             "gone": meant(change.before) if change.action is Action.DELETE else None,
             "fields": [_field(field) for field in change.fields],
             "ownership": change.reason if change.action is Action.UPDATE and not change.fields else "",

@@ -28,7 +28,7 @@ from capgen.blueprint.jobs import (
     Task,
     Watch,
 )
-from capgen.render.messages import messages
+from capgen.render.messages import messages, told
 from capgen.render.templates import LINE_ENDS, Templates
 from capgen.schedules import sentence
 
@@ -44,7 +44,7 @@ def job_scripts(blueprint: Blueprint, templates: Templates) -> list[Artifact]:
             kubernetes=False,
         )
         for job in blueprint.jobs
-        if not isinstance(job.task, Report)
+        if not isinstance(job.task, Report) or told(blueprint, job)
     ]  # fmt: skip
 
 
@@ -75,8 +75,17 @@ def script(blueprint: Blueprint, job: Job, templates: Templates) -> str:
         case Resize():
             name, view = "jobs/resize.sh.j2", _resize(job.task)
         case Report():
-            name, view = "jobs/report.sh.j2", {"period": job.task.period, "environment": blueprint.environment}
+            name, view = "jobs/report.sh.j2", _report(blueprint, job.task)
     return templates.render(name, **_common(blueprint, job), **view)
+
+
+def _report(blueprint: Blueprint, task: Report) -> dict[str, Any]:
+    in_cluster = blueprint.delivery.jobs.form == "cronjob"
+    return {
+        "period": task.period,
+        "environment": blueprint.environment,
+        "whole": Markup("log of the job" if in_cluster else "page that the crontab keeps"),  # noqa: S704 (one of two)
+    }
 
 
 def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
@@ -103,7 +112,7 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
 def _programs(task: Task, in_cluster: bool) -> list[str]:
     """What a script needs beside the shell's own company."""
     if isinstance(task, Report):
-        return ["curl", "capgen"]
+        return ["curl", "capgen", *([] if in_cluster else ["flock"])]
     kubectl = in_cluster or isinstance(task, (Scale, Resize))
     return ["curl", *(["kubectl"] if kubectl else []), *([] if in_cluster else ["flock"])]
 
@@ -125,7 +134,7 @@ def about(job: Job) -> str:
         case Resize(workload, apply):
             return f"{'sets' if apply else 'recommends'} the requests of the {workload.kind} {workload.name}"
         case Report(period):
-            return f"writes the {period} report"
+            return f"makes the {period} report"
 
 
 def _row(signal: str, limit: Limit, unit: str, worse: str, waits: tuple[float, float], back: float) -> list[str]:
@@ -173,20 +182,27 @@ def _watch(task: Watch) -> dict[str, Any]:
     }
 
 
-def _own(signal: str, title: str, unit: str, action: str = "") -> dict[str, str]:
-    return {"signal": signal, "title": title, "action": action, "runbook": "", "unit": unit}
+def _own(signal: str, title: str, unit: str, action: str, runbook: str = "") -> dict[str, str]:
+    return {"signal": signal, "title": title, "action": action, "runbook": runbook, "unit": unit}
+
+
+_SICK = "See whether it runs, what its log says, and what it waits for."
+_SLOW = "See what it waits for: its database, another service, or CPU."
+_BLIND = "See whether its exporter runs: nobody is told of levels that nothing measures."
 
 
 def _probe(task: Probe) -> dict[str, Any]:
     page = task.url + task.health
-    limits = [["health.failing", "down", "critical", "1", "any answer but 2xx", "above", "0", "0", "0"]]
-    texts = [_own("health.failing", f"Health of {page}", "well")]
+    limits = [["health.failing", "down", "critical", "1", "the first answer but 2xx", "above", "0", "0", "0"]]
+    texts = [_own("health.failing", f"Health of {page}", "well", _SICK, task.runbook)]
     if task.slower_than:
         limits.append(_row("health.seconds", Limit("slow", "warning", task.slower_than), "seconds", "above", (0, 0), 0))
-    texts.append(_own("health.seconds", f"Response time of {page}", "seconds"))
+    texts.append(_own("health.seconds", f"Response time of {page}", "seconds", _SLOW, task.runbook))
     if task.metrics:
-        limits.append(["metrics.missing", "missing", "warning", "1", "any answer but 2xx", "above", "0", "0", "0"])
-        texts.append(_own("metrics.missing", f"Metrics at {task.url}{task.metrics}", "well"))
+        limits.append(
+            ["metrics.missing", "missing", "warning", "1", "the first answer but 2xx", "above", "0", "0", "0"]
+        )
+        texts.append(_own("metrics.missing", f"Metrics at {task.url}{task.metrics}", "well", _BLIND, task.runbook))
     if task.counters:
         limits += _rows(task.counters.errors)
         texts.append(_text(task.counters.errors))
@@ -293,7 +309,7 @@ def _report_entries(fleet: Fleet) -> list[dict[str, Any]]:
         # Cron takes a bare % for the end of the command.
         kept = rf'>"$CAPGEN_REPORTS/.{period}" && mv "$CAPGEN_REPORTS/.{period}" "$CAPGEN_REPORTS/{period}-$(date +\%F).html"'
         command = f'(cd "$CAPGEN_PROJECT" && mkdir -p "$CAPGEN_REPORTS" && {call} {kept}) 2>&1 | logger -t capgen-report-{period}'
-        found.append(_entry(", ".join(services), f"report-{period}", schedule, command))
+        found.append(_entry(", ".join(services), f"page of the {period} report", schedule, command))
     return found
 
 

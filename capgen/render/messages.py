@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from capgen.blueprint import Blueprint
 from capgen.blueprint.jobs import Job, Report
-from capgen.blueprint.notifications import Receiver, Secret, Smtp
+from capgen.blueprint.notifications import Receiver, Secret, Smtp, reading, scripted
 
 _IMPLICIT_TLS = "465"
 """The port at which a mail server wants TLS from the first byte on; at all others it is begun by STARTTLS."""
@@ -37,13 +37,9 @@ class Held(Struct, frozen=True):
 
 
 def told(blueprint: Blueprint, job: Job) -> tuple[Receiver, ...]:
-    """The receivers that a job tells: those by mail only where a mail server is known. A report is news for those who
-    get news (`info`) to read, and pages nobody."""
-    smtp = blueprint.delivery.notify.smtp
-    reached = (r for r in blueprint.receivers if r.secret is not None or (r.kind == "email" and smtp is not None))
-    if not isinstance(job.task, Report):
-        return tuple(reached)
-    return tuple(r for r in reached if r.kind != "pagerduty" and (not r.severities or "info" in r.severities))
+    """The receivers that a job tells."""
+    choose = reading if isinstance(job.task, Report) else scripted
+    return tuple(choose(blueprint.receivers, blueprint.delivery.notify.smtp))
 
 
 def held(blueprint: Blueprint, job: Job) -> tuple[Held, ...]:

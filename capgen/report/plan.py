@@ -21,6 +21,7 @@ from capgen.reconcile.saved import Stale
 from capgen.report import findings
 from capgen.report.color import Style, painted
 from capgen.report.dashboards import by_panel
+from capgen.report.fields import named, unit
 from capgen.report.markdown import LIMIT, MARKER, escaped, fitted
 from capgen.report.unified import unified
 from capgen.report.visible import visible
@@ -80,7 +81,7 @@ def render_outcome(outcome: Outcome, form: str, *, color: bool = False, width: i
     """What became of it; unchanged things are counted and not listed."""
     if form == "json":
         results = [
-            {"key": r.key, "state": r.state, "reason": r.reason, "fields": [_field_data(f) for f in r.fields]}
+            {"key": r.key, "state": r.state, "reason": r.reason, "fields": [field_data(f) for f in r.fields]}
             for r in outcome.results
         ]
         return _json({"target": outcome.target, "results": results, "problems": list(outcome.problems)})
@@ -106,13 +107,19 @@ def stale_lines(stale: Stale) -> list[str]:
 def _told(change: Mapping[str, Any] | None) -> list[str]:
     if change is None:
         return ["nothing to do"]
-    fields = [
-        f"{visible(f['path'])}: {_value(f.get('old', ABSENT))} → {_value(f.get('new', ABSENT))}"
-        + (f" (held by {visible(f['owner'])})" if f.get("owner") else "")
-        for f in change["fields"]
-    ]
+    fields = [line for field in change["fields"] for line in _told_field(field)]
     reason = f" ({visible(' '.join(change['reason'].split()))})" if change.get("reason") else ""
     return [f"{change['action']}{reason}", *fields]
+
+
+def _told_field(field: Mapping[str, Any]) -> list[str]:
+    path, old, new = field["path"], field.get("old", ABSENT), field.get("new", ABSENT)
+    held = f" (held by {visible(field['owner'])})" if field.get("owner") else ""
+    if (panels := by_panel(old, new)) is not None:
+        return [f"{visible(path)}{held}:", *(f"  {visible(line)}" for line in panels)]
+    before, after = (_text(value) for value in (old, new))
+    start = _where_they_part(before, after)
+    return [f"{visible(path)}: {_cut(before, start)} → {_cut(after, start)}{held}"]
 
 
 def _ordered(plan: Plan) -> Sequence[Change]:
@@ -148,14 +155,22 @@ def _change_lines(change: Change, color: bool, width: int) -> list[str]:
         if (panels := by_panel(change.before, change.after)) is not None:
             return lines + [f"      {visible(line)}" for line in panels]
         if fields := fields_of(change):
-            return lines + [line for field in fields for line in _field_lines(field, width)]
+            return lines + [line for field in fields for line in _field_lines(change, field, width)]
         if change.path.endswith(".md") and change.action is Action.UPDATE:
             return [*lines, "    the page follows"]
         body = unified(
             without_secrets(change.before), without_secrets(change.after), change.path, color=color
         ).splitlines()[2:]
         return lines + [f"    {line}" for line in body]
-    return lines + [line for field in change.fields for line in _field_lines(field, width)]
+    return lines + [line for field in change.fields for line in _field_lines(change, field, width)]
+
+
+def drift_lines(change: Change, width: int = 80) -> list[str]:
+    """What of a thing is not as the specs say, or why it cannot be; of a file only the reason."""
+    reasons = [f"    {visible(line)}" for line in change.reason.splitlines()]
+    if isinstance(change.after, str) or change.action not in (Action.UPDATE, Action.CONFLICT):
+        return reasons
+    return reasons + [line for field in change.fields for line in _field_lines(change, field, width)]
 
 
 def _mutated_line(field: FieldChange) -> str:
@@ -164,17 +179,18 @@ def _mutated_line(field: FieldChange) -> str:
     return f"admission makes {got} of {visible(field.path)}, and not {asked}"
 
 
-def _field_lines(field: FieldChange, width: int) -> list[str]:
+def _field_lines(change: Change, field: FieldChange, width: int) -> list[str]:
+    path = visible(named(change, field.path))
     if (panels := by_panel(field.old, field.new)) is not None:
-        return [f"    {visible(field.path)}:", *(f"      {visible(line)}" for line in panels)]
+        return [f"    {path}:", *(f"      {visible(line)}" for line in panels)]
     held = f" (held by {visible(field.owner)}{' since ' + field.since if field.since else ''})" if field.owner else ""
-    before, after = (_text(masked(field.path, value)) for value in (field.old, field.new))
+    before, after = (_text(masked(field.path, v)) + unit(field.path, v) for v in (field.old, field.new))
     start = _where_they_part(before, after)
     old, new = (_cut(text, start) for text in (before, after))
-    line = f"    {visible(field.path)}: {old} → {new}{held}"
+    line = f"    {path}: {old} → {new}{held}"
     if len(line) <= max(width, 40) or max(len(old), len(new)) < 12:
         return [line]
-    return [f"    {visible(field.path)}{held}", f"      - {old}", f"      + {new}"]
+    return [f"    {path}{held}", f"      - {old}", f"      + {new}"]
 
 
 def _value(value: Any) -> str:
@@ -254,12 +270,13 @@ def _change_data(change: Change) -> dict[str, Any]:
         "reason": change.reason,
         "verdict": change.verdict,
         "risks": list(risks(change)),
-        "fields": [_field_data(field) for field in change.fields],
-        "mutated": [_field_data(field) for field in change.mutated],
+        "fields": [field_data(field) for field in change.fields],
+        "mutated": [field_data(field) for field in change.mutated],
     }
 
 
-def _field_data(field: FieldChange) -> dict[str, Any]:
+def field_data(field: FieldChange) -> dict[str, Any]:
+    """A field for programs, secrets masked; what is not there has no key."""
     values = {
         name: masked(field.path, value)
         for name, value in (("old", field.old), ("new", field.new))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from capgen.reconcile.health import Health
 from capgen.reconcile.plan import Action, Change, Plan
 from capgen.report.color import Style, painted
+from capgen.report.plan import drift_lines, field_data
 from capgen.report.visible import visible
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def render(
     for change, health in zip(plan.changes, healths, strict=True):
         sign, style, words = _SHOWN[change.action]
         lines.append(painted(f"{sign} {visible(change.key)}", style, color) + f": {words}{_editors(change)}")
+        lines += drift_lines(change)
         lines += [f"    {visible(line)}" for line in (health.told if health else ())]
     for group in groups:
         lines.append(
@@ -67,7 +69,7 @@ def _json(
         {
             "key": change.key, "service": change.service, "state": change.action, "reason": change.reason,
             "ready": health.ready if health else None, "told": list(health.told) if health else [],
-            "fields": [{"path": f.path, "owner": f.owner, "since": f.since} for f in change.fields],
+            "fields": [{"owner": "", "since": "", **field_data(field)} for field in change.fields],
         }
         for change, health in zip(plan.changes, healths, strict=True)
     ]  # fmt: skip

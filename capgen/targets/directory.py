@@ -40,6 +40,8 @@ class Directory(Struct, frozen=True):
     alertmanager: str = ""
     """As `reload`, for the Alertmanager beside Prometheus."""
     check: Check = prometheus.check_tree
+    environment: str = ""
+    """Whose delivery it is; "" where nobody asks."""
 
     @property
     def name(self) -> str:
@@ -59,7 +61,8 @@ class Directory(Struct, frozen=True):
         try:
             with tree.opened(self.root) as root:
                 written = record.load(tree.read(root, record.NAME))
-                found = _read(root, desired, services, written, unusable)
+                theirs = _of_others(desired, *written.whose(self.environment, {a.service for a in desired} - {""}))
+                found = _read(root, desired, services, written, theirs | unusable)
                 return replace(found, reload_due=written.reload_due and bool(self._reloads))
         except FileNotFoundError:
             return LiveFiles(blocked=unusable)
@@ -107,7 +110,7 @@ class Directory(Struct, frozen=True):
         _refuse_stale(root, plan)
         if problems := self.check(self.root, new):
             raise Refused("\n".join((f"nothing was changed in {self.root}", *problems)))
-        after = _record_after(before, plan)
+        after = replace(_record_after(before, plan), environment=self.environment if writes else before.environment)
         _stage_all(root, {**new, record.NAME: record.dump(_while_switching(before, after))} if writes else {})
         results, problems = _switch_all(root, plan) if writes else (_unchanged(plan), ())
         due = before.reload_due or writes
@@ -130,6 +133,12 @@ class Directory(Struct, frozen=True):
             except TargetError as error:
                 problems.append(f"the files are in place and the reload failed: {error}; the next apply tries it again")
         return tuple(problems)
+
+
+def _of_others(desired: Sequence[Artifact], everything: str, shared: str) -> dict[str, str]:
+    """Path -> why it is not this delivery's to write."""
+    reasons = {artifact.path: everything or ("" if artifact.service else shared) for artifact in desired}
+    return {path: f"{path} stays: {why}" for path, why in reasons.items() if why}
 
 
 def _path_problems(desired: Sequence[Artifact]) -> dict[str, str]:
@@ -273,7 +282,7 @@ def _while_switching(before: Record, after: Record) -> Record:
         path: replace(entry, digests=tuple(sorted({*entry.digests, *before.files.get(path, entry).digests})))
         for path, entry in after.files.items()
     }
-    return Record(files, reload_due=True)
+    return replace(after, files=files, reload_due=True)
 
 
 def _write_record(root: int, standing: Record | None, wanted: Record) -> None:

@@ -44,7 +44,7 @@ class Exported(Struct, frozen=True):
 
     def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> LiveObjects:
         """The exported objects. Raises TargetError for a file that cannot be read: a part is no answer."""
-        del desired, services  # everything that was exported is there anyway
+        meant = {artifact.service for artifact in desired} | set(services)
         found: dict[str, Document] = {}
         parents = []
         for document in self._documents():
@@ -57,9 +57,10 @@ class Exported(Struct, frozen=True):
             if kind.name == "ConfigMap" and applyset.ID in (metadata.get("labels") or {}):
                 parents.append(applyset.read_parent(document))
         inventories = {inventory.service: inventory for inventory in parents if inventory.home == self.namespace}
+        mine = {service: inventory for service, inventory in inventories.items() if service in meant}
         members = {place: document for place, document in found.items() if applyset.part_of(document)}
-        unsearched = dict.fromkeys(inventories, "an export need not have everything")
-        return LiveObjects(self.namespace, found, {}, inventories, members, unsearched, (), frozenset(inventories))
+        unsearched = dict.fromkeys(mine, "an export need not have everything")
+        return LiveObjects(self.namespace, found, {}, mine, members, unsearched, (), frozenset(inventories))
 
     def rehearse(self, plan: Plan) -> Plan:
         """The plan with how sure each change is: nobody can be asked."""
@@ -87,10 +88,10 @@ def _read(file: Path) -> list[dict[str, Any]]:
     import yaml
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """Without timestamps: a creation time is text."""
+        """Without timestamps, as a creation time is text, and without `=`, which is how a matcher compares."""
 
     Loader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in rows if tag != "tag:yaml.org,2002:timestamp"]
+        first: [(tag, pattern) for tag, pattern in rows if tag.rpartition(":")[2] not in ("timestamp", "value")]
         for first, rows in Loader.yaml_implicit_resolvers.items()
     }
     try:

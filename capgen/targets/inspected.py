@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from capgen.errors import TargetError
 from capgen.reconcile.kinds import KINDS, Kind
+from capgen.reconcile.plan import Document
 from capgen.targets.kubernetes import Cluster
 from capgen.targets.listing import list_objects
 from capgen.targets.refusal import not_served
@@ -23,6 +24,11 @@ _MORE = {
 }
 
 
+def kind_of(name: str) -> Kind:
+    """Where an API server keeps a kind that is looked at here."""
+    return KINDS.get(name) or _MORE[name]
+
+
 def inspect(
     cluster: Cluster,
     kinds: Sequence[str],
@@ -36,14 +42,13 @@ def inspect(
     Kinds that the server does not have are left out in silence, `optional` ones that the user may not see are told.
     Raises TargetError for any other that cannot be listed: a part is no answer.
     """
-    scopes = [(KINDS.get(kind) or _MORE[kind], home) for home in sorted(set(namespaces)) for kind in kinds]
-    with cluster.wire.verb():
-        listed = cluster.wire.at_once(
-            lambda scope: list_objects(
-                cluster.wire, scope[0], scope[1], cluster.page, selector="" if scope[0].name in optional else selector
-            ),
-            scopes,
-        )
+    scopes = [(kind_of(kind), home) for home in sorted(set(namespaces)) for kind in kinds]
+
+    def listed_in(scope: tuple[Kind, str]) -> dict[str, Document] | str:
+        kind, home = scope
+        return list_objects(cluster.wire, kind, home, cluster.page, selector="" if kind.name in optional else selector)
+
+    listed = cluster.wire.verb(lambda: cluster.wire.at_once(listed_in, scopes))
     found, unread = [], []
     for (kind, home), objects in zip(scopes, listed, strict=True):
         if isinstance(objects, str):

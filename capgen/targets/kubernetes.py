@@ -45,8 +45,7 @@ def _verb(method: Callable[Concatenate[Cluster, _Given], _Found]) -> Callable[Co
 
     @wraps(method)
     def in_time(self: Cluster, /, *given: _Given.args, **named: _Given.kwargs) -> _Found:
-        with self.wire.verb():
-            return method(self, *given, **named)
+        return self.wire.verb(partial(method, self, *given, **named))
 
     return in_time
 
@@ -60,6 +59,8 @@ class Cluster(Struct, frozen=True):
     page: int = PAGE
     lease_seconds: int = lease.SECONDS
     server: str = ""
+    environment: str = ""
+    """Whose delivery it is; "" where nobody asks."""
 
     @_verb
     def place(self) -> Mapping[str, str]:
@@ -79,6 +80,8 @@ class Cluster(Struct, frozen=True):
         meant = {manifest.artifact.service for manifest in manifests} | set(services)
         inventories = read_inventories(self.wire, self.namespace, self.page) if meant else {}
         known = {} if isinstance(inventories, str) else inventories
+        declared = {m.artifact.service for m in manifests} - {""}
+        known = {s: self._whose(inventory, declared, known) for s, inventory in known.items()}
         mine = {service: known[service] for service in sorted(meant & known.keys())}
         scopes = {(m.kind.name, m.namespace) for m in manifests if not m.obstacle}
         scopes |= {scope for inventory in mine.values() for scope in _places(inventory)}
@@ -86,6 +89,9 @@ class Cluster(Struct, frozen=True):
         found: dict[str, Document] = {}
         blocked: dict[str, str] = {}
         for manifest in manifests:
+            if manifest.artifact.service in mine and (why := mine[manifest.artifact.service].problem):
+                blocked[manifest.key] = why
+                continue
             standing = by_scope.get((manifest.kind.name, manifest.namespace), {})
             if isinstance(standing, str):
                 blocked[manifest.key] = standing
@@ -99,7 +105,7 @@ class Cluster(Struct, frozen=True):
             unsearched = dict.fromkeys(meant, f"the inventories cannot be read: {inventories}")
         return LiveObjects(
             self.namespace, found, blocked, mine, _members(by_scope), unsearched, tuple(_notes(mine, unsearched, by_scope)),
-            frozenset(known),
+            frozenset(s for s, inventory in known.items() if inventory.environment in ("", self.environment)),
         )  # fmt: skip
 
     @_verb
@@ -143,7 +149,11 @@ class Cluster(Struct, frozen=True):
             self.wire, self.namespace, [applyset.parent_name(s) for s in written], self.lease_seconds
         ) as leases:
             standing = self._inventories() if written else {}
-            wide = {service: _widened(service, self.namespace, rest, standing.get(service)) for service in written}
+            declared = {change.service for change in plan.changes if change.after is not None} - {""}
+            wide = {
+                s: _widened(s, self.namespace, rest, standing.get(s)).kept_for(self.environment, declared)
+                for s in written
+            }
             refused = self._record(wide, standing)
             self._write(rest, results, refused, leases, failed=[c for c in homes if _is_open(results[c.key])])
             ends = {s: _narrowed(wide[s], rest, results) for s in written if not refused[s]}
@@ -158,8 +168,7 @@ class Cluster(Struct, frozen=True):
 
     def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
         """Waits until the controllers say that they took up what was written; what they did not, with its reason."""
-        with self.wire.verb(more=seconds):
-            return wait_for(self.wire, plan, outcome, seconds)
+        return self.wire.verb(partial(wait_for, self.wire, plan, outcome, seconds), more=seconds)
 
     def _write(
         self,
@@ -198,6 +207,12 @@ class Cluster(Struct, frozen=True):
         if leases is not None and leases.lost:
             return Result(change.key, State.NOT_TRIED, leases.lost)
         return (objects.delete if change.action is Action.DELETE else objects.apply)(self.wire, change)
+
+    def _whose(self, inventory: Inventory, declared: Collection[str], known: Mapping[str, Inventory]) -> Inventory:
+        """The inventory, with a problem when it is somebody else's."""
+        return replace(
+            inventory, problem=inventory.problem or inventory.whose(self.environment, declared, known.keys())
+        )
 
     def _inventories(self) -> Mapping[str, Inventory]:
         """As they stand now, under the lease."""
@@ -251,7 +266,7 @@ class Cluster(Struct, frozen=True):
         return blocked
 
 
-def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 300) -> Cluster:
+def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 300, environment: str = "") -> Cluster:
     """A cluster to deliver to; objects that name no namespace go to `namespace`, else to the context's. `seconds` is
     the time for everything that is asked of it.
 
@@ -260,13 +275,12 @@ def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 
     home = namespace or access.namespace or "default"
     wire = Wire(lambda left: log_in(access, left), seconds)
     name = f"the cluster of context {access.context}"
-    return Cluster(name, home, wire, PAGE, lease.SECONDS, access.server)
+    return Cluster(name, home, wire, PAGE, lease.SECONDS, access.server, environment)
 
 
 def identity(cluster: Cluster) -> str:
     """The UID of the namespace kube-system, which no two clusters share. Raises TargetError when it cannot be read."""
-    with cluster.wire.verb():
-        answer = cluster.wire.request("GET", _KUBE_SYSTEM, {})
+    answer = cluster.wire.verb(partial(cluster.wire.request, "GET", _KUBE_SYSTEM, {}))
     uid = answer.document.get("metadata", {}).get("uid") if answer.status == 200 else None
     if not isinstance(uid, str):
         raise TargetError(f"{cluster.name} does not say which cluster it is: {answer.message}")
@@ -328,7 +342,7 @@ def _narrowed(wide: Inventory, plan: Plan, results: Mapping[str, Result]) -> Inv
         return wide
     there = [change for change in plan.changes if _may_be_there(change, results.get(change.key))]
     left = replace(plan, changes=tuple(there))
-    return Inventory(wide.service, wide.home).with_members(_members_of(left, wide.service))
+    return replace(wide, places=frozenset()).with_members(_members_of(left, wide.service))
 
 
 def _members_of(plan: Plan, service: str) -> list[tuple[Kind, str]]:

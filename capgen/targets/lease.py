@@ -64,9 +64,9 @@ class Leases:
             elif answer.status == 200:
                 holder = answer.document.get("spec", {})
                 if holder.get("holderIdentity") != self._holder and not _is_stale(holder, _now(answer)):
-                    if time.monotonic() > end:
+                    if time.monotonic() > end or self._wire.is_over:
                         raise Refused(_busy(name, holder))
-                    time.sleep(min(1.0, self._seconds / 5))
+                    self._wire.rest(min(1.0, self._seconds / 5))
                     continue
                 answer = self._send("PUT", name, self._body(name, answer))
             if answer.status in (200, 201):
@@ -85,7 +85,7 @@ class Leases:
     def _keep(self) -> None:
         while not self._done.wait(self._seconds / 3):
             # A fleet has hundreds: one after the other the last would be too late on a busy machine.
-            at_once(self._renew, list(self._held), workers=_KEEPERS, interrupted=self._done.set)
+            at_once(self._renew, list(self._held), workers=_KEEPERS)
 
     def _renew(self, name: str) -> None:
         if self._done.is_set():

@@ -28,6 +28,10 @@ def log_in(access: kubeconfig.Access, seconds: float = _PLUGIN_SECONDS) -> Login
     user = kubeconfig.with_credentials(access, seconds=min(seconds, _PLUGIN_SECONDS))
     if not _TOKEN.fullmatch(str(user.user.get("token") or "")):
         raise TargetError(f"the token of the context {access.context!r} has characters in it that no token has")
+    if not user.has_credentials and not user.server.startswith("http://"):
+        raise TargetError(
+            f"the context {access.context!r} has no credentials, and nobody is asked as nobody: log in first"
+        )
     return _by_token(user) or _by_client(access, user)
 
 

@@ -27,6 +27,7 @@ from capgen.targets.wire import Answer, Wire, encode
 
 APPLY = "application/apply-patch+yaml"
 _TRIES = 5
+_LOOKS, _PAUSE = 40, 0.25
 
 
 def ask(wire: Wire, change: Change) -> Change:
@@ -50,7 +51,9 @@ def ask(wire: Wire, change: Change) -> Change:
                 change, action=Action.CONFLICT, verdict=Verdict.EXACT, fields=refused.fields, reason=refused.reason
             )
         case Why.REFUSED | Why.STALE:
-            return replace(change, action=Action.BLOCKED, verdict=Verdict.EXACT, reason=refused.reason)
+            return replace(
+                change, action=Action.BLOCKED, verdict=Verdict.EXACT, reason=refused.reason, refused=refused.at
+            )
         case Why.NO_DRY_RUN:
             return replace(change, verdict=Verdict.UNVERIFIED, reason=_both(change.reason, refused.reason))
         case _:
@@ -73,7 +76,7 @@ def apply(wire: Wire, change: Change) -> Result:
         return Result(change.key, State.FAILED, str(error))
     if refused := refusal(change, answer):
         state = State.CONFLICT if refused.why is Why.CONFLICT else State.FAILED
-        return Result(change.key, state, refused.reason, refused.fields)
+        return Result(change.key, state, refused.reason, refused.fields, refused.at)
     # A create whose answer was lost and that was sent again is answered as an update of one's own object.
     if answer.status == 201 or (change.before is None and not others(holders(answer.document))):
         return Result(change.key, State.CREATED)
@@ -86,7 +89,9 @@ def delete(wire: Wire, change: Change) -> Result:
     standing = _object(change.before)
     for _ in range(_TRIES):
         try:
-            answer = remove(wire, path_of(change.kind, standing), standing)
+            answer = remove(wire, path_of(change.kind, standing), standing, orphans=change.orphans)
+            if answer.status < 300 and change.orphans:
+                return _let_go(wire, change, answer)
             if answer.status == 409:
                 answer = wire.request("GET", path_of(change.kind, standing), {})
                 if answer.status == 200:
@@ -100,6 +105,18 @@ def delete(wire: Wire, change: Change) -> Result:
     return Result(change.key, State.FAILED, "it changes all the time, and was not deleted: try again")
 
 
+def _let_go(wire: Wire, change: Change, answer: Answer) -> Result:
+    """Waits until the object is gone and what it owned is nobody's, which others do: its finalizers say who."""
+    path = path_of(change.kind, _object(change.before))
+    for _ in range(_LOOKS):
+        now = wire.request("GET", path, {})
+        if now.status == 404 or meta(now.document, "uid") != meta(change.before, "uid"):
+            return Result(change.key, State.DELETED)
+        answer = now
+        wire.rest(_PAUSE)
+    return _deleted(change, answer)
+
+
 def _made_again(wire: Wire, change: Change) -> Result:
     """Deletes the very object that the plan saw, and makes it as it is wanted. What is left half done is pending."""
     gone = delete(wire, change)
@@ -111,12 +128,14 @@ def _made_again(wire: Wire, change: Change) -> Result:
     return Result(change.key, State.UPDATED, "it was deleted and made again")
 
 
-def remove(wire: Wire, path: str, standing: Document) -> Answer:
-    """A DELETE with its preconditions in the body: next to a body the server does not look at the query."""
+def remove(wire: Wire, path: str, standing: Document, *, orphans: bool = False) -> Answer:
+    """A DELETE with its preconditions in the body: next to a body the server does not look at the query. `orphans`:
+    what it owns stays.
+    """
     options = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",
-        "propagationPolicy": "Background",
+        "propagationPolicy": "Orphan" if orphans else "Background",
         "preconditions": {"uid": meta(standing, "uid"), "resourceVersion": meta(standing, "resourceVersion")},
     }
     return wire.request("DELETE", path, {}, json.dumps(options).encode(), "application/json", pinned=True)
@@ -149,12 +168,32 @@ def _patch(wire: Wire, change: Change, query: Mapping[str, str]) -> Answer:
 
 
 def _adopt(wire: Wire, change: Change) -> str:
-    """Makes what other managers declared capgen's; why not, "" when it is done."""
-    before = _object(change.before)
-    after, _ = adopted(before, change.adopts, KINDS[change.kind].api_version)
-    path, patch = path_of(change.kind, before), json.dumps(adoption(before, after)).encode()
-    answer = wire.request("PATCH", path, {"fieldManager": MANAGER}, patch, "application/json-patch+json", pinned=True)
+    """Makes what other managers declared capgen's; why not, "" when it is done. Only of the object that the plan saw,
+    and whatever its status is by now.
+    """
+    standing = _object(change.before)
+    path = path_of(change.kind, standing)
+    for _ in range(_TRIES):
+        now = wire.request("GET", path, {})
+        if now.status != 200 or _to_adopt(change, standing) != _to_adopt(change, now.document):
+            return "not taken over: it changed since the plan was made: plan again"
+        whole = {**now.document, "kind": change.kind}
+        after, _ = adopted(whole, change.adopts, KINDS[change.kind].api_version)
+        patch = json.dumps(adoption(whole, after)).encode()
+        answer = wire.request(
+            "PATCH", path, {"fieldManager": MANAGER}, patch, "application/json-patch+json", pinned=True
+        )
+        if answer.status not in (409, 422):
+            break  # a version that moved is told by either
     return "" if answer.status == 200 else f"not taken over: {answer.message}"
+
+
+def _to_adopt(change: Change, live: Document) -> Any:
+    """What has to be as it was seen. Who owned an HPA that is given back does not any more."""
+    seen = meant(live)
+    if change.follows:
+        seen["metadata"] = {key: value for key, value in seen["metadata"].items() if key != "ownerReferences"}
+    return seen
 
 
 def _deleted(change: Change, answer: Answer) -> Result:

@@ -14,6 +14,7 @@ from capgen.reconcile.plan import Change, FieldChange
 from capgen.targets.wire import Answer
 
 _HELD = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"(?: with subresource "([^"]*)")?(?: using \S+)?(?: at (\S+))?')
+_NAMED = re.compile(r"(?<!\S)(\.[A-Za-z][^\s:]*): ")
 _NO_RIGHT = re.compile(r"cannot (?:patch|create|list|get) resource")
 
 
@@ -34,6 +35,8 @@ class Refusal(Struct, frozen=True):
     why: Why
     reason: str
     fields: tuple[FieldChange, ...] = ()
+    at: tuple[str, ...] = ()
+    """The fields that are not taken as they are, as the server spells them."""
 
 
 def refusal(change: Change, answer: Answer) -> Refusal | None:
@@ -60,9 +63,11 @@ def refusal(change: Change, answer: Answer) -> Refusal | None:
     if answer.status == 400 and "dry run" in said:
         return Refusal(Why.NO_DRY_RUN, said)
     if answer.status == 500 and "typed patch" in said:
-        return Refusal(Why.REFUSED, f"the manifest does not fit the schema: {said.partition('): ')[2] or said}")
+        told = said.partition("): ")[2] or said
+        return Refusal(Why.REFUSED, f"the manifest does not fit the schema: {told}", at=tuple(_NAMED.findall(told)))
     if 400 <= answer.status < 500 and answer.status != 429:
-        return Refusal(Why.REFUSED, said)
+        named = (str(cause.get("field") or "") for cause in answer.causes)
+        return Refusal(Why.REFUSED, said, at=tuple(dict.fromkeys(f".{name}" for name in named if name[:1].isalpha())))
     return Refusal(Why.UNKNOWN, f"the API server answered {answer.status}: {said}")
 
 

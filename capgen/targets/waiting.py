@@ -23,9 +23,9 @@ def wait_for(wire: Wire, plan: Plan, outcome: Outcome, seconds: float) -> tuple[
     while True:
         told = dict(zip((c.key for c in open_ends), wire.at_once(lambda c: _missing(wire, c), open_ends), strict=True))
         open_ends = [change for change in open_ends if told[change.key]]
-        if not open_ends or time.monotonic() + _PAUSE > end:
+        if not open_ends or wire.is_over or time.monotonic() + _PAUSE > end:
             return tuple(f"{c.key} was written and is not ready after {seconds:g} s: {told[c.key]}" for c in open_ends)
-        time.sleep(_PAUSE)
+        wire.rest(_PAUSE)
 
 
 def _missing(wire: Wire, change: Change) -> str:

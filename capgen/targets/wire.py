@@ -17,6 +17,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -24,6 +25,7 @@ from msgspec import Struct
 from capgen.errors import TargetError
 from capgen.targets.at_once import at_once
 from capgen.targets.pace import MOST, Pace
+from capgen.targets.undisturbed import undisturbed
 
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 40.0  # a webhook may take 30 s before the server answers
 _TRIES = 6
@@ -97,8 +99,8 @@ class Wire:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
-        self._ended = threading.Event()
-        self._log_in, self._clock, self._sleep = login, clock, sleep or self._rest
+        self._ended, self._closing = threading.Event(), False
+        self._log_in, self._clock, self._sleep = login, clock, sleep or self.rest
         self.seconds, self._used = seconds, 0.0
         self._pace = Pace(clock)
         self._login: Login | None = None
@@ -107,38 +109,50 @@ class Wire:
         self._answered = False
         self._end = float("inf")
 
-    @contextlib.contextmanager
-    def verb(self, more: float = 0) -> Iterator[None]:
-        """Something that a user asked for: all of them share the time. `more` seconds are for this one alone."""
+    def verb(self, work: Callable[[], _Out], more: float = 0) -> _Out:
+        """What the work gives that a user asked for: all of it shares the time. `more` seconds are for this one alone.
+
+        Who is told to end meanwhile begins nothing more, and KeyboardInterrupt is raised when what has begun has ended.
+        """
+        self._ended, self._closing = threading.Event(), False
+        return undisturbed(partial(self._in_time, work, more), self.hurry)
+
+    def _in_time(self, work: Callable[[], _Out], more: float) -> _Out:
         begun = self._clock()
-        self._ended.clear()
         self._end = begun + max(0.0, self.seconds - self._used) + more
         try:
-            yield
+            return work()
         finally:
             self._used += max(0.0, self._clock() - begun - more)
             self._end = float("inf")
 
     def allow(self, seconds: float) -> None:
-        """Lets what has to be put in order at the end have so many seconds, whatever was used before."""
+        """Lets what has to be put in order at the end have so many seconds, whatever was used before or was told."""
         self._end = max(self._end, self._clock() + seconds)
-        self._ended.clear()
+        self._closing = True
+        self._ended = threading.Event()
 
     def hurry(self) -> None:
-        """Lets nobody wait for another try any more, until the next verb or `allow`."""
-        self._ended.set()
+        """Lets nobody ask for anything more, or wait for another try, until the next verb or `allow`."""
+        ended = self._ended
+        if not self._closing:
+            ended.set()
+
+    def rest(self, seconds: float) -> None:
+        """Waits so long, and not when there is nothing more to be asked for."""
+        self._ended.wait(seconds)
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is up."""
-        return self._clock() >= self._end
+        """Whether the time is up, or somebody said to end."""
+        return self._ended.is_set() or self._clock() >= self._end
 
     def at_once(self, work: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
         """The results in the order of the items, which are worked on as many at a time as the server bears.
 
-        Whoever is interrupted begins nothing more, and does not wait for another try.
+        What one of them raises ends the others: they ask for nothing more.
         """
-        return at_once(work, items, workers=MOST, interrupted=self.hurry)
+        return at_once(work, items, workers=MOST, failed=self.hurry)
 
     def request(
         self,
@@ -161,6 +175,8 @@ class Wire:
         while True:
             try:
                 with contextlib.nullcontext(_nobody) if at_once else self._pace.turn() as told:
+                    if self._ended.is_set():
+                        raise TargetError("interrupted before it was asked for")
                     answer = self._send(login, method, path, query, body, content_type)
                     told(answer.status)
             except _NoAnswer as error:
@@ -172,15 +188,10 @@ class Wire:
                     login, times = self._current(times)
                     continue
                 wait = next(waits, None) if _may_pass(answer, pinned) else None
-                wait = max(wait, _asked_to_wait(answer)) if wait is not None else None
+                wait = max(wait, _spread(_asked_to_wait(answer))) if wait is not None else None
                 if wait is None or self._clock() + wait >= self._end:
                     return answer
             self._sleep(wait)
-            if self._ended.is_set():
-                raise TargetError("interrupted before another try")
-
-    def _rest(self, seconds: float) -> None:
-        self._ended.wait(seconds)
 
     def _current(self, known: int) -> tuple[Login, int]:
         """The login, renewed when the caller's one (`known`) was refused and nobody else has done it meanwhile."""
@@ -230,9 +241,14 @@ def _brief(error: Exception) -> str:
 
 
 def _waits() -> Iterator[float]:
-    """Seconds before each further try: doubling, and not the same for everybody who was turned away at once."""
+    """Seconds before each further try, doubling."""
     for number in range(_TRIES - 1):
-        yield 0.25 * 2**number * (1 + secrets.randbelow(100) / 200)
+        yield _spread(0.25 * 2**number, share=0.5)
+
+
+def _spread(seconds: float, share: float = 0.1) -> float:
+    """So long or up to a share more: not the same for everybody who was turned away at once."""
+    return seconds * (1 + share * secrets.randbelow(10**9) / 10**9)
 
 
 def _may_pass(answer: Answer, pinned: bool) -> bool:

@@ -6,12 +6,13 @@ import re
 
 import pytest
 from compile.service import service, signal
-from dashboards.examples import examples, services
+from dashboards.examples import EXAMPLES, examples, services
 
 from capgen import naming, promql, units
 from capgen.blueprint import Blueprint
-from capgen.blueprint.dashboards import Dashboard, Panel
+from capgen.blueprint.dashboards import Dashboard, Grafana, Panel
 from capgen.check.dashboards.units import UNITS
+from capgen.render.dashboards.grid import COLUMNS, Place, flow
 
 SERVICES = [pytest.param(one, id=f"{one.environment}-{one.name}") for one in services()]
 
@@ -148,8 +149,32 @@ def test_a_kubernetes_source_adds_what_is_requested() -> None:
     cache = by_key(next(one for one in services() if one.name == "cache"))
     apm = by_key(next(one for one in services() if one.name == "apm" and one.environment == "production"))
     assert "vpa/cache-vpa/table" in cache and "vpa/apm-service-vpa/table" not in apm
-    assert [target.legend for target in cache["vpa/cache-vpa/cpu"].targets][-1] == "{{container}} requested"
-    assert all("requested" not in target.legend for target in apm["vpa/apm-service-vpa/cpu"].targets)
+    assert [target.legend.split()[1] for target in cache["vpa/cache-vpa/cpu"].targets][3:] == ["requested", "used"]
+    assert len(apm["vpa/apm-service-vpa/cpu"].targets) == 3
+
+
+def test_the_bounds_of_a_recommendation_are_a_band() -> None:
+    """Grafana fills down to the one series of exactly that name."""
+    for blueprint in (one for one in services() if one.vpas and one.environment == "production"):
+        (vpa,) = blueprint.vpas
+        panel = by_key(blueprint)[f"vpa/{vpa.name}/memory"]
+        legends = {target.legend for target in panel.targets}
+        assert {"{{container}} lower", "{{container}} upper"} <= legends
+        bands = {one.which: dict(one.properties)["custom.fillBelowTo"] for one in panel.overrides if one.by == "byName"}
+        names = [bounds.container for bounds in vpa.containers if bounds.container != "*"]
+        assert names and bands == {f"{name} upper": f"{name} lower" for name in names}
+
+
+@pytest.mark.parametrize(("dashboard", "grafana"), EXAMPLES)
+def test_no_line_has_a_gap(dashboard: Dashboard, grafana: Grafana) -> None:
+    del grafana
+    for row in dashboard.rows:
+        lines: dict[int, list[Place]] = {}
+        for _, place in flow(row.panels):
+            lines.setdefault(place.y, []).append(place)
+        for line in lines.values():
+            assert [place.x for place in line] + [COLUMNS] == [0, *(place.x + place.w for place in line)], row.title
+            assert len({place.h for place in line}) == 1, f"{row.title}: one height"
 
 
 def test_a_number_is_on_the_panel_where_the_spec_has_it() -> None:
@@ -165,6 +190,21 @@ def test_a_number_is_on_the_panel_where_the_spec_has_it() -> None:
         assert f"warning at or above {warning}" in found["host.cpu"].description
         assert f"warning from {warning}" in found["provenance"].content
         assert found["capacity/app.throughput"].steps[-1].value == 1234
+
+
+def test_the_last_row_says_which_spec_it_comes_from() -> None:
+    """By a digest of what the spec means: not of its comments, nor of what no dashboard shows."""
+
+    def said(text: str, *beside: str) -> str:
+        content = by_key(service(text, *beside))["provenance"].content
+        (found,) = re.findall(r"spec `[^`]+` - digest `([0-9a-f]{12})`", content)
+        return str(found)
+
+    plain = "metadata: {name: shop}\nsignals: {host.cpu: {levels: {critical: 80%}}}\n"
+    host = "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: host}\n"
+    assert said(plain) == said("# by hand\n" + plain) == said(plain + 'reports: {daily: {schedule: "@daily"}}\n')
+    assert said(plain) == said(plain.replace("{name: shop}", "{name: shop, environments: [host]}"), host)
+    assert said(plain) != said(plain.replace("80%", "81%"))
 
 
 def test_low_is_bad_for_some() -> None:

@@ -111,6 +111,20 @@ def shrinking_list(scene: Scene) -> Ran:
     return scene.apply(capgen__targets__kubernetes__PAGE=1)
 
 
+def broken_off(fault: Fault) -> Injected:
+    """The first page of a list comes, and the rest of it does not; something is left over."""
+
+    def inject(scene: Scene) -> Ran:
+        scene.applied()
+        scene.workloads("web", "search")
+        scene.proxy.fails(fault, times=99, path="continue=")
+        ran = scene.apply(capgen__targets__kubernetes__PAGE=1, **quickly())
+        assert scene.live("cart") and not [write for write in scene.writes() if write.startswith("DELETE")]
+        return ran
+
+    return inject
+
+
 def deletions_recorded(scene: Scene) -> Ran:
     scene.applied()
     scene.workloads("web", "search")

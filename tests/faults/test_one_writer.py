@@ -85,6 +85,8 @@ def test_a_second_writer_is_stopped_and_the_first_one_is_not_disturbed(scene: Sc
     first, go_on = held_up(scene, "/web-hpa")
     second = scene.apply(capgen__targets__lease__SECONDS=1)
     assert second.code == 6 and f"/{first.process.pid}/" in second.err and "nothing was changed" in second.err
+    hurried = scene.apply("--timeout", "2", capgen__targets__lease__SECONDS=600)
+    assert hurried.code == 6 and "holds the lease" in hurried.err, "it waits no longer than the run may take"
     go_on.set()
     assert first.ended().code == 0 and not scene.leases()
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from harness.binaries import unavailable
 from hypothesis import Phase, given, settings
-from jobs.running import HOST, SHELLS, Script, built, capacity, host_script
+from jobs.running import HOST, SHELLS, Script, built, capacity, host_script, serving_webhook
 from properties.strangers import LINES, TEXTS
 
 from capgen import api, disk
@@ -122,7 +122,7 @@ def test_cron_takes_the_crontab(tmp_path: Path) -> None:
     path.write_text(files["crontab"] + "61 * * * * x\n")
     assert subprocess.run([crontab, "-n", str(path)], capture_output=True, check=False).returncode != 0
     lines = [line for line in files["crontab"].splitlines() if not line.startswith("#")]
-    assert len(lines) == 7 + 7 + 2
+    assert len(lines) == 7 + 7 + 2 * 2
     assert not any(re.search(r"(?<!\\)%", line) for line in lines), "cron ends a command at it"
 
 
@@ -150,7 +150,7 @@ def test_its_reports_are_made_and_kept(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "specs", folder / "specs")
     ((_, artifacts),) = api.build([folder / "specs"], environments=["host"]).artifacts
     (text,) = [artifact.text for artifact in artifacts if artifact.path == "crontab"]
-    (line,) = [line for line in text.splitlines() if line.startswith("0 7 * * * ")]
+    (line,) = [line for line in text.splitlines() if line.startswith("0 7 * * * (cd ")]
     command = line.split(" ", 5)[5].replace("logger -t capgen-report-daily", "cat").replace("\\%", "%")
     assert "--env host --prometheus" in command
     command = command.replace(" --prometheus", ' --now "$(date +%F)"')
@@ -160,6 +160,35 @@ def test_its_reports_are_made_and_kept(tmp_path: Path) -> None:
     run = subprocess.run(["/bin/sh", "-c", command], env=variables, capture_output=True, text=True, check=False)
     (report,) = (tmp_path / "reports").glob("daily-20*.html")
     assert "<html" in report.read_text(), run.stdout
+
+
+TOLD = """
+sources: {host: {exporter: node, targets: ["localhost:9100"]}}
+reports: {daily: {schedule: "0 7 * * *"}}
+"""
+
+
+def test_a_report_goes_to_those_who_get_news(tmp_path: Path) -> None:
+    """Each service's own, to its own receivers; a pager and who wants the worst alone hear nothing of it."""
+    pager = "  pager: {webhook: {env: PAGER_URL}, severities: [critical]}\n  phone: {pagerduty: {env: KEY}}\n"
+    told = "notify: {chat: {webhook: {env: CHAT_URL}}}\n"
+    project = tmp_path / "project"
+    built(project, capacity(TOLD).replace(told, "notify:\n  chat: {webhook: {env: CHAT_URL}}\n" + pager))
+    (project / "specs/other.yaml").write_text(capacity(TOLD, "other").replace(told, "").replace("Shop", "Other"))
+    ((_, artifacts),) = api.build([project / "specs"]).artifacts
+    files = {artifact.path: artifact.text for artifact in artifacts}
+    assert "other/jobs/report-daily.sh" not in files, "nobody is told"
+    assert files["crontab"].count("jobs/report-daily.sh") == 1
+    assert "# other, shop, page of the daily report: " in files["crontab"]
+    with serving_webhook() as webhook:
+        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+        script = host_script(tmp_path, files, "report-daily", webhook, PATH=path, CAPGEN_PROJECT=str(project))
+        run = script.run()
+        assert (run.code, [line["receiver"] for line in run.of("told")]) == (0, ["chat"]), run.text
+        (text,) = webhook.heard()
+        assert text.startswith("Daily capacity summary: shop") and "other" not in text
+        lost = script.run(CAPGEN_PROJECT=str(tmp_path / "nowhere"))
+        assert (lost.code, len(lost.of("no_report")), webhook.heard()) == (5, 1, [])
 
 
 def deliver(host: Directory, artifacts: tuple[Artifact, ...]) -> None:
@@ -190,7 +219,7 @@ sources:
   host: {{exporter: node, targets: ["localhost:9100"]}}
   web: {{exporter: http, targets: ["h:80"], match: {{vhost: {line}}}}}
 signals:
-  host.swap: {{title: {title}, about: {title}, action: {title}, runbook: {title}, levels: {{warning: 0%}}, for: 0s}}
+  host.swap: {{title: {title}, about: {title}, action: {title}, runbook: {title}, levels: {{warning: 0.1%}}, for: 0s}}
 jobs:
   look: {{schedule: "0 3 * * *", watch: [host.swap, web.throughput]}}
 """

@@ -32,6 +32,7 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture(params=SHELLS)
 def ask(request: pytest.FixtureRequest, tmp_path: Path, server: Webhook, machine: Machine) -> Script:
     address = server.url.split("/")[2]
+    runbook = "metadata: {name: shop, title: Shop, runbook: https://runbooks.example.com/shop}"
     spec = capacity(f"""
 sources: {{app: {{exporter: http, targets: ["{address}"], path: /metrics}}}}
 signals: {{app.errors: {{levels: {{poor: 1%, unacceptable: 5%}}, for: 0s, keep_firing_for: 0s}}}}
@@ -39,7 +40,7 @@ jobs:
   ask:
     schedule: "* * * * *"
     probe: {{url: "http://{address}", health: /health, metrics: /metrics, slower_than: 200ms}}
-""")
+""").replace("metadata: {name: shop, title: Shop}", runbook)
     script = host_script(tmp_path, built(tmp_path, spec), "ask", server, PROC_ROOT=str(machine.root))
     server.pages["/health"] = (200, "ok")
     show(server, 1000, 0)
@@ -82,7 +83,11 @@ def test_a_sick_service_is_told_of_once_and_again_when_it_is_well(ask: Script, s
         run = ask.run()
         assert run.code == 0, "the job did what it is for"
         assert [line["status"] for line in run.of("health")] == ["503"]
-        assert [text[:26] for text in server.heard()] == expected
+        heard = server.heard()
+        assert [text[:26] for text in heard] == expected
+        assert all(text.endswith("what it waits for. https://runbooks.example.com/shop") for text in heard), (
+            "what to do, and where to read on"
+        )
     server.pages["/health"] = (204, "")
     ask.run()
     assert [text[:26] for text in server.heard()] == ["[resolved] Shop: Health of"]

@@ -24,6 +24,20 @@ jobs:
   look: {schedule: "*/5 * * * *", watch: [host.cpu]}
   ask: {schedule: "*/5 * * * *", watch: [host.cpu, other.cpu]}
 """)
+SEVERAL = SPEC.replace("notify: {", "notify: {asleep: {webhook: {env: ASLEEP_URL}}, ").replace(
+    "watch: [host.cpu, other.cpu]", "watch: [host.cpu, host.memory, other.cpu, other.memory, other.load]"
+)
+LATE = """#!/bin/sh
+# curl, but for the addresses of servers that never answer: their time is over at once.
+asked=$(cat)
+case "$asked $*" in
+*/asleep* | *127.0.0.1:1/*)
+    case "$asked" in */asleep*) echo receiver ;; *) echo prometheus ;; esac >>"$LATE_CALLS"
+    exit 28
+    ;;
+esac
+printf '%s\n' "$asked" | exec /usr/bin/curl "$@"
+"""
 ASKING = """
 apiVersion: capgen/v1
 kind: Environment
@@ -172,6 +186,35 @@ def test_a_prometheus_that_is_down_hides_nothing_else(
     assert run.code == 5
     assert [(line["signal"], line["server"]) for line in run.of("no_answer")] == [("other.cpu", "http://127.0.0.1:1")]
     assert [text[:10] for text in webhook.heard()] == ["[critical]"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_who_lets_it_wait_is_asked_once_a_run_and_keeps_nobody_from_hearing(
+    shell: str, tmp_path: Path, webhook: Webhook, machine: Machine
+) -> None:
+    """Each wait takes ten seconds of a run that has fifty; what comes after has to be measured and told all the same."""
+    machine.available = 100_000
+    machine.write()
+    files = built(tmp_path, SEVERAL, ASKING)
+    tools, calls = tmp_path / "tools", tmp_path / "calls"
+    tools.mkdir()
+    (tools / "curl").write_text(LATE)
+    (tools / "curl").chmod(0o755)
+    script = host_script(
+        tmp_path, files, "ask", webhook, PROC_ROOT=str(machine.root), PATH=f"{tools}:/usr/bin:/bin",
+        ASLEEP_URL="http://localhost/asleep", LATE_CALLS=str(calls),
+    )  # fmt: skip
+    script = Script(script.path, script.variables, shell)
+    script.run(CAPGEN_SAMPLE_SECONDS="0")
+    webhook.heard()
+    calls.unlink()
+    machine.advance(300, cpu=0.9)
+    run = script.run()
+    assert run.code == 5, run.text
+    assert {line["signal"] for line in run.of("no_answer")} == {"other.cpu", "other.memory", "other.load"}
+    assert len(run.of("not_told")) == 2, "of the processor and of the memory"
+    assert [text.split(" on ")[0] for text in webhook.heard()] == ["[emergency] Shop", "[critical] Shop"]
+    assert calls.read_text().split() == ["prometheus", "receiver"]
 
 
 def test_when_nothing_can_be_measured_no_level_is_left(look: Script, webhook: Webhook, machine: Machine) -> None:

@@ -218,8 +218,9 @@ def with_keda(control_plane: ControlPlane) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("with_keda")
-def test_an_hpa_becomes_kedas_and_there_is_never_none_and_never_a_second_one(
-    control_plane: ControlPlane, namespace: str, tmp_path: Path
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_hpa_becomes_kedas_and_ours_again_and_there_is_never_none_and_never_a_second_one(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path, killed: bool
 ) -> None:
     project(tmp_path, namespace)
     deployed(control_plane, namespace, "web", 7)
@@ -247,3 +248,26 @@ def test_an_hpa_becomes_kedas_and_there_is_never_none_and_never_a_second_one(
     assert set(counts) == {"7"}, counts
     shown = " ".join(events)
     assert "DELETED" not in shown and not re.search(r"(ADDED|MODIFIED) (?!web-hpa)", shown), shown
+
+    # And back. A run may be killed when the ScaledObject is gone and the HPA is nobody's yet.
+    project(tmp_path, namespace)
+    plane, stays = control_plane, ("HorizontalPodAutoscaler", "web-hpa")
+    with (
+        watched(plane, namespace, "deployment", "web", "-o", 'jsonpath={.spec.replicas}{"\\n"}') as counts,
+        watched(plane, namespace, "hpa", "--output-watch-events", "-o", 'jsonpath={.type} {.object.metadata.name}{"\\n"}') as events,
+    ):  # fmt: skip
+        said = " ".join(capgen(plane, tmp_path, "diff", "--env", "test").split())
+        assert "the HPA that it made stays and is taken over" in said and "takes over what keda declared" in said
+        kept = json.loads(capgen(plane, tmp_path, "diff", "--env", "test", "--no-prune", "--format", "json"))
+        assert "conflict" in {c["action"] for c in kept["changes"] if c["kind"] == stays[0]}, "KEDA would undo it"
+        if killed:
+            plane.kubectl("delete", "scaledobject", "web-hpa", "-n", namespace, "--cascade=orphan")
+        capgen_apply_counted(plane, tmp_path)
+        capgen(plane, tmp_path, "diff", "--env", "test", "--exit-code")
+        until(lambda: condition(plane, namespace, "web-hpa") == "True")
+    live = plane.get("hpa", "web-hpa", namespace)
+    assert live["metadata"]["uid"] == before and "ownerReferences" not in live["metadata"]
+    assert {metric["type"] for metric in live["spec"]["metrics"]} == {"Resource", "External"} or killed is None
+    assert "keda" not in json.dumps(live["metadata"]["labels"])
+    assert "NotFound" in plane.kubectl("get", "scaledobject", "web-hpa", "-n", namespace, check=False)
+    assert set(counts) == {"7"} and "DELETED" not in " ".join(events), (counts, events)

@@ -220,3 +220,13 @@ def test_a_token_that_is_none_is_not_sent_and_not_shown(control_plane: ControlPl
     with pytest.raises(TargetError, match="no token has") as error:
         kubernetes.connect(access, "default").read([artifact(CONFIG)])
     assert "half-a-secret" not in str(error.value)
+
+
+def test_a_context_without_credentials_asks_nobody(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
+    cluster = kubernetes.connect(on_server(control_plane, tmp_path / "config", {}), namespace)
+    with (
+        control_plane.recorded("system:anonymous") as seen,
+        pytest.raises(TargetError, match="has no credentials, and nobody is asked as nobody"),
+    ):
+        cluster.read([artifact(CONFIG)])
+    assert seen == []

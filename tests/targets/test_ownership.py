@@ -14,7 +14,7 @@ from capgen.artifact import Artifact
 from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.outcome import State
 from capgen.reconcile.plan import Action, Plan, Verdict
-from capgen.reconcile.policy import LAST_APPLIED, FieldPolicy
+from capgen.reconcile.policy import LAST_APPLIED, FieldPolicy, adopted
 from capgen.targets.kubernetes import Cluster
 
 MAX = ".spec.maxReplicas"
@@ -141,3 +141,43 @@ def test_a_whole_list_of_another_manager_is_yielded_by_its_name(
     rules = Rules(fields=(FieldPolicy("PrometheusRule", '.spec.groups[name="capgen/apm/cpu"].rules', "yield"),))
     change = only(planned(cluster, rules, artifact(RULES)))
     assert change.action is Action.UNCHANGED and "left to kubectl-edit" in change.reason
+
+
+def test_an_autoscaler_that_was_written_in_another_version_is_taken_over_whole(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str
+) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "apm-service"}
+    old: dict[str, Any] = {
+        "apiVersion": "autoscaling/v1", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "apm-hpa", "namespace": namespace, "labels": {"old": "yes"}},
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 7, "targetCPUUtilizationPercentage": 55},
+    }  # fmt: skip
+    control_plane.kubectl("apply", "-f", "-", stdin=old)
+    manager = "kubectl-client-side-apply"
+    without = only(plan(cluster, artifact(HPA)))
+    assert without.action is Action.CONFLICT and f"held by {manager}" in without.reason
+    found = planned(cluster, Rules(adopt=frozenset((manager,))), artifact(HPA))
+    assert only(found).adopts == (manager,)
+    assert any(field.path.startswith(".spec.metrics") for field in only(found).fields)
+    (result,) = cluster.apply(found).results
+    assert result.state is State.UPDATED, result.reason
+    live = control_plane.get("hpa", "apm-hpa", namespace)
+    assert live["spec"]["maxReplicas"] == 20 and "old" not in live["metadata"]["labels"]
+    assert manager not in json.dumps(live["metadata"]["managedFields"])
+    # What is not wanted any more really goes.
+    assert cluster.apply(plan(cluster, artifact(HPA.replace("  minReplicas: 2\n", "")))).error() is None
+    assert control_plane.get("hpa", "apm-hpa", namespace)["spec"]["minReplicas"] == 1
+    assert plan(cluster, artifact(HPA.replace("  minReplicas: 2\n", ""))).is_clean
+
+
+def test_what_was_declared_in_a_version_that_no_server_has_any_more_is_taken_over_too() -> None:
+    """A server keeps such an entry as it is until the next write, and takes none, so there is no making it for real."""
+    theirs = {
+        "manager": "helm", "operation": "Update", "apiVersion": "autoscaling/v2beta2", "time": "2020-01-01T00:00:00Z",
+        "fieldsV1": {"f:spec": {"f:maxReplicas": {}, "f:metrics": {}, "f:behavior": {"f:scaleUp": {}}}},
+    }  # fmt: skip
+    live = {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "a", "managedFields": [theirs]}, "spec": {}}
+    after, managers = adopted(live, {"helm"}, "autoscaling/v2")
+    (entry,) = after["metadata"]["managedFields"]
+    assert managers == ("helm",) and entry["fieldsV1"] == theirs["fieldsV1"]
+    assert (entry["manager"], entry["operation"], entry["apiVersion"]) == ("capgen", "Apply", "autoscaling/v2")

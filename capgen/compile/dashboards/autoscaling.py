@@ -102,7 +102,8 @@ def hpa_panels(hpa: Hpa, cluster: Cluster, ids: Ids, signals: dict[str, Signal])
             "Changes of the wanted replicas within an hour.\n\nWhat to do: many an hour are flapping: lengthen the "
             "stabilization of scaling down, or aim lower."
         ),
-        width=12, height=8, targets=(Target(f"changes({desired}[1h])", "changes an hour"),),
+        # So that the panels of a VPA stay side by side.
+        width=24 if len(hpa.metrics) % 2 else 12, height=8, targets=(Target(f"changes({desired}[1h])", "changes an hour"),),
         unit="short", minimum=0.0, decimals=0, stepped=True, exempt=exempt,
     )  # fmt: skip
 
@@ -168,17 +169,13 @@ def vpa_panels(vpa: Vpa, cluster: Cluster, ids: Ids) -> Iterator[Panel]:
     for resource, unit in (("cpu", "short"), ("memory", "bytes")):
         requests = cluster.requests(vpa.workload, resource)
         key = f"vpa/{vpa.name}/{resource}"
-        band = Override(
-            "byRegexp",
-            "/upper$/",
-            (("custom.fillBelowTo", "lower"), ("custom.lineWidth", 0), ("custom.fillOpacity", 15)),
-        )
+        used = cluster.used(vpa.workload, resource)
         yield Panel(
             key=key, id=ids(key), type="timeseries",
             title=f"{'CPU cores' if resource == 'cpu' else 'Memory'} of {vpa.workload.name}: recommended and requested",
             description=(
-                f"What the VPA recommends for each container between its bounds, and what is requested today; it works "
-                f"in the mode {vpa.mode}.\n\nWhat to do: where the request leaves the band for days, change it; in the mode Off nobody else does."
+                f"What the VPA recommends for each container between its bounds (dotted), and what is requested and used "
+                f"today; it works in the mode {vpa.mode}.\n\nWhat to do: where the request leaves the band for days, change it; in the mode Off nobody else does."
             ),
             width=12, height=8,
             targets=(
@@ -186,16 +183,31 @@ def vpa_panels(vpa: Vpa, cluster: Cluster, ids: Ids) -> Iterator[Panel]:
                 Target(cluster.vpa("lowerbound", vpa, resource), "{{container}} lower"),
                 Target(cluster.vpa("upperbound", vpa, resource), "{{container}} upper"),
                 *((Target(requests, "{{container}} requested"),) if requests else ()),
+                *((Target(used, "{{container}} used"),) if used else ()),
             ),
             unit=unit, minimum=0.0, decimals=2 if resource == "cpu" else None, no_value=NO_VPA,
             overrides=(
-                band, Override("byRegexp", "/lower$/", (("custom.lineWidth", 0), ("custom.fillOpacity", 0))),
-                Override("byRegexp", "/requested$/", DASHED),
+                *_bands(vpa), Override("byRegexp", "/ requested$/", DASHED),
+                Override("byRegexp", "/ (target|used)$/", (("custom.fillOpacity", 0), ("custom.lineWidth", 2))),
             ),
             exempt=cluster.exempt,
         )  # fmt: skip
     if cluster.requests(vpa.workload, "cpu"):
         yield _table(vpa, cluster, ids)
+
+
+def _bands(vpa: Vpa) -> Iterator[Override]:
+    """The bounds as thin lines without a place in the legend, and as a band around each container that is named:
+    Grafana fills down to one series, which it knows by its whole name."""
+    thin = (
+        ("custom.lineStyle", {"fill": "dash", "dash": [2, 6]}),
+        ("custom.fillOpacity", 0),
+        ("custom.hideFrom", {"legend": True, "tooltip": False, "viz": False}),
+    )
+    yield Override("byRegexp", "/ (lower|upper)$/", thin)
+    for name in sorted(bounds.container for bounds in vpa.containers if bounds.container != "*"):
+        band = (("custom.fillBelowTo", f"{name} lower"), ("custom.fillOpacity", 15))
+        yield Override("byName", f"{name} upper", band)
 
 
 def _table(vpa: Vpa, cluster: Cluster, ids: Ids) -> Panel:

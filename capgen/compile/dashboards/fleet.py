@@ -140,7 +140,9 @@ def _room(ladder: str) -> str:
 def _services(environment: str, services: Sequence[str]) -> Panel:
     """A row a service, and in each the way to its dashboard."""
     firing = f'count by ({naming.SERVICE}) ({_FIRING[:-1]},severity=~"warning|critical|emergency"}})'
-    headroom = _with_uid(f"min by ({naming.SERVICE}) ({_ROOM})", environment, services)
+    headroom = _with_uid(
+        f"bottomk by ({naming.SERVICE}) (1, min by ({naming.SERVICE}, signal) ({_ROOM}))", environment, services
+    )
     columns = {
         "service": "Service",
         "uid": "Dashboard",
@@ -158,7 +160,7 @@ def _services(environment: str, services: Sequence[str]) -> Panel:
             "when the first limited resource reaches its level, if the last day's trend goes on.\n\nWhat to do: click a row "
             "to open the service's dashboard."
         ),
-        width=24, height=14,
+        width=24, height=min(max(len(services) + 3, 6), 20),
         targets=(
             Target(headroom, "", instant=True, format="table"),
             Target(until(_room("utilisation"), naming.SERVICE), "", instant=True, format="table"),

@@ -14,6 +14,7 @@ from capgen import promql
 from capgen.blueprint import Hpa, Vpa, Workload
 from capgen.compile.sources import Bound
 
+_USED = {"cpu": "container_cpu_usage_seconds_total", "memory": "container_memory_working_set_bytes"}
 _KINDS = {"Deployment": "deployment", "StatefulSet": "statefulset"}
 
 
@@ -52,6 +53,18 @@ class Cluster(Struct, frozen=True):
             return ""
         scope = f"{bound.matchers(metric)},resource={promql.string(resource)}"
         return f"max by (container) ({metric}{{{scope}}})"
+
+    def used(self, workload: Workload, resource: str) -> str:
+        """What the workload's containers use, the most that one of the pods does; "" without a source that tells."""
+        bound, metric = self.of(workload), _USED[resource]
+        if bound is None or bound.metric(metric) is None:
+            return ""
+        series = f'{metric}{{{bound.matchers(metric)},container!="",image!=""}}'
+        if resource == "memory":
+            return f"max by (container) ({series})"
+        # A container that was started anew has a second series for a while; one on several CPUs may have one for each.
+        each = f"max by (namespace, pod, container, id, cpu) (rate({series}[$__rate_interval]))"
+        return f"max by (container) (sum by (namespace, pod, container) ({each}))"
 
     def workload(self, what: str, workload: Workload) -> str:
         """A series of kube-state-metrics about the workload itself: `metadata_generation`; "" for other kinds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from capgen import markdown, naming
 from capgen.blueprint import Delivery, Hpa, Signal, Vpa
@@ -14,7 +14,7 @@ from capgen.compile.dashboards.forecast import forecast_keys, forecast_panels
 from capgen.compile.dashboards.glance import glance_panels
 from capgen.compile.dashboards.kubernetes import Cluster
 from capgen.compile.dashboards.money import money_of
-from capgen.compile.dashboards.provenance import provenance_panel
+from capgen.compile.dashboards.provenance import digest, provenance_panel
 from capgen.compile.dashboards.signals import address, heatmap_panel, signal_panel
 from capgen.compile.sources import Bound
 
@@ -84,7 +84,8 @@ def derive_dashboard(
         planned += [_panel(signal, ids, context, 8) for signal in alone if signal.section == "cost"]
         yield _row("forecast", "Forecast and cost", planned, ids, collapsed=True)
         provenance = provenance_panel(
-            ids["provenance"], spec=context.spec.file, title=title, owner=owner, runbook=runbook, environment=environment, signals=alone
+            ids["provenance"], spec=context.spec.file, said=digest(context.spec.node), title=title, owner=owner, runbook=runbook,
+            environment=environment, signals=alone,
         )  # fmt: skip
         yield _row("provenance", "Provenance", [provenance], ids)
 
@@ -125,11 +126,11 @@ def _section(
     panels: list[Panel] = []
     for signal, bound in shown:
         beside = _companions(signal, mine) if section == "latency" else ()
-        panels.append(_panel(signal, ids, context, 12 if section == "latency" else 8, beside))
+        panels.append(_panel(signal, ids, context, 12 if section == "latency" else 8, beside, bound.scope))
         if section == "latency" and (heat := _heat(signal, bound, ids, context)) is not None:
             panels.append(heat)
     yield Row(key, ids[key], markdown.plain(title), tuple(panels), band)
-    details = tuple(_panel(signal, ids, context, 8) for signal, _ in mine if signal.detail)
+    details = tuple(_panel(signal, ids, context, 8, (), bound.scope) for signal, bound in mine if signal.detail)
     yield Row(
         f"{key}/details", ids[f"{key}/details"], f"{markdown.plain(title)}: details", details, band + 1, collapsed=True
     )
@@ -162,10 +163,12 @@ def _heat(signal: Signal, bound: Bound, ids: Mapping[str, int], context: Context
 
 
 def _panel(
-    signal: Signal, ids: Mapping[str, int], context: Context, width: int, beside: Sequence[Signal] = ()
-) -> Panel:
+    signal: Signal, ids: Mapping[str, int], context: Context, width: int, beside: Sequence[Signal] = (),
+    fixed: Collection[str] = (),
+) -> Panel:  # fmt: skip
     return signal_panel(
-        context.spec.name, signal, ids[signal.id], title=signal.title, width=width, runbook=_runbook(signal, context), beside=beside
+        context.spec.name, signal, ids[signal.id], title=signal.title, width=width, runbook=_runbook(signal, context), beside=beside,
+        fixed=fixed,
     )  # fmt: skip
 
 

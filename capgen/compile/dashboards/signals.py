@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -43,24 +43,28 @@ def unit_of(signal: Signal) -> str:
     return units.UNITS[signal.unit].grafana
 
 
-def legend(signal: Signal) -> str:
-    """The labels that tell its series apart; its name where there is one series only."""
-    return " ".join(f"{{{{{label}}}}}" for label in signal.labels) or signal.id.partition(".")[2].replace("_", " ")
+def legend(signal: Signal, fixed: Collection[str] = ()) -> str:
+    """The labels that tell its series apart; its name where there is one series only. A label that the source holds
+    `fixed` tells nothing, and a legend has little room."""
+    apart = [label for label in signal.labels if label not in fixed]
+    return " ".join(f"{{{{{label}}}}}" for label in apart) or signal.id.partition(".")[2].replace("_", " ")
 
 
 def signal_panel(
-    service: str, signal: Signal, id_: int, *, title: str, width: int, runbook: str, beside: Sequence[Signal] = ()
-) -> Panel:
-    """The panel. `beside`: signals without levels that are read together with this one, drawn in the same panel."""
+    service: str, signal: Signal, id_: int, *, title: str, width: int, runbook: str, beside: Sequence[Signal] = (),
+    fixed: Collection[str] = (),
+) -> Panel:  # fmt: skip
+    """The panel. `beside`: signals without levels that are read together with this one, drawn in the same panel;
+    `fixed`: labels that have one value on all series of the source."""
     state = signal.record.endswith(":state")
     measured = series(service, signal)
-    targets = [Target(measured, legend(signal))]
+    targets = [Target(measured, legend(signal, fixed))]
     overrides: tuple[Override, ...] = ()
     drawn = None if state else levels.lines(signal, measured)
     if drawn is not None:
         targets.append(drawn[0])
         overrides = drawn[1]
-    targets += [Target(series(service, other), markdown.plain(legend(other))) for other in beside]
+    targets += [Target(series(service, other), markdown.plain(legend(other, fixed))) for other in beside]
     kind: PanelType = "state-timeline" if state else "timeseries"
     ratio = signal.unit == "ratio" and not state
     return Panel(

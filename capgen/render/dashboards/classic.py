@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from capgen.blueprint.dashboards import Annotation, Dashboard, Grafana, Link, Panel, Row, TagLink, Variable
-from capgen.render.dashboards.grid import COLUMNS, flow, tops
+from capgen.render.dashboards.grid import COLUMNS, Place, flow, tops
 from capgen.render.dashboards.visual import field_config, options
 
 Json = dict[str, Any]
@@ -44,7 +44,7 @@ def classic(dashboard: Dashboard, grafana: Grafana) -> Json:
 
 
 def _row(row: Row, top: int) -> list[Json]:
-    panels = [_panel(panel, x, y) for panel, x, y in flow(row.panels, top + 1)]
+    panels = [_panel(panel, place) for panel, place in flow(row.panels, top + 1)]
     head = {
         "id": row.id,
         "type": "row",
@@ -56,19 +56,19 @@ def _row(row: Row, top: int) -> list[Json]:
     return [head] if row.collapsed else [head, *panels]
 
 
-def _panel(panel: Panel, x: int, y: int) -> Json:
+def _panel(panel: Panel, place: Place) -> Json:
     drawn: Json = {
         "id": panel.id,
         "type": panel.type,
         "title": panel.title,
         "description": panel.description,
-        "gridPos": {"h": panel.height, "w": panel.width, "x": x, "y": y},
+        "gridPos": {"h": place.h, "w": place.w, "x": place.x, "y": place.y},
         "fieldConfig": field_config(panel),
         "options": options(panel),
     }
     if panel.targets:
         drawn["datasource"] = SOURCE
-        drawn["targets"] = [target(panel, place) for place in range(len(panel.targets))]
+        drawn["targets"] = [target(panel, number) for number in range(len(panel.targets))]
     if panel.type in ("timeseries", "heatmap", "state-timeline"):
         drawn["interval"] = "1m" if panel.type == "state-timeline" else "30s"
     if panel.transformations:

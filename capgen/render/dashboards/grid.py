@@ -4,22 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec import Struct
+
 from capgen.blueprint.dashboards import Panel, Row
 
 COLUMNS = 24
+NUMBER = 4
+"""The lines of a number that stands among numbers alone."""
 BAND = 100
 """Lines that each row has for itself. Grafana moves panels up into free lines, so the gaps do not show, and a panel
 more in one row does not move the lines of the next in the file."""
 
 
-def flow(panels: Sequence[Panel], top: int = 0) -> Iterator[tuple[Panel, int, int]]:
-    """Each panel with its column and line."""
-    x, y, tallest = 0, top, 0
+class Place(Struct, frozen=True):
+    """Where a panel lies: columns and lines."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+def flow(panels: Sequence[Panel], top: int = 0) -> Iterator[tuple[Panel, Place]]:
+    """Each panel with its place. Panels that do not fill their line share what is left of it."""
+    y = top
+    for line in _lines(panels):
+        tallest = _height(line)
+        total, end = sum(panel.width for panel in line), 0
+        for panel in line:
+            x, end = end, end + panel.width
+            left, right = (edge * COLUMNS // total for edge in (x, end))
+            yield panel, Place(left, y, right - left, tallest if panel.type == "stat" else panel.height)
+        y += tallest
+
+
+def _lines(panels: Sequence[Panel]) -> Iterator[list[Panel]]:
+    line: list[Panel] = []
     for panel in panels:
-        if x + panel.width > COLUMNS:
-            x, y, tallest = 0, y + tallest, 0
-        yield panel, x, y
-        x, tallest = x + panel.width, max(tallest, panel.height)
+        if sum(one.width for one in line) + panel.width > COLUMNS:
+            yield line
+            line = []
+        line.append(panel)
+    if line:
+        yield line
+
+
+def _height(line: Sequence[Panel]) -> int:
+    """A number is as high as the curves beside it, and a line of nothing but numbers is a low one."""
+    beside = [panel.height for panel in line if panel.type != "stat"]
+    return max(beside) if beside else NUMBER
 
 
 def tops(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
@@ -30,4 +63,4 @@ def tops(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
         yield row, top
         free = top + 1
         if not row.collapsed:
-            free = max((y + panel.height for panel, _, y in flow(row.panels, top + 1)), default=free)
+            free = max((place.y + place.h for _, place in flow(row.panels, top + 1)), default=free)

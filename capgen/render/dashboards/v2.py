@@ -60,10 +60,10 @@ def name(panel: Panel) -> str:
 def _row(row: Row) -> Json:
     items = [
         {"kind": "GridLayoutItem", "spec": {
-            "x": x, "y": y, "width": panel.width, "height": panel.height,
+            "x": place.x, "y": place.y, "width": place.w, "height": place.h,
             "element": {"kind": "ElementReference", "name": name(panel)},
         }}
-        for panel, x, y in flow(row.panels)
+        for panel, place in flow(row.panels)
     ]  # fmt: skip
     layout = {"kind": "GridLayout", "spec": {"items": items}}
     return {"kind": "RowsLayoutRow", "spec": {"title": row.title, "collapse": row.collapsed, "layout": layout}}

@@ -167,7 +167,10 @@ json_text() {
 # pipe (`printf` is the shell's own), so it stands in no list of processes.
 ask_curl() {
     answer=$(printf '%s\n' "$@" | curl -q --config - --silent --output /dev/null --write-out '%{http_code}' \
-        --connect-timeout 5 --max-time 10 --proto '=http,https,smtp,smtps' 2>/dev/null) || return 1
+        --connect-timeout 5 --max-time 10 --proto '=http,https,smtp,smtps' 2>/dev/null) || {
+        [ $? -ne 28 ] || late=true # curl's code for a time that is over
+        return 1
+    }
     case $answer in 2??) ;; *) return 1 ;; esac
 }
 
@@ -187,12 +190,21 @@ send_slack() {
     post "url = \"$address\"" "data-binary = \"@$work/body\""
 }
 
+# Receivers that let a message wait until its time was over. They get no other in this run, whose time the rest needs.
+silent=' '
+
 # receiver [message]: tells what is in $work/text, and in short in $subject; the message says what becomes of it if it
 # is not taken.
 send() {
     find_receiver "$1"
     answer=''
+    late=false
     sent=true
+    case $silent in *" $1 "*)
+        fault 8 not_told "receiver=$1" "status=not asked again" "about=$subject" "message=$2"
+        return 1
+        ;;
+    esac
     case $kind in
     slack) send_slack "$1" || sent=false ;;
     *)
@@ -201,6 +213,7 @@ send() {
         ;;
     esac
     "$sent" || fault 8 not_told "receiver=$1" "status=${answer:-none}" "about=$subject" "message=$2"
+    "$late" && silent="$silent$1 "
     "$sent"
 }
 

@@ -162,7 +162,10 @@ json_text() {
 # pipe (`printf` is the shell's own), so it stands in no list of processes.
 ask_curl() {
     answer=$(printf '%s\n' "$@" | curl -q --config - --silent --output /dev/null --write-out '%{http_code}' \
-        --connect-timeout 5 --max-time 10 --proto '=http,https,smtp,smtps' 2>/dev/null) || return 1
+        --connect-timeout 5 --max-time 10 --proto '=http,https,smtp,smtps' 2>/dev/null) || {
+        [ $? -ne 28 ] || late=true # curl's code for a time that is over
+        return 1
+    }
     case $answer in 2??) ;; *) return 1 ;; esac
 }
 
@@ -182,12 +185,21 @@ send_slack() {
     post "url = \"$address\"" "data-binary = \"@$work/body\""
 }
 
+# Receivers that let a message wait until its time was over. They get no other in this run, whose time the rest needs.
+silent=' '
+
 # receiver [message]: tells what is in $work/text, and in short in $subject; the message says what becomes of it if it
 # is not taken.
 send() {
     find_receiver "$1"
     answer=''
+    late=false
     sent=true
+    case $silent in *" $1 "*)
+        fault 8 not_told "receiver=$1" "status=not asked again" "about=$subject" "message=$2"
+        return 1
+        ;;
+    esac
     case $kind in
     slack) send_slack "$1" || sent=false ;;
     *)
@@ -196,6 +208,7 @@ send() {
         ;;
     esac
     "$sent" || fault 8 not_told "receiver=$1" "status=${answer:-none}" "about=$subject" "message=$2"
+    "$late" && silent="$silent$1 "
     "$sent"
 }
 
@@ -218,9 +231,9 @@ tab=$(printf '\t')
 # Each level that somebody is told of: signal, level, severity, where it begins (for the machine, for people), its worse
 # side, and the seconds after which it stands and is over, and the distance after which it lets go.
 limits() {
-    printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' health.failing down critical 1 'any answer but 2xx' above 0 0 0
+    printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' health.failing down critical 1 'the first answer but 2xx' above 0 0 0
     printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' health.seconds slow warning 2 2s above 0 0 0
-    printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' metrics.missing missing warning 1 'any answer but 2xx' above 0 0 0
+    printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' metrics.missing missing warning 1 'the first answer but 2xx' above 0 0 0
     printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' app.errors acceptable info 0.005 0.5% above 300 180 0
     printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' app.errors poor warning 0.01 1% above 300 180 0
     printf 'T\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' app.errors unacceptable critical 0.05 5% above 300 180 0
@@ -239,20 +252,20 @@ describe() {
     case $1 in
     health.failing)
         title='Health of http://localhost:8080/health'
-        action=''
-        runbook=''
+        action='See whether it runs, what its log says, and what it waits for.'
+        runbook=https://runbooks.example.com/apm
         unit=well
         ;;
     health.seconds)
         title='Response time of http://localhost:8080/health'
-        action=''
-        runbook=''
+        action='See what it waits for: its database, another service, or CPU.'
+        runbook=https://runbooks.example.com/apm
         unit=seconds
         ;;
     metrics.missing)
         title='Metrics at http://localhost:8080/metrics'
-        action=''
-        runbook=''
+        action='See whether its exporter runs: nobody is told of levels that nothing measures.'
+        runbook=https://runbooks.example.com/apm
         unit=well
         ;;
     app.errors)
