@@ -1,6 +1,6 @@
-"""Where the work of many services is done: in this process, or on a Dask cluster (the extra `capgen[fleet]`).
+"""The work of many services, done on a Dask cluster (the extra `capgen[fleet]`).
 
-Each service is a task of its own that reads its history on the worker; results come back in the order of the services, so
+Each job is a task of its own, which reads on the worker what it needs; results come back in the order of the jobs, so
 the cluster gives the bytes that one process gives. Only so many tasks are under way that every worker has some waiting, so
 the client holds a window of the fleet at a time. A task of a worker that dies runs again on another.
 """
@@ -19,11 +19,8 @@ _RETRIES = 5
 _CONNECT = "20s"
 
 
-def run(work: Callable[[Job], Result], jobs: Sequence[Job], engine: str | None) -> Iterator[Result]:
+def run(work: Callable[[Job], Result], jobs: Sequence[Job], engine: str) -> Iterator[Result]:
     """The results in the order of the jobs. Raises UsageError for an engine that is none, TargetError when it fails."""
-    if engine is None:
-        yield from map(work, jobs)
-        return
     kind, _, address = engine.partition("=")
     if kind != "dask" or "://" not in address:
         raise UsageError(f"{engine!r} is no engine; write dask=tcp://HOST:PORT")

@@ -16,6 +16,7 @@ from capgen.yamlio import Source
 
 if TYPE_CHECKING:
     from capgen.api import Compiled
+    from capgen.api.pieces import Ground
     from capgen.blueprint import Blueprint
     from capgen.planning.calendar import Event
     from capgen.planning.forecast import Forecast
@@ -128,31 +129,42 @@ def plans(
 
     `history` is a folder of CSV or Parquet files: `<service>/<signal>.csv`, or `<signal>.csv` for all. `prometheus` asks
     the environment's; then `now` has to be given. `engine` is `dask=tcp://HOST:PORT` for a cluster whose workers read the
-    history themselves. Raises Findings for invalid specs and files, TargetError when a server fails.
+    history themselves, and compile the
+    specs, of which only what they claim stays here. Raises Findings for invalid specs and files, TargetError when a server fails.
     """
-    from capgen.api.engine import run
+    if engine is not None:
+        from capgen.api import pieces
+        from capgen.api.engine import run
 
+        if (found := pieces.divided(paths, environment, settings, engine)) is not None:
+            # Workers are started in folders of their own.
+            folder = None if history is None else history.absolute()
+            sources = Sources(found.endpoint, folder, prometheus, now, cache)
+            yield from run(partial(_plan_piece, shape, sources, found.ground), found.services, engine)
+            return
     compiled = _compiled(paths, environment, settings, keep=_to_plan_with)
-    if history is not None and engine is not None:
-        history = history.absolute()  # workers are started in folders of their own
     sources = _sources(compiled, environment, history, prometheus=prometheus, now=now, cache=cache)
-    services = [service for fleet in compiled.fleets for service in fleet.services]
-    del compiled
-    yield from run(partial(_plan_one, shape), [(service, sources) for service in services], engine)
+    for service in (service for fleet in compiled.fleets for service in fleet.services):
+        yield _plan_one(shape, sources, service)
 
 
 def _to_plan_with(service: Blueprint) -> Blueprint:
-    """The service without what is only rendered, most of it: it waits in memory for its turn, and is sent to a worker."""
+    """The service without what is only rendered, most of it: it waits in memory for its turn."""
     from msgspec.structs import replace
 
     groups = tuple(replace(group, records=(), alerts=()) for group in service.groups if group.ahead is not None)
     return replace(service, groups=groups, scrapes=(), vpas=(), jobs=(), receivers=(), dashboards=())
 
 
-def _plan_one(shape: Callable[[ServicePlan], Shape], job: tuple[Blueprint, Sources]) -> Shape:
+def _plan_piece(shape: Callable[[ServicePlan], Shape], sources: Sources, ground: Ground, source: Source) -> Shape:
+    from capgen.api import pieces
+
+    return _plan_one(shape, sources, pieces.compiled(ground, source))
+
+
+def _plan_one(shape: Callable[[ServicePlan], Shape], sources: Sources, service: Blueprint) -> Shape:
     from capgen.planning.plan import plan_service
 
-    service, sources = job
     return shape(
         plan_service(service, measured.signals(sources, service), sources.now, measured.usage(sources, service))
     )

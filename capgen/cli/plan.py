@@ -7,15 +7,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from capgen.cli.diff import environment_option
 from capgen.cli.output import cache_folder, colored, set_option, spec_paths, specs_argument, width
-
-if TYPE_CHECKING:
-    from capgen.planning.plan import ServicePlan
 
 history_option = click.option(
     "--history",
@@ -87,28 +84,27 @@ def command(
         cache=None if no_cache else cache_folder("history"),
         engine=engine,
     )
-    severities: list[str] = []
-    if form == "json":
-        # Nothing is printed before everything is known, and no fleet is held in memory until then.
-        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as spool:
-            spool.writelines(planned.as_json(_told(made(shape=planned.piece), severities)))
-            spool.seek(0)
-            for text in iter(lambda: spool.read(1 << 20), ""):
-                click.echo(text, nl=False)
-    else:
-        plans = tuple(made(shape=_whole))
-        severities += [finding.severity for plan in plans for finding in plan.found]
-        click.echo(document.shown(ahead.document(plans), form, color=colored(), width=width()), nl=False, color=True)
+    look: dict[str, Any] = {"color": colored(), "width": width()}
+    # Nothing is printed before everything is known, and no fleet is held in memory until then.
+    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as spool:
+        head = ahead.Head()
+        if form == "json":
+            spool.writelines(planned.as_json(_told(made(shape=planned.piece), head.severities)))
+        else:
+            spool.writelines(document.pieces(ahead.together(made(shape=ahead.part), head), form, **look))
+        spool.seek(0)
+        lines = iter(lambda: spool.read(1 << 20), "") if form != "markdown" else spool
+        if form != "json":
+            lines = document.whole(head.title, head.about, head.contents, lines, form, **look)
+        for text in lines:
+            click.echo(text, nl=False, color=True)
+    severities = head.severities
     order = ("note", "warning", "error")
     passed = [order.index(severity) for severity in severities]
     return 3 if fail_on is not None and any(rank >= order.index(fail_on) for rank in passed) else 0
 
 
-def _whole(plan: ServicePlan) -> ServicePlan:
-    return plan
-
-
-def _told(pieces: Iterable[tuple[str, tuple[str, ...]]], severities: list[str]) -> Iterator[str]:
+def _told(pieces: Iterable[tuple[str, tuple[str, ...]]], severities: set[str]) -> Iterator[str]:
     for text, found in pieces:
-        severities += found
+        severities.update(found)
         yield text

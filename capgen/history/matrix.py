@@ -15,7 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from capgen.errors import TargetError
-from capgen.history.prometheus import PIECE, Refused, Server, TooMuch, post
+from capgen.history.prometheus import PIECE, Refused, Server, TooMuch, lacking, post
 from capgen.history.series import Floats, Notice, instant
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
@@ -79,7 +79,8 @@ def query_matrix(
 
 def _piece(server: Server, query: str, clock: Clock, first: int, last: int, found: _Collected) -> None:
     begin, end = (f"{clock.at(tick) / 1000:.3f}" for tick in (first, last))
-    form = {"query": query, "start": begin, "end": end, "step": f"{clock.step / 1000:.3f}"}
+    # Without its cache VictoriaMetrics does not move the instants to multiples of the step; others know no such word.
+    form = {"query": query, "start": begin, "end": end, "step": f"{clock.step / 1000:.3f}", "nocache": "1"}
     try:
         document = post(server, "/api/v1/query_range", form)
     except (Refused, TooMuch) as problem:
@@ -95,7 +96,7 @@ def _piece(server: Server, query: str, clock: Clock, first: int, last: int, foun
         return
     for labels, part in parsed(server.url, document, clock).items():
         found.rows.setdefault(labels, []).append(part)
-    if warnings := [str(warning) for warning in document.get("warnings") or ()]:
+    if warnings := lacking(document):
         span = (clock.at(first) / 1000, clock.at(last) / 1000)
         said = "; ".join(warnings)[:300]
         message = f"{instant(span[0])} to {instant(span[1])}: the server calls its answer partial: {said}"
@@ -108,16 +109,24 @@ def parsed(url: str, document: Mapping[str, Any], clock: Clock) -> dict[Labels, 
     if document.get("status") != "success" or not isinstance(data, dict) or data.get("resultType") != "matrix":
         raise TargetError(f"{url} does not answer like Prometheus: {str(document)[:300]}")
     try:
-        return {_labels(series["metric"]): _samples(series["values"], clock) for series in data["result"]}
+        rows = {_labels(series["metric"]): _samples(series.get("values", ()), clock) for series in data["result"] or ()}
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise TargetError(f"{url} does not answer like Prometheus: {error}") from error
+    if any((off > 0).any() for _, off, _ in rows.values()):
+        message = f"{url} answers for other instants than those it is asked for: a cache in front of it aligns them to the step"
+        raise TargetError(
+            f"{message}; ask a server behind it, or let it not align (Thanos: --no-query-range.align-range-with-step)"
+        )
+    return {labels: (ticks, values) for labels, (ticks, _, values) in rows.items()}
 
 
 def _labels(metric: Mapping[str, str]) -> Labels:
     return tuple(sorted((str(name), str(value)) for name, value in metric.items() if name != "__name__"))
 
 
-def _samples(values: Sequence[Sequence[Any]], clock: Clock) -> tuple[Ticks, Floats]:
-    times = np.asarray([float(at) for at, _ in values], dtype=np.float64)
-    ticks = np.rint((times * 1000 - clock.start) / clock.step).astype(np.int64)
-    return ticks, np.asarray([float(text) for _, text in values], dtype=np.float64)
+def _samples(values: Sequence[Sequence[Any]], clock: Clock) -> tuple[Ticks, Ticks, Floats]:
+    """Ticks, by how many milliseconds each is off, values."""
+    times = np.rint(np.asarray([float(at) for at, _ in values], dtype=np.float64) * 1000).astype(np.int64)
+    ticks = (times - clock.start + clock.step // 2) // clock.step
+    off = np.abs(times - clock.start - ticks * clock.step)
+    return ticks, off, np.asarray([float(text) for _, text in values], dtype=np.float64)

@@ -11,6 +11,7 @@ import gzip
 import http.client
 import json
 import math
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -30,7 +31,12 @@ PIECE = 10_000
 _TRIES, _SECONDS = 5, 60.0
 _PASSING = frozenset((408, 429, 500, 502, 503, 504))
 _TOO_LARGE = 1 << 28
-_TOO_MANY = ("too many samples", "exceeded maximum resolution", "limit", "timed out")
+_TOO_MANY = re.compile(
+    r"too many (samples|points)|maximum resolution|(exceed\w*|violated?)\b.*\b(limit|maximum)|limit \S+ violated"
+    r"|-search\.max|err-mimir-max|larger than max|timed out|deadline exceeded",
+    re.IGNORECASE,
+)
+"""What Prometheus, Thanos, Mimir and VictoriaMetrics say of a range that is too long for them."""
 
 
 class Server(Struct, frozen=True):
@@ -112,7 +118,7 @@ def _asked(server: Server, query: str, begin: float, end: float, step: float) ->
         raise TargetError(f"{server.url} does not answer like Prometheus: {str(document)[:300]}")
     found: dict[float, float] = {}
     try:
-        for series in data["result"]:
+        for series in data["result"] or ():
             for at, text in series.get("values", ()):
                 # A server may answer in milliseconds that are off by a float's last digit.
                 moment, value = round(float(at) / step) * step, float(text)
@@ -120,7 +126,15 @@ def _asked(server: Server, query: str, begin: float, end: float, step: float) ->
                     found[moment] = max(value, found.get(moment, -math.inf))
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise TargetError(f"{server.url} does not answer like Prometheus: {error}") from error
-    return found, [str(warning) for warning in document.get("warnings") or ()]
+    return found, lacking(document)
+
+
+def lacking(document: Mapping[str, Any]) -> list[str]:
+    """What an answer says it lacks: Thanos' and Mimir's warnings, VictoriaMetrics' flag. What Prometheus has to remark
+    on the expression itself is no lack, whichever list it puts it in."""
+    said = [str(warning) for warning in document.get("warnings") or ()]
+    partial = ["isPartial, so some of its storage did not answer"] if document.get("isPartial") is True else []
+    return partial + [one for one in said if not one.startswith(("PromQL info:", "PromQL warning:"))]
 
 
 def post(server: Server, path: str, form: Mapping[str, str]) -> dict[str, Any]:
@@ -142,7 +156,7 @@ def post(server: Server, path: str, form: Mapping[str, str]) -> dict[str, Any]:
             problem = f"HTTP {error.code}: {body}"
             if error.code in (401, 403):
                 raise TargetError(f"{server.url} does not let capgen ask ({problem}): see prometheus.auth") from error
-            if error.code in (422, 503, 413) and any(word in body.lower() for word in _TOO_MANY):
+            if error.code in (400, 413, 422, 500, 503, 504) and _TOO_MANY.search(body):
                 raise TooMuch(body) from error
             if error.code not in _PASSING:
                 kind = Refused if error.code == 422 else TargetError

@@ -137,14 +137,17 @@ def hours(seconds: float) -> str:
 def _volume(volume: Volume, plan: VolumePlan) -> list[Recommendation]:
     grown = f"{percent(float(plan.growth))} a month" + ("" if volume.growth is not None else ", measured")
     if plan.resizes:
+        before = (plan.capacity or Decimal(0), *(resize.capacity for resize in plan.resizes))
         return [
             Recommendation(
                 f"{volume.name} to {units.human(float(resize.capacity), 'bytes')} before month {resize.month}",
                 f"grown in steps of {units.human(float(volume.step or 0), 'bytes')} before it is full",
                 grown,
-                f"it would be full after {units.number(float(plan.full_after or 0))} months",
+                f"it would be full after {units.number(float(plan.full_after or 0))} months"
+                if place == 0
+                else f"{units.human(float(before[place]), 'bytes')} would have to hold {_whole(plan.sizes[resize.month])}",
             )
-            for resize in plan.resizes
+            for place, resize in enumerate(plan.resizes)
         ]
     if plan.full_after is None or plan.capacity is None:
         return []
@@ -159,15 +162,18 @@ def _volume(volume: Volume, plan: VolumePlan) -> list[Recommendation]:
                 f"it would be full after {units.number(float(plan.full_after))} months",
             )
         ]
-    need = units.human(float(round(plan.sizes[-1] / (1 << 30))) * (1 << 30), "bytes")
     return [
         Recommendation(
-            f"{volume.name} to {need} for {len(plan.sizes) - 1} months",
+            f"{volume.name} to {_whole(plan.sizes[-1])} for {len(plan.sizes) - 1} months",
             "what is stored has to fit at the end of the plan",
             grown,
             f"it would be full after {units.number(float(plan.full_after))} months",
         )
     ]
+
+
+def _whole(size: Decimal) -> str:
+    return units.human(float(round(size / (1 << 30))) * (1 << 30), "bytes")
 
 
 def _savings(costs: CostForecast) -> list[Recommendation]:

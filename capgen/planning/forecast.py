@@ -16,7 +16,7 @@ from capgen.planning.calendar import Event, multipliers, ordinary
 from capgen.planning.counters import accumulated, continued
 from capgen.planning.ensemble import Trial, lifted, mixed, tried, weights
 from capgen.planning.grid import Grid, regular
-from capgen.planning.intervals import MOST_WINDOWS, Backtest, Window, backtest, scale, width
+from capgen.planning.intervals import MOST_WINDOWS, Backtest, Window, backtest, scale, usual_power, width
 from capgen.planning.members import Seasons, table
 
 DAY, WEEK = 86400.0, 604800.0
@@ -174,7 +174,8 @@ def _lines(
     else:
         p50, seen, shares = _combined(values, season.seasons, ahead, also)
     half = width(seen, len(values), level, season=steps, growing=growing, widen=season.widen)
-    reach = scale(p50, level, season=steps, growing=growing)
+    power = usual_power(steps) if half is None else half.power
+    reach = scale(p50, level, season=steps, growing=growing, power=power)
     if half is None:
         # Too short for one window: all that is known is how much it has moved so far.
         spread = float(np.nanmax(values) - np.nanmin(values)) or 0.1 * level

@@ -3,7 +3,8 @@
 The method is run again at earlier origins, each time without a look at what came after. The errors it made there, as
 shares of the square root of the level (busy hours err more), give the width: the quantile of their size, higher for few
 of them (as conformal prediction has it, with what they are worth for their number). Nothing is assumed about their
-distribution. The back-test judges each window by what the windows before it knew, so its coverage is honest too.
+distribution. How errors grow from season to season ahead is measured too: a load that returns to its level is as well known in
+a week as tomorrow, one that wanders is not. The back-test judges each window by what the windows before it knew, so its coverage is honest too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from capgen.planning.members import quantile, seasonal_naive, straight_line
 MOST_WINDOWS = 10
 FEW = 0.35
 """How much wider fewer windows than the most make an interval: a third for one, nothing for the most."""
+_DRAWN = 1.0
+"""What the usual growth of errors is worth: about what four windows of two seasons tell, or one of four."""
+_STEEPEST = 0.75
 
 
 class Window(Struct, frozen=True, eq=False):
@@ -44,20 +48,56 @@ class Backtest(Struct, frozen=True):
 
 
 class Width(Struct, frozen=True):
-    """Half widths of the intervals, as multiples of `scale`."""
+    """Half widths of the intervals, as multiples of `scale` with this `power`."""
 
     q80: float
     q95: float
+    power: float
 
 
-def scale(predicted: Floats, level: float, *, season: int, growing: bool) -> Floats:
-    """How large an error is expected to be at each step, up to a factor: by its level, and by how far ahead it is."""
+def scale(predicted: Floats, level: float, *, season: int, growing: bool, power: float) -> Floats:
+    """How large an error is expected to be at each step, up to a factor: by its level, and by a power of how many seasons
+    ahead it is."""
     ahead = np.arange(len(predicted), dtype=np.float64)
     if growing:
         return (1.0 + ahead) ** 0.75
-    height = np.sqrt(np.maximum(np.abs(predicted), 0.05 * level)) if level > 0 else np.ones(len(predicted))
-    further: Floats = height * (1.0 + np.floor(ahead / max(season, 2))) ** (0.25 if season > 1 else 0.5)
+    further: Floats = _height(predicted, level) * (1.0 + np.floor(ahead / max(season, 2))) ** power
     return further
+
+
+def usual_power(season: int) -> float:
+    """With which power of the seasons ahead errors grow where nothing has been measured: little where there are seasons to
+    return to, like a random walk's where there are none."""
+    return 0.25 if season > 1 else 0.5
+
+
+def _height(predicted: Floats, level: float) -> Floats:
+    if level <= 0:
+        return np.ones(len(predicted))
+    height: Floats = np.sqrt(np.maximum(np.abs(predicted), 0.05 * level))
+    return height
+
+
+def _power(seen: tuple[Window, ...], now: int, level: float, season: int) -> float:
+    """The power that fits the mean errors of each window's seasons, drawn towards the usual one where there are few."""
+    usual = usual_power(season)
+    if season < 2:
+        return usual
+    rise, run = usual * _DRAWN, _DRAWN
+    for window in seen:
+        count = min(len(window.actual), now - window.origin) // season
+        if count < 2:
+            continue
+        errors = np.abs(window.actual - window.predicted) / _height(window.predicted, level)
+        rows = errors[: count * season].reshape(count, season)
+        known = np.count_nonzero(~np.isnan(rows), axis=1)
+        means = np.nansum(rows, axis=1) / np.maximum(known, 1)
+        told = (2 * known > season) & (means > 0)
+        if np.count_nonzero(told) > 1:
+            far, size = (np.log(line[told]) for line in (np.arange(1.0, count + 1), means))
+            far -= far.mean()
+            rise, run = rise + float(far @ size), run + float(far @ far)
+    return min(max(rise / run, 0.0), _STEEPEST)
 
 
 def width(
@@ -65,10 +105,11 @@ def width(
 ) -> Width | None:
     """From the errors that were known at step `now`; None when there were none."""
     sizes = []
+    power = _power(seen, now, level, season)
     for window in seen:
         length = min(len(window.actual), now - window.origin)
         if length > 0:
-            height = scale(window.predicted, level, season=season, growing=growing)
+            height = scale(window.predicted, level, season=season, growing=growing, power=power)
             sizes.append((np.abs(window.actual - window.predicted) / height)[:length])
     counts = np.zeros(max(map(len, sizes), default=0))
     for size in sizes:
@@ -87,7 +128,7 @@ def width(
     parts = np.minimum(np.array([0.8, 0.95]) * (1.0 + 1.0 / worth), 1.0)
     q80, q95 = np.interp(parts * reached[-1], reached - share / 2, ranked) * widen
     few = 1.0 + FEW * (1.0 / len(sizes) - 1.0 / MOST_WINDOWS)
-    return Width(float(q80) * few, float(q95) * few)
+    return Width(float(q80) * few, float(q95) * few, power)
 
 
 def _independent(groups: list[Floats]) -> float:
@@ -124,7 +165,7 @@ def backtest(
             scores.append((a, b, c))
         older = width(seen[place + 1 :], window.origin, level, season=season, growing=growing, widen=widen)
         if older is not None:
-            reach = scale(window.predicted, level, season=season, growing=growing)
+            reach = scale(window.predicted, level, season=season, growing=growing, power=older.power)
             size = np.abs(window.actual - window.predicted)[known]
             inside.append((size <= (older.q80 * reach)[known], size <= (older.q95 * reach)[known]))
         top = quantile(window.actual[known], 0.95)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
 
 from capgen import units
-from capgen.history.series import instant
 from capgen.planning.advice import percent
 from capgen.planning.crossing import Reached
 from capgen.planning.findings import day
@@ -24,21 +25,74 @@ if TYPE_CHECKING:
     from capgen.history.series import Floats
 
 _POINTS = 900
+_NAMED = 8
+"""Services that a title names."""
 
 
-def document(plans: Sequence[ServicePlan]) -> Document:
+class Part(Struct, frozen=True):
+    """The plan of one service: what is shown of it, which is less than it is made from."""
+
+    service: str
+    title: str
+    environment: str
+    now: float | None
+    sections: tuple[Section, ...]
+    severities: tuple[str, ...]
+    """Of its findings."""
+
+
+class Head(Struct):
+    """What stands above the plans of an environment, and is only known after the last of them."""
+
+    names: list[str] = field(default_factory=list)
+    count: int = 0
+    environment: str = ""
+    latest: float | None = None
+    contents: list[str] = field(default_factory=list)
+    severities: set[str] = field(default_factory=set)
+
+    @property
+    def title(self) -> str:
+        """With the names of the services, while they are few."""
+        names = ", ".join(self.names) if self.count == len(self.names) else f"{self.count} services"
+        return f"Capacity plan: {names}"
+
+    @property
+    def about(self) -> str:
+        """Of which environment it is, and from when on."""
+        since = "counted from today, since there is no history" if self.latest is None else f"from {day(self.latest)}"
+        return f"Environment {self.environment}; {since}."
+
+
+def part(plan: ServicePlan) -> Part:
+    """What is shown of a plan."""
+    made = tuple(Section(name, blocks) for name, blocks in sections(plan))
+    severities = tuple(finding.severity for finding in plan.found)
+    return Part(plan.service, plan.title, plan.environment, plan.now, made, severities)
+
+
+def together(parts: Iterable[Part], head: Head) -> Iterator[Section]:
+    """The sections of all services, one service at a time; what is above them is put into `head`."""
+    parts = iter(parts)
+    first = list(islice(parts, 2))
+    several = len(first) > 1
+    for one in chain(first, parts):
+        head.count += 1
+        head.names += [one.service] if len(head.names) < _NAMED else []
+        head.environment = one.environment
+        head.latest = max((at for at in (head.latest, one.now) if at is not None), default=None)
+        head.severities.update(one.severities)
+        for section in one.sections:
+            title = f"{one.title}: {section.title}" if several else section.title
+            head.contents.append(title)
+            yield Section(title, section.blocks)
+
+
+def document(plans: Iterable[ServicePlan]) -> Document:
     """The plans of all services of an environment."""
-    environment = plans[0].environment if plans else ""
-    moments = [plan.now for plan in plans if plan.now is not None]
-    since = f"from {instant(max(moments))[:10]}" if moments else "counted from today, since there is no history"
-    names = ", ".join(plan.service for plan in plans)
-    parts = [section for plan in plans for section in _sections(plan, several=len(plans) > 1)]
-    return Document(f"Capacity plan: {names}", f"Environment {environment}; {since}.", tuple(parts))
-
-
-def _sections(plan: ServicePlan, *, several: bool) -> list[Section]:
-    head = f"{plan.title}: " if several else ""
-    return [Section(head + name, blocks) for name, blocks in sections(plan)]
+    head = Head()
+    made = tuple(together(map(part, plans), head))
+    return Document(head.title, head.about, made)
 
 
 def sections(plan: ServicePlan) -> tuple[tuple[str, tuple[Block, ...]], ...]:

@@ -7,7 +7,9 @@ empty: what has no data says why in a paragraph.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from itertools import chain, pairwise
 
 from msgspec import Struct, field
 
@@ -74,18 +76,60 @@ class Document(Struct, frozen=True):
     sections: tuple[Section, ...] = field(default=())
 
 
-def as_text(document: Document, *, color: bool = False, width: int = 80) -> str:
-    """For a terminal. Charts are their summaries."""
-    lines = [painted(one_line(document.title), "bold", color), *_wrapped(document.about, width)]
-    for section in document.sections:
-        lines += ["", painted(one_line(section.title), "bold", color)]
-        for place, block in enumerate(section.blocks):
-            if isinstance(block, Table):
-                lines += _wrapped(f"{block.caption}:", width) if place and block.caption else []
-                lines += _text_table(block, width)
-            else:
-                lines += _wrapped(_words(block), width)
-    return "\n".join(lines) + "\n"
+def shown(document: Document, form: str, *, color: bool = False, width: int = 80) -> str:
+    """As `text`, `markdown` or `html`."""
+    titles = [section.title for section in document.sections]
+    sections = "".join(pieces(document.sections, form, color=color, width=width))
+    return "".join(whole(document.title, document.about, titles, StringIO(sections), form, color=color, width=width))
+
+
+def pieces(sections: Iterable[Section], form: str, *, color: bool = False, width: int = 80) -> Iterator[str]:
+    """Each section as it is shown, whole lines: of many, not all have to be in memory."""
+    for number, section in enumerate(sections):
+        if form == "html":
+            from capgen.report.page import section_as_html
+
+            yield section_as_html(number, section) + "\n"
+        else:
+            lines = _markdown(section) if form == "markdown" else _text(section, color=color, width=width)
+            yield "".join(f"{line}\n" for line in lines)
+
+
+def whole(
+    title: str,
+    about: str,
+    titles: Sequence[str],
+    body: Iterable[str],
+    form: str,
+    *,
+    color: bool = False,
+    width: int = 80,
+) -> Iterator[str]:
+    """The document around the lines of its `pieces`. Charts are their summaries, but on a page. As Markdown it is for a
+    pull request: at most what GitHub takes, cut at a line."""
+    if form == "html":
+        from capgen.report.page import around
+
+        before, after = around(title, about, titles)
+        yield before
+        yield from body
+        yield after
+    elif form == "markdown":
+        lines = chain([f"## {escaped(title)}", "", escaped(about)], (line.removesuffix("\n") for line in body))
+        yield fitted([MARKER], (line for before, line in pairwise(chain([""], lines)) if line or before), LIMIT)
+    else:
+        yield from (f"{line}\n" for line in (painted(one_line(title), "bold", color), *_wrapped(about, width)))
+        yield from body
+
+
+def _text(section: Section, *, color: bool, width: int) -> Iterator[str]:
+    yield from ("", painted(one_line(section.title), "bold", color))
+    for place, block in enumerate(section.blocks):
+        if isinstance(block, Table):
+            yield from _wrapped(f"{block.caption}:", width) if place and block.caption else []
+            yield from _text_table(block, width)
+        else:
+            yield from _wrapped(_words(block), width)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -117,33 +161,19 @@ def _stacked(table: Table, width: int) -> Iterator[str]:
         yield from textwrap.wrap(one_line(told), width, initial_indent="      ", subsequent_indent="      ")
 
 
-def as_markdown(document: Document) -> str:
-    """For a pull request: at most what GitHub takes, cut at a line."""
-    lines = [f"## {escaped(document.title)}", "", escaped(document.about)]
-    for section in document.sections:
-        lines += ["", f"### {escaped(section.title)}", ""]
-        for place, block in enumerate(section.blocks):
-            if isinstance(block, Table):
-                lines += [f"**{escaped(block.caption)}**", ""] if place and block.caption else []
-                lines.append("| " + " | ".join(map(escaped, block.headings)) + " |")
-                marks = ("---:" if column in block.numeric else "---" for column in range(len(block.headings)))
-                lines.append("| " + " | ".join(marks) + " |")
-                lines += ["| " + " | ".join(map(escaped, row)) + " |" for row in block.rows]
-                lines.append("")
-            else:
-                lines += [escaped(_words(block)), ""]
-    single = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
-    return fitted([MARKER], single, LIMIT)
+def _markdown(section: Section) -> Iterator[str]:
+    yield from ("", f"### {escaped(section.title)}", "")
+    for place, block in enumerate(section.blocks):
+        if isinstance(block, Table):
+            yield from (f"**{escaped(block.caption)}**", "") if place and block.caption else ()
+            yield "| " + " | ".join(map(escaped, block.headings)) + " |"
+            marks = ("---:" if column in block.numeric else "---" for column in range(len(block.headings)))
+            yield "| " + " | ".join(marks) + " |"
+            yield from ("| " + " | ".join(map(escaped, row)) + " |" for row in block.rows)
+            yield ""
+        else:
+            yield from (escaped(_words(block)), "")
 
 
 def _words(block: Paragraph | Chart) -> str:
     return block.text if isinstance(block, Paragraph) else f"{block.title}: {block.summary}"
-
-
-def shown(document: Document, form: str, *, color: bool = False, width: int = 80) -> str:
-    """As `text`, `markdown` or `html`."""
-    if form == "html":
-        from capgen.report.page import as_html
-
-        return as_html(document)
-    return as_markdown(document) if form == "markdown" else as_text(document, color=color, width=width)

@@ -8,7 +8,7 @@ give the same bytes. Text of a spec cannot form a table cell, a link, an image, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from capgen.diagnostics import Diagnostic, Severity
 from capgen.report.summary import summary
@@ -37,18 +37,22 @@ def as_markdown(found: Sequence[Diagnostic]) -> str:
     return fitted(lines, rows, LIMIT)
 
 
-def fitted(head: Sequence[str], rows: Sequence[str], limit: int) -> str:
+def fitted(head: Sequence[str], rows: Iterable[str], limit: int) -> str:
     """The lines of the head and as many rows as fit the limit, with a last line that counts the ones left out."""
-    lines, room = list(head), limit - sum(len(line) + 1 for line in head)
-    if sum(len(row) + 1 for row in rows) > room:
-        room -= len(_more(len(rows))) + 1
-    for number, row in enumerate(rows):
+    room = limit - sum(len(line) + 1 for line in head)
+    kept: list[str] = []
+    count = 0
+    for row in rows:
+        count += 1
         room -= len(row) + 1
-        if room < 0:
-            lines.append(_more(len(rows) - number))
-            break
-        lines.append(row)
-    return "\n".join(lines) + "\n"
+        if room >= 0:  # of many rows no more is in memory than can be shown
+            kept.append(row)
+    if count > len(kept):
+        room = limit - sum(len(line) + 1 for line in (*head, *kept)) - len(_more(count)) - 1
+        while kept and room < 0:
+            room += len(kept.pop()) + 1
+        kept.append(_more(count - len(kept)))
+    return "\n".join((*head, *kept)) + "\n"
 
 
 def escaped(text: str) -> str:

@@ -18,7 +18,7 @@ from importlib.resources import files
 from itertools import pairwise
 
 from capgen import units
-from capgen.report.document import Block, Chart, Document, Line, Paragraph, Section, Table
+from capgen.report.document import Block, Chart, Line, Paragraph, Section, Table
 from capgen.report.visible import visible
 
 _WIDTH, _HEIGHT = 1000.0, 300.0
@@ -29,26 +29,23 @@ def _asset(name: str) -> str:
     return (files("capgen") / "report" / name).read_text(encoding="utf-8")
 
 
-def as_html(document: Document) -> str:
-    """The whole page."""
+def around(title: str, about: str, titles: Sequence[str]) -> tuple[str, str]:
+    """What stands on the page before its sections, and what after them. `titles` are the sections'."""
     script, style = _asset("page.js"), _asset("page.css")
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; base-uri 'none'"
     )
-    body = "\n".join(_section(number, section) for number, section in enumerate(document.sections))
-    contents = "".join(
-        f'<li><a href="#s{number}">{_text(section.title)}</a></li>' for number, section in enumerate(document.sections)
-    )
-    return (
+    contents = "".join(f'<li><a href="#s{number}">{_text(name)}</a></li>' for number, name in enumerate(titles))
+    before = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="color-scheme" content="light dark">\n<link rel="icon" href="data:,">\n'
-        f"<title>{_text(document.title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f"<header><h1>{_text(document.title)}</h1>\n<p>{_text(document.about)}</p></header>\n"
-        f'<nav aria-label="Contents"><ul>{contents}</ul></nav>\n'
-        f"<main>\n{body}\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
+        f"<title>{_text(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"<header><h1>{_text(title)}</h1>\n<p>{_text(about)}</p></header>\n"
+        f'<nav aria-label="Contents"><ul>{contents}</ul></nav>\n<main>\n'
     )
+    return before, f"</main>\n<script>{script}</script>\n</body>\n</html>\n"
 
 
 def _hash(text: str) -> str:
@@ -59,7 +56,8 @@ def _text(text: str) -> str:
     return html.escape(visible(text), quote=True)
 
 
-def _section(number: int, section: Section) -> str:
+def section_as_html(number: int, section: Section) -> str:
+    """A section, with its number on the page."""
     blocks = "\n".join(_block(f"s{number}b{place}", block) for place, block in enumerate(section.blocks))
     return f'<section id="s{number}" aria-labelledby="s{number}h"><h2 id="s{number}h">{_text(section.title)}</h2>\n{blocks}</section>'
 

@@ -141,13 +141,15 @@ def shown(value: float, unit: str) -> str:
 
 
 def _degradations(review: Review) -> tuple[Block, ...]:
-    rows = tuple(
+    rows: tuple[tuple[str, ...], ...] = tuple(
         (one.signal.id, _level(one, name), percent(before), percent(now), one.signal.action)
         for one in review.signals
         for name, before, now in one.degraded
     )
     if rows:
-        headings = ("signal", "level", "time before", "time now", "what to do")
+        headings: tuple[str, ...] = ("signal", "level", "time before", "time now", "what to do")
+        if not any(row[-1] for row in rows):
+            headings, rows = headings[:-1], tuple(row[:-1] for row in rows)
         return (Table("More time beyond a level than before", headings, rows, frozenset({2, 3})),)
     compared = sum(one.now is not None and one.before is not None for one in review.signals)
     if not compared:

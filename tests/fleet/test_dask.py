@@ -114,12 +114,49 @@ def test_the_cluster_gives_the_bytes_of_one_process(cluster: Cluster, folder: Pa
     running = subprocess.Popen(
         command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    cluster.scheduler.wait_until(lambda: cluster.scheduler.tail(500).count("Receive client connection") >= 2)
+    # The third time: before, it has had the specs compiled.
+    cluster.scheduler.wait_until(lambda: cluster.scheduler.tail(500).count("Receive client connection") >= 4)
     time.sleep(0.2)
     cluster.workers[0].send_signal(signal.SIGKILL)
     out, _ = running.communicate(timeout=120)
     assert running.returncode == 0
     assert out.decode() == alone.out
+
+    # Defaults, overrides, settings and a service that goes elsewhere are the whole project's on a worker too.
+    (folder / "specs" / "defaults.yaml").write_text(
+        "apiVersion: capgen/v1\nkind: Defaults\nsignals: {app.throughput: {levels: {peak: 2000}}}\n"
+    )
+    with (folder / "specs" / "live.yaml").open("a") as file:
+        file.write("overrides: {shop-03: {planning: {forecast: {horizon: 7d}}}}\n")
+    other = "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: lab}\ndirectory: {root: d}\n"
+    (folder / "specs" / "lab.yaml").write_text(other)
+    spec = folder / "specs" / "shop-05.yaml"
+    spec.write_text(spec.read_text().replace("{name: shop-05}", "{name: shop-05, environments: [lab]}"))
+    settings = ("--set", "shop-04:planning.forecast.horizon=14d", "--set", "signals.app.throughput.levels.high=900")
+    arguments = ("plan", "--env", "live", "--history", "history", *settings)
+    alone = run(*arguments, "--format", "html", cwd=folder)
+    together = run(*arguments, "--format", "html", "--engine", f"dask={cluster.address}", cwd=folder)
+    assert (alone.code, together.code) == (0, 0), together.err
+    assert together.out == alone.out
+    assert f"Capacity plan: {SERVICES - 1} services" in alone.out
+
+    # A mistake is told as one process tells it, wherever it is: in a spec, between two, in what is set.
+    wrong = {
+        "shop-07": "planning: {forecast: {horizon: soon}}",
+        "shop-08": "sources: {app: {exporter: http, job: shop-09-app}}",
+    }
+    for name, line_ in wrong.items():
+        spec = folder / "specs" / f"{name}.yaml"
+        before = spec.read_text()
+        spec.write_text(before.partition("sources")[0] + line_ + "\n")
+        alone, together = (run(*arguments, *more, cwd=folder) for more in ((), ("--engine", f"dask={cluster.address}")))
+        assert (together.code, together.out, together.err) == (alone.code, "", alone.err)
+        assert alone.code == 3
+        spec.write_text(before)
+    unknown = run(
+        *arguments, "--set", "shop-99:planning.forecast.horizon=7d", "--engine", f"dask={cluster.address}", cwd=folder
+    )
+    assert (unknown.code, "CG302" in unknown.err) == (3, True)
 
 
 def test_the_workers_read_history_from_a_prometheus(cluster: Cluster, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from planning.shapes import HOUR, START
 from capgen.errors import TargetError, UsageError
 from capgen.history.cache import Cache
 from capgen.history.login import headers
+from capgen.history.matrix import Clock, query_matrix
 from capgen.history.prometheus import Server, query_range
 from capgen.spec.documents import ServerAuth
 
@@ -55,12 +56,96 @@ def test_a_piece_with_too_many_samples_is_halved_until_it_fits() -> None:
     assert series.times == pytest.approx(START + HOUR * np.arange(1000))
 
 
-def test_a_partial_answer_is_told_and_not_remembered(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"),
+        (503, "query timed out in expression evaluation"),
+        (400, "the total query time range exceeds the limit (query length: 1h0m0s, limit: 1m0s) (err-mimir-max-total-query-length)"),
+        (422, "the query exceeded the maximum number of chunks (limit: 2000000 chunks) (err-mimir-max-chunks-per-query)"),
+        (422, "rpc error: code = ResourceExhausted desc = exceeded samples limit: limit 100 violated (got 101)"),
+        (500, "rpc error: grpc: received message larger than max (5000000 vs. 4194304)"),
+        (422, "cannot select more than -search.maxSamplesPerQuery=1000 samples; possible solutions: to reduce time range"),
+        (422, "too many points for the given step=60000: 30001; cannot exceed -search.maxPointsPerTimeseries=30000"),
+    ],
+)  # fmt: skip
+def test_what_each_server_says_of_too_long_a_range(status: int, error: str) -> None:
+    asked = []
+
+    def answer(form: dict[str, str], _: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        asked.append(form)
+        long = float(form["end"]) - float(form["start"]) > 60 * HOUR
+        return (
+            (status, {}, json.dumps({"status": "error", "error": error}).encode()) if long else (200, {}, matrix(form))
+        )
+
+    with answering(answer) as url:
+        series = query_range(patient(url), "up", START, START + 99 * HOUR, HOUR)
+    assert (len(series.times), len(asked)) == (100, 3)
+
+
+def test_a_mistake_in_the_query_is_none_of_its_length() -> None:
+    asked = []
+
+    def answer(form: dict[str, str], _: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        asked.append(form)
+        return 422, {}, b'{"error":"found duplicate series for the match group {resource=\\"limits\\"}"}'
+
+    with answering(answer) as url, pytest.raises(TargetError, match="refuses the query"):
+        query_range(patient(url), "up", START, START + 99 * HOUR, HOUR)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "codes"),
+    [
+        ({"warnings": ["store gateway down"]}, ["CG918"]),
+        ({"isPartial": True}, ["CG918"]),
+        ({"isPartial": False, "warnings": None}, []),
+        ({"infos": ["PromQL info: metric might not be a counter"]}, []),
+        ({"warnings": ["PromQL info: metric might not be a counter"]}, []),
+    ],
+)
+def test_a_partial_answer_is_told_and_not_remembered(tmp_path: Path, more: dict[str, object], codes: list[str]) -> None:
     cache = Cache(tmp_path, now=START + 1000 * HOUR)
-    with answering(lambda form, _: (200, {}, matrix(form, warnings=["store gateway down"]))) as url:
+    with answering(lambda form, _: (200, {}, matrix(form, **more))) as url:
         series = query_range(patient(url), "up", START, START + 9 * HOUR, HOUR, cache=cache)
-        assert [notice.code for notice in series.notices] == ["CG918"]
-        assert cache.spans(url, "up", HOUR) == ()
+        assert [notice.code for notice in series.notices] == codes
+        assert bool(cache.spans(url, "up", HOUR)) == (codes == [])
+
+
+def test_values_as_other_servers_write_them() -> None:
+    """Whole seconds, Go's spellings of floats, series of histograms, and no list where nothing was found."""
+    values = [
+        [int(START), "1e+06"],
+        [int(START + HOUR), "+Inf"],
+        [int(START + 2 * HOUR), "NaN"],
+        [START + 3 * HOUR, "0.5"],
+    ]
+    result = [{"metric": {}, "values": values}, {"metric": {}, "histograms": [[START, {"count": "1"}]]}]
+    answers = iter([result, None])
+    body = {"status": "success", "data": {"resultType": "matrix"}}
+    made = lambda *_: (200, {}, json.dumps({**body, "data": {**body["data"], "result": next(answers)}}).encode())  # noqa: E731
+    with answering(made) as url:
+        series = query_range(patient(url), "up", START, START + 3 * HOUR, HOUR)
+        assert (list(series.times), list(series.values)) == ([START, START + 3 * HOUR], [1e6, 0.5])
+        assert list(query_range(patient(url), "up", START, START + 3 * HOUR, HOUR).times) == []
+
+
+def test_a_rules_instants_are_not_to_be_moved() -> None:
+    """A cache that aligns ranges to the step would tell of other evaluations than the rule's."""
+    clock = Clock.over(int(START) * 1000, int(START) * 1000 + 3_600_000, 60_000, phase=40_000)
+
+    def aligned(form: dict[str, str], _: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        assert form["nocache"] == "1"  # by which VictoriaMetrics lets it be
+        begin = float(form["start"]) // 60 * 60
+        return 200, {}, matrix({**form, "start": str(begin)}, step=60.0)
+
+    with answering(aligned) as url, pytest.raises(TargetError, match="other instants than those"):
+        query_matrix(patient(url), "up", clock)
+    with answering(lambda form, _: (200, {}, matrix(form, step=60.0))) as url:
+        ((ticks, values),) = query_matrix(patient(url), "up", clock).rows.values()
+    assert (ticks.tolist(), set(values)) == (list(range(clock.count)), {1.5})
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,20 @@ def test_a_short_series_that_has_stepped_says_that_its_intervals_are_not_to_be_t
     assert "2026-01-11" in told[0]
     steady = forecast(series(SHAPES["calm"][: 13 * 24]), 48 * HOUR)
     assert "CG945" not in {notice.code for notice in steady.notices}
+
+
+def test_what_wanders_is_less_known_in_a_week_and_what_returns_is_not() -> None:
+    """How intervals widen with the horizon is measured: thirteen days of a load around its level, and of one that walks."""
+    hours = np.arange(13 * 24)
+    daily = 100 + 30 * np.sin(hours / 24 * 2 * np.pi)
+
+    def widening(values: NDArray[np.float64]) -> float:
+        made = forecast(series(values), 7 * 24 * HOUR)
+        width = (made.hi80 - made.lo80) / np.sqrt(made.p50)
+        return float(np.log(width[-24:].mean() / width[:24].mean()))
+
+    noise = [np.random.default_rng(seed).normal(0, 6, len(hours)) for seed in range(8)]
+    returning = float(np.exp(np.mean([widening(daily + one) for one in noise])))
+    walking = float(np.exp(np.mean([widening(300 + daily + np.cumsum(one)) for one in noise])))
+    assert returning < 1.25
+    assert walking > 1.5
