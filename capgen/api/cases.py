@@ -32,17 +32,6 @@ if TYPE_CHECKING:
 _EACH = "give a folder with the demand of each as <service>/<workload>.csv"
 
 
-class Before(Struct, frozen=True):
-    """The autoscaler that was there before, with what stood around it then. `signals` as `recorded.signals_of` has them,
-    `containers` as `Scaled`; those of now, where only a manifest is left of it."""
-
-    autoscaler: Autoscaler
-    around: Circumstances
-    signals: Mapping[str, tuple[str, str]]
-    containers: Mapping[str, tuple[str, ...]]
-    price: str
-
-
 class Scaled(Struct, frozen=True):
     """One autoscaler of a spec: what stands around it is the spec's where the caller said nothing."""
 
@@ -58,7 +47,8 @@ class Scaled(Struct, frozen=True):
     containers: Mapping[str, tuple[str, ...]]
     """By resource, the containers whose use counts; () for all of a pod."""
     price: str
-    before: Before | None
+    before: Scaled | None
+    """The one that was there before, with what stood around it then; with that of now, where only a manifest is left."""
 
     @property
     def changes(self) -> bool:
@@ -97,12 +87,13 @@ def cases(
 
     sync, _ = around.nanoseconds()["sync"], around.rollouts()
     built = api.build(paths, settings=settings, environments=[environment])
-    files = _texts(built)
-    specs = {spec.name: spec for spec in built.compiled.specs}
+    then: dict[tuple[str, str], Scaled] = {}
+    if against is not None and not isinstance(against, Path):
+        then = {(one.service, one.hpa.name): one for one in _scaled(against, around)}
+    folder = against / environment if isinstance(against, Path) else None
     found = [
-        _scaled(specs[service.name], service, hpa, files, around, environment, against)
-        for fleet in built.compiled.fleets
-        for service, hpa in scaled_in(fleet)
+        _beside(one, then.get((one.service, one.hpa.name)) if folder is None else _in_folder(one, folder))
+        for one in _scaled(built, around)
     ]
     if not found:
         raise UsageError(f"none of these specs has an autoscaler for a cluster in {environment!r}")
@@ -138,8 +129,7 @@ def _from_files(found: Sequence[Scaled], demand: Path, sync: int, said: list[Dia
             continue
         nothing = False
         known = _demand(own, sync) if shared is None else shared
-        signals = {**(one.before.signals if one.before else {}), **recorded.signals_of(one.blueprint, one.hpa)}
-        named = {signal: name for name, (signal, _) in signals.items()}
+        named = {signal: name for name, (signal, _) in recorded.signals_of(one).items()}
         columns = {named.get(name, name): values for name, values in known.columns.items()}
         yield Case(**_parts(one), demand=own, known=replace(known, columns=columns))
     if nothing:
@@ -169,7 +159,7 @@ def _from_prometheus(found: Sequence[Scaled], asked: Asking, said: list[Diagnost
         yield Case(**parts, demand=None, known=had.known, words=had.words)
 
 
-def _before(one: Scaled, unread: Mapping[str, str], said: list[Diagnostic]) -> Before | None:
+def _before(one: Scaled, unread: Mapping[str, str], said: list[Diagnostic]) -> Scaled | None:
     """The autoscaler of before by what can be had of it; None where that is nothing."""
     was = one.before
     if was is None:
@@ -229,58 +219,65 @@ def _texts(built: Built) -> dict[str, str]:
     }
 
 
-def _scaled(
-    spec: Spec,
-    service: Blueprint,
-    hpa: Hpa,
-    files: Mapping[str, str],
-    given: Circumstances,
-    environment: str,
-    against: Path | Built | None,
-) -> Scaled:
-    from capgen.check.scaling.finding import finding
+def _scaled(built: Built, given: Circumstances) -> Iterator[Scaled]:
+    """The autoscalers of a state of the specs, without what was before and what a pod costs."""
     from capgen.compile.sources import pods_of
     from capgen.simulate import declared
 
-    name, workload = workload_of(spec, hpa)
-    around, price = _around(given, workload, hpa, service)
-    try:
-        around.rollouts()
-    except UsageError as error:
-        where = ("workloads", name, "horizontal", "simulate", "rollout")
-        hint = "raise max_surge or max_unavailable"
-        raise Findings((finding(spec, "CG965", f"{name}: {error}", where, hint),)) from error
-    path = _path(service, hpa)
-    # KEDA makes the autoscaler itself, so there is no manifest of it.
-    autoscaler = _read(Source(path, files[path])) if path in files else declared.autoscaler(hpa)
-    containers = {resource: _containers(workload, hpa, resource) for resource in measured.RESOURCES}
-    one = Scaled(
-        service.name, name, spec, service, hpa, autoscaler, around, pods_of(workload, name), containers, price, None
-    )
-    if isinstance(against, Path):
-        file = against / environment / path
-        if file.is_file():
-            was = Before(_read(source_of(file.as_posix(), file)), around, {}, containers, price)
-            return replace(one, before=was)
-        return one
-    return one if against is None else replace(one, before=_was(one, against, given))
-
-
-def _was(one: Scaled, built: Built, given: Circumstances) -> Before | None:
-    """The autoscaler of this name as another state of the specs has it."""
-    from capgen.simulate import declared
-
-    specs = {spec.name: spec for spec in built.compiled.specs}
+    files, specs = _texts(built), {spec.name: spec for spec in built.compiled.specs}
     for fleet in built.compiled.fleets:
         for service, hpa in scaled_in(fleet):
-            if (service.name, hpa.name) == (one.service, one.hpa.name):
-                _, workload = workload_of(specs[service.name], hpa)
-                around, price = _around(given, workload, hpa, service, one.around.requests)
-                path, files = _path(service, hpa), _texts(built)
-                autoscaler = _read(Source(path, files[path])) if path in files else declared.autoscaler(hpa)
-                containers = {resource: _containers(workload, hpa, resource) for resource in measured.RESOURCES}
-                return Before(autoscaler, around, recorded.signals_of(service, hpa), containers, price)
-    return None
+            name, workload = workload_of(specs[service.name], hpa)
+            path = _path(service, hpa)
+            # KEDA makes the autoscaler itself, so there is no manifest of it.
+            autoscaler = _read(Source(path, files[path])) if path in files else declared.autoscaler(hpa)
+            yield Scaled(
+                service=service.name,
+                workload=name,
+                spec=specs[service.name],
+                blueprint=service,
+                hpa=hpa,
+                autoscaler=autoscaler,
+                around=_of_workload(given, workload, hpa),
+                pods=pods_of(workload, name),
+                containers={resource: _containers(workload, hpa, resource) for resource in measured.RESOURCES},
+                price="",
+                before=None,
+            )
+
+
+def _in_folder(one: Scaled, folder: Path) -> Scaled | None:
+    """The autoscaler as it was built into an environment's folder."""
+    file = folder / _path(one.blueprint, one.hpa)
+    return replace(one, autoscaler=_read(source_of(file.as_posix(), file))) if file.is_file() else None
+
+
+def _beside(one: Scaled, was: Scaled | None) -> Scaled:
+    """An autoscaler beside the one of before, both with what a pod costs. Raises Findings for rollouts that never end."""
+    from capgen.check.scaling.finding import finding
+
+    try:
+        one.around.rollouts()
+    except UsageError as error:
+        where = ("workloads", one.workload, "horizontal", "simulate", "rollout")
+        said = f"{one.workload}: {error}"
+        hint = "raise max_surge or max_unavailable"
+        raise Findings((finding(one.spec, "CG965", said, where, hint),)) from error
+    if was is not None:
+        # Pods had requests also before the spec named them.
+        requests = {**one.around.requests, **was.around.requests}
+        was = _priced(replace(was, around=replace(was.around, requests=requests)))
+    return replace(_priced(one), before=was)
+
+
+def _priced(one: Scaled) -> Scaled:
+    from capgen.simulate.prices import price_of
+
+    around = one.around
+    price = None if around.pod_hour is not None else price_of(one.blueprint.planning, around.requests)
+    if price is None:
+        return one
+    return replace(one, around=replace(around, pod_hour=price.pod_hour), price=price.words)
 
 
 def _path(service: Blueprint, hpa: Hpa) -> str:
@@ -313,24 +310,8 @@ def _containers(workload: WorkloadSpec, hpa: Hpa, resource: str) -> tuple[str, .
     return tuple(sorted(looks)) if looks and "" not in looks else tuple(sorted(workload.containers))
 
 
-def _around(
-    given: Circumstances,
-    workload: WorkloadSpec,
-    hpa: Hpa,
-    service: Blueprint,
-    requests: Mapping[str, int] | None = None,
-) -> tuple[Circumstances, str]:
-    """What the spec says of its pods where the command line says nothing, `requests` where the spec says nothing either;
-    and in words what one costs."""
-    from capgen.simulate.prices import price_of
-
-    around = _of_workload(given, workload, hpa)
-    around = replace(around, requests={**(requests or {}), **around.requests})
-    price = None if around.pod_hour is not None else price_of(service.planning, around.requests)
-    return (around, "") if price is None else (replace(around, pod_hour=price.pod_hour), price.words)
-
-
 def _of_workload(around: Circumstances, workload: WorkloadSpec, hpa: Hpa) -> Circumstances:
+    """What the spec says of its pods, where the command line says nothing."""
     amounts: dict[str, dict[str, int]] = {"requests": {}, "limits": {}}
     for kind, total in amounts.items():
         for resource in measured.RESOURCES:

@@ -21,7 +21,6 @@ from capgen.errors import UsageError
 if TYPE_CHECKING:
     from capgen.api.backtest import Over
     from capgen.api.cases import Scaled
-    from capgen.blueprint import Blueprint, Hpa
     from capgen.history.prometheus import Server
     from capgen.history.series import Series
     from capgen.simulate.demand import Demand, Values
@@ -122,8 +121,7 @@ def _queries(one: Scaled, window: float) -> tuple[dict[str, tuple[str, str]], di
     """By metric the query for its total and what to say where that gives nothing; and the metrics that have no query."""
     queries: dict[str, tuple[str, str]] = {}
     unread: dict[str, str] = {}
-    then = one.before.signals if one.before else {}
-    signals = {**then, **signals_of(one.blueprint, one.hpa)}
+    signals = signals_of(one)
     where = f"{one.hpa.workload.namespace}/{one.hpa.workload.name}"
     for metric in (*one.autoscaler.metrics, *(one.before.autoscaler.metrics if one.before else ())):
         if metric.kind in ("Resource", "ContainerResource") and metric.name in measured.RESOURCES:
@@ -145,10 +143,17 @@ def _scope(one: Scaled, resource: str) -> str:
     return f'namespace="{one.hpa.workload.namespace}",pod=~"{one.pods}",{of}'
 
 
-def signals_of(blueprint: Blueprint, hpa: Hpa) -> dict[str, tuple[str, str]]:
-    """The signals that an autoscaler looks at, by the name that it has for each: as the spec calls it, and its expression."""
-    expressions = {signal.id: signal.expr for signal in blueprint.signals}
-    return {metric.name: (metric.signal, expressions[metric.signal]) for metric in hpa.metrics if metric.signal}
+def signals_of(one: Scaled) -> dict[str, tuple[str, str]]:
+    """The signals that an autoscaler looks at, or that the one before it looked at, by the name that it has for each: as
+    the spec calls it, and its expression."""
+    found: dict[str, tuple[str, str]] = {}
+    for side in (one.before, one):
+        if side is not None:
+            expressions = {signal.id: signal.expr for signal in side.blueprint.signals}
+            found |= {
+                metric.name: (metric.signal, expressions[metric.signal]) for metric in side.hpa.metrics if metric.signal
+            }
+    return found
 
 
 def _ran(one: Scaled) -> str:
@@ -220,7 +225,7 @@ def _incomplete(one: Scaled, asked: Asking, demand: Demand, begin: float) -> Ite
         yield noted(
             one, "CG967", f"demand is recorded from {instant(begin)} to {instant(end)} only: the replay covers that"
         )
-    signals = signals_of(one.blueprint, one.hpa)
+    signals = signals_of(one)
     for name, values in demand.columns.items():
         called, _ = signals.get(name, (name, ""))
         gaps = np.flatnonzero(np.isnan(values))
@@ -241,7 +246,7 @@ def _words(one: Scaled, found: Mapping[str, Series], begin: float, end: float, s
     told = [f"demand as Prometheus recorded it from {instant(begin)} to {instant(end)}, {rows}"]
     if "cpu" in found:
         told.append(f"cpu is the mean of the {units.duration(max(measured.CPU_WINDOW, step))} before a row")
-    recorded = sorted(signal for name, (signal, _) in signals_of(one.blueprint, one.hpa).items() if name in found)
+    recorded = sorted(signal for name, (signal, _) in signals_of(one).items() if name in found)
     if recorded:
         told.append(f"{' and '.join(recorded)} as it was with the pods that ran then")
     return "; ".join(told)

@@ -148,7 +148,7 @@ def test_replicas_before_and_after_and_a_bound_that_is_not_kept(shell: Any) -> N
     status, out, _ = shell(*replayed)
     assert status == 3
     assert "error CG927" in out
-    assert "\n1 change, 0 of high risk; " in out
+    assert "\n1 change, 1 of high risk; " in out
     pictures = [line.split() for line in out.splitlines() if line.startswith(("   before ", "    after "))]
     assert [name for name, _ in pictures] == ["before", "after"]
     assert "█" in pictures[0][1]
