@@ -21,6 +21,7 @@ SPELLINGS: Mapping[str, tuple[str, str]] = {
     r"^[^\x00-\x1f\x7f]*$(?!\n)": ("text on one line", "remove the control characters and line breaks"),
     r"^< ?[0-9]{1,6}(\.[0-9]{1,3})?[smhd]/(hour|day|week|month)$(?!\n)": ("a bound on time", "write less than so much time in an hour, day, week or month, like \"< 1h/week\""),
     r"^< ?[0-9]{1,9}(\.[0-9]{1,3})?/(hour|day|week|month)$(?!\n)": ("a bound on a number", "write less than so many in an hour, day, week or month, like \"< 40/day\""),
+    r"^[0-9]{1,3}%$(?!\n)": ("a share of the pods", "write a number of pods like 1, or percent of them like 25%"),
     r"^[A-Z]{3}$(?!\n)": ("a currency", "write its three capital letters, like USD or EUR"),
     r"^[A-Za-z0-9][A-Za-z0-9_. -]{0,62}$(?!\n)": ("a team", "use letters, digits, spaces and `_ . -`, at most 63, starting with a letter or digit"),
     r"^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$(?!\n)": ("an image", "write a repository and a tag, like alpine/k8s:1.36.0"),

@@ -32,7 +32,9 @@ OTHERS = {"service": "other", "source": "web"}
 def project(tmp_path: Path) -> Path:
     """The shop in a cluster, built with each way of serving."""
     (tmp_path / "specs").mkdir()
-    (tmp_path / "specs/shop.yaml").write_text((SPECS / "shop.yaml").read_text().replace("[production]", "[]"))
+    (tmp_path / "specs/shop.yaml").write_text(
+        (SPECS / "shop.yaml").read_text().replace("  environments: [production]\n", "")
+    )
     for name in ("adapter", "keda"):
         (tmp_path / f"specs/{name}.yaml").write_text(
             f"apiVersion: capgen/v1\nkind: Environment\nmetadata: {{name: {name}}}\nkubernetes: {{namespace: monitoring}}\n"

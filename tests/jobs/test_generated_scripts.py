@@ -219,7 +219,7 @@ sources:
   host: {{exporter: node, targets: ["localhost:9100"]}}
   web: {{exporter: http, targets: ["h:80"], match: {{vhost: {line}}}}}
 signals:
-  host.swap: {{title: {title}, about: {title}, action: {title}, runbook: {title}, levels: {{warning: 0%}}, for: 0s}}
+  host.swap: {{title: {title}, about: {title}, action: {title}, runbook: {title}, levels: {{warning: 0.1%}}, for: 0s}}
 jobs:
   look: {{schedule: "0 3 * * *", watch: [host.swap, web.throughput]}}
 """
