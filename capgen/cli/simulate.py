@@ -141,9 +141,7 @@ def command(
     the demand of a file, or for specs as a Prometheus has recorded what their pods used and their signals were.
     Exit code 3 when a bound that a spec declares is not kept.
     """
-    from capgen.api import replays
     from capgen.api import simulate as api
-    from capgen.api.planning import duration
     from capgen.report import simulation as report
 
     # A replay makes millions of short-lived numbers and no cycles; looking for those costs a fifth of its time.
@@ -189,6 +187,9 @@ def command(
             raise UsageError("demand is a file's or what a Prometheus recorded: give one of --demand and --prometheus")
         if advise:
             return _advise_specs(spec_paths(specs), environment or "", source, around, settings, wanted, form)
+        from capgen.api import replays
+        from capgen.api.planning import duration
+
         compared, found = replays.simulate_specs(
             spec_paths(specs),
             environment or "",
