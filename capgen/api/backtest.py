@@ -127,8 +127,8 @@ def _over_server(
     from capgen.simulate.alerts.questions import queries
     from capgen.simulate.alerts.result import Backtest
 
-    server = _server(over.prometheus, endpoint, environment)
-    begin, end = _range(over, None)
+    server = server_of(over.prometheus, endpoint, environment)
+    begin, end = span_of(over, None)
     every = [one for _, alerts in states for one in alerts]
     asked = queries(every)
     warm = max((one.hold + one.keep for one in every), default=0) + WARM_UP
@@ -181,7 +181,7 @@ def _over_files(
                 series[service.name, signal] = one
     if not series:
         raise UsageError(f"{over.history} has no series of these signals: name them <service>/<signal>.csv")
-    begin, end = _range(over, [edge for one in series.values() for edge in (one.times[0], one.times[-1])])
+    begin, end = span_of(over, [edge for one in series.values() for edge in (one.times[0], one.times[-1])])
     made = []
     missing = set()
     for fleet, alerts in states:
@@ -232,7 +232,7 @@ def _side(
     return side(fleet, list(dict.fromkeys(row_of(one) for one in alerts)), fired, *span, incidents)
 
 
-def _range(over: Over, measured_at: Sequence[float] | None) -> tuple[int, int]:
+def span_of(over: Over, measured_at: Sequence[float] | None) -> tuple[int, int]:
     """The history's begin and end in milliseconds. Raises UsageError."""
     if over.end is not None:
         end = _moment(over.end, "--to")
@@ -263,7 +263,7 @@ def _moment(text: str, option: str) -> int:
         raise UsageError(f"{option}: {error}") from error
 
 
-def _server(url: str, endpoint: PrometheusEndpoint | None, environment: str) -> Server:
+def server_of(url: str, endpoint: PrometheusEndpoint | None, environment: str) -> Server:
     """Where to ask; a secret of the environment's Prometheus goes to that address and no other."""
     from capgen.history.login import headers
     from capgen.history.prometheus import Server

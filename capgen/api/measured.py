@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from capgen import units
 from capgen.errors import UsageError
 
 if TYPE_CHECKING:
-    from capgen.blueprint import Blueprint
+    from capgen.blueprint import Blueprint, Hpa
     from capgen.history.series import Series
     from capgen.spec.documents import PrometheusEndpoint
 
@@ -26,6 +27,9 @@ HISTORY_STEP = 3600.0
 """The step at which a Prometheus is asked: an hour is fine enough for months."""
 REPLICA_STEP, REPLICA_HISTORY = 300.0, 184 * 86400.0
 """Replicas change within minutes; a quarter and the one before it are half a year."""
+CPU_WINDOW = 300.0
+"""Seconds whose mean is the use of a CPU: what every interval at which kubelets are scraped has samples in."""
+RESOURCES = ("cpu", "memory")
 HISTORY_SUFFIXES = (".csv", ".parquet")
 
 
@@ -59,11 +63,7 @@ def replicas(sources: Sources, service: Blueprint) -> dict[str, Series]:
     files = _read_named(sources.folder, service, {hpa.name: f"{hpa.name}.replicas" for hpa in service.hpas})
     if not sources.prometheus:
         return files
-    metric = "kube_horizontalpodautoscaler_status_current_replicas"
-    queries = {
-        hpa.name: f'max({metric}{{namespace="{hpa.workload.namespace}",horizontalpodautoscaler="{hpa.name}"}})'
-        for hpa in service.hpas
-    }
+    queries = {hpa.name: pods_that_ran(hpa) for hpa in service.hpas}
     return {**_asked(sources, service, queries, length=REPLICA_HISTORY, step=REPLICA_STEP), **files}
 
 
@@ -74,9 +74,8 @@ def usage(sources: Sources, service: Blueprint) -> dict[str, Series]:
     for workload in service.sized:
         for container in workload.containers:
             scope = f'namespace="{workload.namespace}",pod=~"{workload.pods}",container="{container.name}"'
-            cpu = f'sum by (pod) (max by (pod, id, cpu) (rate(container_cpu_usage_seconds_total{{{scope},image!=""}}[5m])))'
-            memory = f"max by (pod) (max_over_time(container_memory_working_set_bytes{{{scope}}}[1h]))"
-            for resource, query in (("cpu", cpu), ("memory", memory)):
+            for resource in RESOURCES:
+                query = used(resource, scope, CPU_WINDOW if resource == "cpu" else HISTORY_STEP)
                 name = f"{workload.name}.{container.name}.{resource}"
                 queries |= {name: f"max({query})", f"{name}.total": f"sum({query})"}
     files = _read_named(sources.folder, service, {name: name for name in queries})
@@ -84,6 +83,23 @@ def usage(sources: Sources, service: Blueprint) -> dict[str, Series]:
         return files
     length = service.planning.history if service.planning else 90 * 86400.0
     return {**_asked(sources, service, queries, length=length, step=HISTORY_STEP), **files}
+
+
+def used(resource: str, scope: str, window: float) -> str:
+    """The query for what each pod uses, of the containers that label matchers name: cores as the mean of so many seconds,
+    or the most bytes within them; bytes of now for a window of 0."""
+    if resource == "cpu":
+        rate = f'rate(container_cpu_usage_seconds_total{{{scope},image!=""}}[{units.duration(window)}])'
+        return f"sum by (pod) (max by (pod, id, cpu) ({rate}))"
+    bytes_ = f"container_memory_working_set_bytes{{{scope}}}"
+    most = f"max_over_time({bytes_}[{units.duration(window)}])" if window else bytes_
+    return f"sum by (pod) (max by (pod, container) ({most}))"
+
+
+def pods_that_ran(hpa: Hpa) -> str:
+    """The query for how many pods an autoscaler's workload had, by kube-state-metrics."""
+    metric = "kube_horizontalpodautoscaler_status_current_replicas"
+    return f'max({metric}{{namespace="{hpa.workload.namespace}",horizontalpodautoscaler="{hpa.name}"}})'
 
 
 def _asked(

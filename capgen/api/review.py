@@ -16,10 +16,13 @@ from capgen.review.document import Review
 
 if TYPE_CHECKING:
     from capgen.api.backtest import Over
+    from capgen.api.recorded import Recorded
     from capgen.api.simulate import Circumstances
     from capgen.reconcile.plan import Plan
     from capgen.simulate.alerts.result import Backtest
     from capgen.simulate.result import Comparison
+
+_REPLAYED = "replicas and money"
 
 
 def review(
@@ -27,7 +30,7 @@ def review(
     base: str,
     *,
     environment: str | None = None,
-    demand: Path | None = None,
+    demand: Path | Recorded | None = None,
     around: Circumstances | None = None,
     over: Over | None = None,
     incidents: Path | None = None,
@@ -35,9 +38,10 @@ def review(
 ) -> Review:
     """Compiles the specs as they are here and as they are at `base`, and compares.
 
-    With an environment, autoscalers are replayed over demand, alerts are followed over a history (`over`), and with `live`
-    the environment's target is asked what applying would change. What cannot be had is said and stops nothing. Raises
-    Findings when the specs here have errors, UsageError for a base or paths that git does not know.
+    With an environment, autoscalers are replayed over demand (over what a Prometheus recorded those that change), alerts
+    are followed over a history (`over`), and with `live` the environment's target is asked what applying would change.
+    What cannot be had is said and stops nothing. Raises Findings when the specs here have errors, UsageError for a base or
+    paths that git does not know.
     """
     git.inside(paths)
     if environment is None and (over or live):
@@ -54,7 +58,7 @@ def review(
         if before is None:
             unknown.append("how it was, since the base has no valid specs at these paths: everything counts as new")
         replays, broken = (
-            _replays(paths, environment, demand, around, before, there)
+            _replays(paths, environment, demand, around, before, unknown)
             if environment and demand and around and any(_scaled(after))
             else ((), ())
         )
@@ -64,13 +68,7 @@ def review(
         unknown.append("pages a week, since no history was named: add --env with --prometheus or --history")
     if not live:
         unknown.append("what the cluster has, since it was not asked: add --env and --live")
-    if demand and not any(_scaled(after)):
-        unknown.append("replicas and money, since nothing is scaled here any more, or not in a cluster")
-    elif not replays:
-        unknown.append("replicas and money, since there is no demand to replay: name it with --env and --demand")
-    elif any(one.after.summary.money is None for one in replays):
-        unknown.append("money, where the spec has no costs of its nodes and --pod-hour is not given")
-    unknown += [finding.message for finding in broken if finding.code in ("CG963", "CG964")]
+    unknown += _untold(after, demand, replays, broken)
     old = api.generated_files(before) if before else {}
     new = api.generated_files(after)
     known = {(finding.code, finding.message) for finding in once}
@@ -93,7 +91,7 @@ def review(
 
 
 def _scaled(built: api.Built) -> Iterator[object]:
-    from capgen.api.replays import scaled_in
+    from capgen.api.cases import scaled_in
 
     for fleet in built.compiled.fleets:
         yield from scaled_in(fleet)
@@ -115,18 +113,37 @@ def _built(
 def _replays(
     paths: Sequence[Path],
     environment: str,
-    demand: Path,
+    demand: Path | Recorded,
     around: Circumstances,
     before: api.Built | None,
-    there: Path,
+    unknown: list[str],
 ) -> tuple[tuple[Comparison, ...], tuple[Diagnostic, ...]]:
+    """The autoscalers before and after; when the server fails, that is one thing more that is not known."""
     from capgen.api.replays import simulate_specs
 
-    built = there / "generated-at-base"
-    for path, text in (api.generated_files(before) if before else {}).items():
-        (built / path).parent.mkdir(parents=True, exist_ok=True)
-        (built / path).write_text(text, encoding="utf-8")
-    return simulate_specs(paths, environment, demand, around, against=built)
+    recorded = not isinstance(demand, Path)
+    try:
+        made, said = simulate_specs(paths, environment, demand, around, against=before, changed_only=recorded)
+    except TargetError as error:
+        unknown.append(f"{_REPLAYED}: {error}")
+        return (), ()
+    if not made and not said:
+        unknown.append(f"{_REPLAYED}, since no autoscaler and no size of its pods changes: nothing was replayed")
+    return made, said
+
+
+def _untold(
+    after: api.Built, demand: Path | Recorded | None, replays: Sequence[Comparison], said: Sequence[Diagnostic]
+) -> Iterator[str]:
+    """What replays leave open, of all autoscalers and of some."""
+    if not any(_scaled(after)):
+        if demand:
+            yield f"{_REPLAYED}, since nothing is scaled here any more, or not in a cluster"
+    elif demand is None:
+        yield f"{_REPLAYED}, since there is no demand to replay: add --env with --demand or --prometheus"
+    elif any(one.after.summary.money is None for one in replays):
+        yield "money, where the spec has no costs of its nodes and --pod-hour is not given"
+    yield from dict.fromkeys(finding.message for finding in said if finding.code != "CG927")
 
 
 def _pages(

@@ -139,7 +139,7 @@ def check_declared(declared: Mapping[str, str]) -> None:
 def search(
     today: Autoscaler,
     known: Demand,
-    demand: Path,
+    demand: Path | None,
     around: Circumstances,
     declared: Mapping[str, str],
     on_replay: Callable[[int], None],
@@ -155,7 +155,8 @@ def search(
 
     def tried(candidate: Autoscaler) -> Summary:
         done = replayed(candidate, known, demand, around)
-        said.extend(done.diagnostics)
+        # What was cut off while it was recorded was so under the setting of today, and not under one that is tried.
+        said.extend(done.diagnostics if candidate == today else ())
         on_replay(least)
         judged = replace(today, maximum=candidate.maximum)
         return summarise(judged, done.model, at_ticks, done.replay, limits=around.limits, pod_hour=around.pod_hour)
@@ -174,16 +175,18 @@ def beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Seque
     return unfold(autoscaler, model, known.at_ticks(model.sync), controlled=tuple(controlled))
 
 
-def replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circumstances) -> Simulation:
-    """The replay of an autoscaler over demand that was read from a file. Raises Findings where nothing can be replayed."""
+def replayed(autoscaler: Autoscaler, known: Demand, demand: Path | None, around: Circumstances) -> Simulation:
+    """The replay of an autoscaler over demand, whose file is named where it is from one. Raises Findings where nothing
+    can be replayed."""
     from capgen.simulate import demand as series
     from capgen.simulate.censored import censored
     from capgen.simulate.replay import replay
     from capgen.simulate.result import Simulation, summarise
 
     names = [metric.name for metric in autoscaler.metrics]
+    header = ",".join(("t", *known.columns))
     found = (
-        *series.unread(demand.as_posix(), ",".join(("t", *known.columns)), names, known.columns),
+        *(series.unread(demand.as_posix(), header, names, known.columns) if demand is not None else ()),
         *_without_request(autoscaler, around.requests),
     )
     if has_errors(found):

@@ -100,11 +100,11 @@ def command(
 
 def over(prometheus: str | None, history: Path | None, begin: str | None, end: str | None) -> Over | None:
     """The history that the options name; None where they name none."""
-    from capgen.api.backtest import Over
-
     if history is not None and prometheus is not None:
         raise UsageError("the history is a Prometheus' or a folder's: give one of --prometheus and --history")
     if history is None and prometheus is None:
         return None
+    from capgen.api.backtest import Over
+
     url = "" if prometheus in (None, "-") else prometheus or ""
-    return Over(history, url, begin, end, moment(None, live=history is None and end is None))
+    return Over(history, url, begin, end, moment(None, live=history is None))

@@ -23,6 +23,7 @@ history_option = click.option(
 prometheus_option = click.option(
     "--prometheus", is_flag=True, help="Ask the environment's Prometheus for history (cached; see --no-cache)."
 )
+no_cache_option = click.option("--no-cache", is_flag=True, help="Ask for all of the history again.")
 now_option = click.option(
     "--now", metavar="TIME", help="The moment that is planned from; the end of the history if left out."
 )
@@ -48,7 +49,7 @@ def moment(text: str | None, *, live: bool) -> float | None:
 @prometheus_option
 @now_option
 @click.option("--engine", metavar="dask=tcp://HOST:PORT", help="Plan on a Dask cluster; its workers read the history.")
-@click.option("--no-cache", is_flag=True, help="Ask for all of the history again.")
+@no_cache_option
 @click.option(
     "--fail-on",
     type=click.Choice(("error", "warning", "note")),

@@ -9,7 +9,7 @@ import click
 
 from capgen.cli.diff import environment_option
 from capgen.cli.output import cache_folder, colored, set_option, spec_paths, specs_argument, width
-from capgen.cli.plan import history_option, moment, now_option, prometheus_option
+from capgen.cli.plan import history_option, moment, no_cache_option, now_option, prometheus_option
 
 
 @click.command("report")
@@ -23,7 +23,7 @@ from capgen.cli.plan import history_option, moment, now_option, prometheus_optio
 @history_option
 @prometheus_option
 @now_option
-@click.option("--no-cache", is_flag=True, help="Ask for all of the history again.")
+@no_cache_option
 @click.option(
     "--since",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from capgen.cli.output import colored, set_option, show_findings, spec_paths, specs_argument, width
+from capgen.cli.backtest import from_option, over, prometheus_url_option, to_option
+from capgen.cli.output import cache_folder, colored, set_option, show_findings, spec_paths, specs_argument, width
+from capgen.cli.plan import no_cache_option
 from capgen.diagnostics import has_errors
 from capgen.errors import UsageError
 
 if TYPE_CHECKING:
+    from capgen.api.recorded import Recorded
     from capgen.api.simulate import Circumstances
+
+step_option = click.option(
+    "--step", metavar="DURATION", help="How finely the Prometheus is asked for demand; a row holds until the next. [1m]"
+)
 
 
 @click.command("simulate")
@@ -36,10 +43,14 @@ if TYPE_CHECKING:
 @click.option(
     "--demand",
     type=click.Path(path_type=Path),
-    required=True,
     metavar="FILE",
-    help="CSV: t in seconds, and what all pods together need: cpu in cores, memory in bytes, other metrics by name; for specs also a folder of <service>/<workload>.csv.",
+    help="CSV: t in seconds, and what all pods together need: cpu in cores, memory in bytes, other metrics by name; for specs also a folder of <service>/<workload>.csv, or --prometheus instead.",
 )
+@prometheus_url_option
+@from_option
+@to_option
+@step_option
+@no_cache_option
 @click.option("--request", "requests", multiple=True, metavar="cpu=500m,memory=512Mi", help="What a pod requests.")
 @click.option("--limit", "limits", multiple=True, metavar="cpu=1,memory=1Gi", help="What a pod may use.")
 @click.option(
@@ -99,7 +110,12 @@ def command(
     environment: str | None,
     settings: Sequence[str],
     against: Path,
-    demand: Path,
+    demand: Path | None,
+    prometheus: str | None,
+    begin: str | None,
+    end: str | None,
+    step: str | None,
+    no_cache: bool,
     requests: Sequence[str],
     limits: Sequence[str],
     initial: int | None,
@@ -121,7 +137,8 @@ def command(
 ) -> int:
     """Replay autoscalers over a history of demand, by the controller's own algorithm, tick for tick.
 
-    Either the HPA of a manifest, or those of specs (`specs` if left out) beside the ones that were built before.
+    Either the HPA of a manifest, or those of specs (`specs` if left out) beside the ones that were built before; over
+    the demand of a file, or for specs as a Prometheus has recorded what their pods used and their signals were.
     Exit code 3 when a bound that a spec declares is not kept.
     """
     from capgen.api import simulate as api
@@ -153,24 +170,30 @@ def command(
         raise UsageError("specs declare their own bounds (simulate): --bound goes with --hpa FILE or --advise")
     if ahead is not None and (hpa is not None or advise):
         raise UsageError("--ahead is about replays of specs: name them with --env NAME")
-    if hpa is not None and vpa:
-        return _beside_vpa(hpa, demand, around, vpa, form)
-    if hpa is not None and advise:
-        return _advise(hpa, demand, around, wanted, form)
-    if advise:
-        return _advise_specs(spec_paths(specs), environment or "", demand, around, settings, wanted, form)
+    asked = recorded(prometheus, begin, end, step, no_cache=no_cache)
     if hpa is not None:
+        if demand is None or asked is not None:
+            raise UsageError("the demand of a manifest is a file's: name it with --demand FILE")
+        if vpa:
+            return _beside_vpa(hpa, demand, around, vpa, form)
+        if advise:
+            return _advise(hpa, demand, around, wanted, form)
         done = api.simulate(hpa, demand, around, wanted)
         found = done.diagnostics
         text = report.as_json(done) if form == "json" else report.as_text(done, color=colored(), width=width())
     else:
+        source = demand or asked
+        if source is None or (demand and asked):
+            raise UsageError("demand is a file's or what a Prometheus recorded: give one of --demand and --prometheus")
+        if advise:
+            return _advise_specs(spec_paths(specs), environment or "", source, around, settings, wanted, form)
         from capgen.api import replays
         from capgen.api.planning import duration
 
         compared, found = replays.simulate_specs(
             spec_paths(specs),
             environment or "",
-            demand,
+            source,
             around,
             settings=settings,
             against=against,
@@ -201,7 +224,7 @@ def _advise(hpa: Path, demand: Path, around: Circumstances, declared: Mapping[st
 def _advise_specs(
     specs: Sequence[Path],
     environment: str,
-    demand: Path,
+    demand: Path | Recorded,
     around: Circumstances,
     settings: Sequence[str],
     declared: Mapping[str, str],
@@ -248,6 +271,22 @@ def _beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequ
 def _bound(text: str) -> tuple[str, str]:
     name, _, bound = text.partition("=")
     return name.strip(), bound.strip()
+
+
+def recorded(
+    prometheus: str | None, begin: str | None, end: str | None, step: str | None, *, no_cache: bool
+) -> Recorded | None:
+    """The demand that a Prometheus has recorded, as the options name it; None where they name none."""
+    history = over(prometheus, None, begin, end)
+    if history is None:
+        if begin or end or step:
+            raise UsageError("--from, --to and --step are about what a Prometheus recorded: add --prometheus")
+        return None
+    from capgen.api.planning import duration
+    from capgen.api.recorded import STEP, Recorded
+
+    finely = STEP if step is None else duration(step, "--step")
+    return Recorded(history, finely, None if no_cache else cache_folder("history"))
 
 
 def price(text: str | None) -> Decimal | None:

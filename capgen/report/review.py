@@ -45,9 +45,14 @@ def _counts(review: Review) -> str:
     high = sum(change.risk is Risk.HIGH for change in review.changes)
     before, after = review.alerts
     return (
-        f"{len(review.changes)} changes, {high} of high risk; {len(review.files)} generated files differ; "
-        f"{after} alerts, {after - before:+d}"
+        f"{_counted(len(review.changes), 'change')}, {high} of high risk; "
+        f"{_counted(len(review.files), 'generated file')} {'differs' if len(review.files) == 1 else 'differ'}; "
+        f"{_counted(after, 'alert')}, {after - before:+d}"
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _changes(review: Review) -> Iterator[str]:
@@ -76,7 +81,8 @@ def _replays(review: Review) -> Iterator[str]:
         yield "```"
         yield from ("| | before | after |", "| --- | --- | --- |")
         yield from (f"| {escaped(n)} | {escaped(b)} | {escaped(a)} |" for n, b, a in compared_rows(one))
-        yield from ("", escaped(one.price)) if one.price else ()
+        for words in filter(None, (one.price, one.demand)):
+            yield from ("", escaped(words))
 
 
 def _pages(review: Review) -> Iterator[str]:
@@ -100,7 +106,9 @@ def _delivery(review: Review) -> Iterator[str]:
 
 def _sides(one: Comparison) -> list[tuple[str, Simulation]]:
     """The replays there are, by what they are called."""
-    return [("before", one.before), ("after", one.after)] if one.before else [("unchanged", one.after)]
+    if one.before:
+        return [("before", one.before), ("after", one.after)]
+    return [("after" if one.alone else "unchanged", one.after)]
 
 
 def _findings(review: Review) -> Iterator[str]:
@@ -176,6 +184,7 @@ def _replay(one: Comparison) -> dict[str, Any]:
     return {
         "service": one.service,
         "workload": one.workload,
+        "demand": one.demand or None,
         "rows": [{"name": name, "before": before, "after": after} for name, before, after in compared_rows(one)],
     }
 
@@ -204,7 +213,7 @@ def as_html(review: Review) -> str:
     for one in review.replays:
         parts.append(f"<h2>{_text(one.service)}: {_text(one.workload)}, replayed</h2>{_chart(one)}")
         parts.append(_table(("", "before", "after"), compared_rows(one)))
-        parts += [f"<p>{_text(one.price)}</p>"] if one.price else []
+        parts += [f"<p>{_text(words)}</p>" for words in (one.price, one.demand) if words]
     for title, found in (("Bounds that are not kept", review.bounds), ("New in the checks", review.new)):
         if found:
             items = "".join(f"<li>{_text(f'{f.severity} {f.code}: {f.message}')}</li>" for f in found)

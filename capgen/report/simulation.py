@@ -44,6 +44,7 @@ def compared_json(compared: Sequence[Comparison], found: Sequence[Diagnostic]) -
             "before": _data(one.before) if one.before else None,
             "after": _data(one.after),
             "price": one.price or None,
+            "demand": one.demand or None,
             "ahead": {name: _summary(done.summary) for name, done in one.ahead},
         }
         for one in compared
@@ -140,7 +141,8 @@ def compared_text(compared: Sequence[Comparison], *, color: bool = False, width:
             lines.append(f"  {'':24}{'before':>20}{'after':>20}")
         for name, value in _rows(one.after).items():
             lines.append(f"  {name:24}" + (f"{before.get(name, '-'):>20}" if one.before else "") + f"{value:>20}")
-        lines += [f"  {line}" for line in wrapped(visible(one.price), width - 2, width - 2)] if one.price else []
+        for words in filter(None, (one.price, one.demand)):
+            lines += [f"  {line}" for line in wrapped(visible(words), width - 2, width - 2)]
         if one.after.model.rollouts:
             lines += wrapped(f"  rolled out {_rolled_out(one.after.model.rollouts)}", width, width)
         lines += _ahead_lines(one, color)
@@ -162,8 +164,8 @@ def _ahead_lines(one: Comparison, color: bool) -> Iterator[str]:
 
 
 def compared_rows(one: Comparison) -> list[tuple[str, str, str]]:
-    """Name, before, after of each number; equal where nothing else was built before."""
-    before = _rows(one.before or one.after)
+    """Name, before, after of each number; equal where nothing changed."""
+    before = _rows(one.before or one.after) if one.before or not one.alone else {}
     return [(name, before.get(name, "-"), value) for name, value in _rows(one.after).items()]
 
 

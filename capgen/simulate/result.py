@@ -60,11 +60,15 @@ class Comparison(Struct, frozen=True):
     workload: str
     after: Simulation
     before: Simulation | None
-    """None where nothing else was built before."""
+    """None where it was the same before, or nothing is known of it."""
     price: str = ""
     """What a pod costs, in words; "" where nothing says."""
     ahead: tuple[tuple[str, Simulation], ...] = ()
     """Replays over forecast demand, by its percentile; () where none was asked for."""
+    demand: str = ""
+    """Where the demand is from, in words; "" for a file that somebody named."""
+    alone: bool = False
+    """Whether there was none before, or nothing is known of it."""
 
 
 def summarise(

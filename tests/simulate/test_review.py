@@ -148,6 +148,7 @@ def test_replicas_before_and_after_and_a_bound_that_is_not_kept(shell: Any) -> N
     status, out, _ = shell(*replayed)
     assert status == 3
     assert "error CG927" in out
+    assert "\n1 change, 1 of high risk; " in out
     pictures = [line.split() for line in out.splitlines() if line.startswith(("   before ", "    after "))]
     assert [name for name, _ in pictures] == ["before", "after"]
     assert "█" in pictures[0][1]
@@ -243,7 +244,8 @@ def test_a_cluster_and_a_prometheus_that_do_not_answer(shell: Any, monkeypatch: 
     change(("max: 4", "max: 20"))
     found = told(shell, "--env", "production", "--live", "--prometheus", "http://127.0.0.1:1", "--to", "2026-11-01")
     assert (found["pages"], found["delivery"]) == (None, None)
-    assert any("pages a week: http://127.0.0.1:1 did not answer" in text for text in found["unknown"])
+    for what in ("pages a week", "replicas and money"):
+        assert any(f"{what}: http://127.0.0.1:1 did not answer" in text for text in found["unknown"])
     assert any("what applying would change in production" in text for text in found["unknown"])
     assert found["changes"], "the rest is told all the same"
 
