@@ -7,11 +7,13 @@ import re
 import pytest
 from compile.service import service, signal
 from dashboards.examples import EXAMPLES, examples, services
+from dashboards.examples import panels as classic_panels
 
 from capgen import naming, promql, units
 from capgen.blueprint import Blueprint
 from capgen.blueprint.dashboards import Dashboard, Grafana, Panel
 from capgen.check.dashboards.units import UNITS
+from capgen.render.dashboards.classic import classic
 from capgen.render.dashboards.grid import COLUMNS, Place, flow
 
 SERVICES = [pytest.param(one, id=f"{one.environment}-{one.name}") for one in services()]
@@ -51,8 +53,8 @@ def test_every_panel_explains_itself_and_leads_on(blueprint: Blueprint) -> None:
     assert dashboard.tag_links
     for panel in panels(blueprint):
         assert panel.title and "What to do:" in panel.description, panel.key
-        assert panel.unit in UNITS if panel.type in ("timeseries", "stat", "table", "heatmap") else True
-        if panel.type in ("timeseries", "stat"):
+        assert panel.unit in UNITS if panel.type in ("timeseries", "stat", "bargauge", "table", "heatmap") else True
+        if panel.type in ("timeseries", "stat", "bargauge"):
             assert panel.links or panel.data_links or dashboard.links, panel.key
 
 
@@ -221,6 +223,26 @@ def test_the_latency_is_read_with_its_mean_and_its_spread() -> None:
     heat = found["app.latency/spread"]
     assert heat.type == "heatmap" and heat.targets[0].format == "heatmap"
     assert "$__rate_interval" in heat.targets[0].expr and 'job=~"$job"' in heat.targets[0].expr
+
+
+def test_a_databases_pools_are_also_bars_of_now() -> None:
+    """Beside the curve, with its series, its levels and a full bar for a full pool; not for a share of statements."""
+    text = """
+sources: {db: {exporter: mysql, targets: ["a:1"]}, pool: {exporter: hikaricp, targets: ["a:2"]}, host: {exporter: node, targets: ["a:3"]}}
+signals: {pool.active: {levels: {critical: 85%}}}
+"""
+    blueprint = service(text)
+    found = by_key(blueprint)
+    assert {key for key in found if key.endswith("/now")} == {"db.connections/now", "pool.active/now"}
+    bars, curve = found["pool.active/now"], found["pool.active"]
+    assert (bars.type, bars.unit, bars.minimum, bars.maximum) == ("bargauge", "percentunit", 0.0, 1.0)
+    assert bars.steps == curve.steps and 0.85 in [step.value for step in bars.steps]
+    (asked,) = bars.targets
+    assert asked.instant and (asked.expr, asked.legend) == (curve.targets[0].expr, "{{instance}} {{pool}}")
+    beside = next(panels for panels in rows(blueprint).values() if bars in panels)
+    assert beside.index(bars) == beside.index(curve) + 1
+    body = next(one for one in classic_panels(classic(blueprint.dashboards[0], Grafana())) if one["id"] == bars.id)
+    assert (body["type"], body["options"]["reduceOptions"]["calcs"]) == ("bargauge", ["lastNotNull"])
 
 
 def test_the_instances_can_be_chosen_where_the_series_have_them() -> None:

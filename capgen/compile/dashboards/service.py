@@ -15,7 +15,7 @@ from capgen.compile.dashboards.glance import glance_panels
 from capgen.compile.dashboards.kubernetes import Cluster
 from capgen.compile.dashboards.money import money_of
 from capgen.compile.dashboards.provenance import digest, provenance_panel
-from capgen.compile.dashboards.signals import address, heatmap_panel, signal_panel
+from capgen.compile.dashboards.signals import address, heatmap_panel, is_share_of_a_limit, now_panel, signal_panel
 from capgen.compile.sources import Bound
 
 GLANCE = ("headroom", "time", "replicas", "latency", "errors", "cost", "alerts")
@@ -62,6 +62,7 @@ def derive_dashboard(
     keys = (
         [signal.id for signal in alone]
         + [f"{signal.id}/spread" for signal in alone if signal.section == "latency"]
+        + [f"{signal.id}/now" for signal in alone if _has_bars(signal)]
         + [f"glance/{name}" for name in GLANCE]
     )
     keys += [key for hpa in hpas for key in hpa_keys(hpa)] + [key for vpa in vpas for key in vpa_keys(vpa)]
@@ -129,6 +130,8 @@ def _section(
         panels.append(_panel(signal, ids, context, 12 if section == "latency" else 8, beside, bound.scope))
         if section == "latency" and (heat := _heat(signal, bound, ids, context)) is not None:
             panels.append(heat)
+        if _has_bars(signal):
+            panels.append(_now(signal, bound, ids, context))
     yield Row(key, ids[key], markdown.plain(title), tuple(panels), band)
     details = tuple(_panel(signal, ids, context, 8, (), bound.scope) for signal, bound in mine if signal.detail)
     yield Row(
@@ -152,6 +155,17 @@ def _companions(signal: Signal, mine: Signals) -> tuple[Signal, ...]:
     return tuple(
         other for other, _ in mine
         if other.source == signal.source and other.detail and not other.levels and other.ladder == "quality" and other.labels == signal.labels
+    )  # fmt: skip
+
+
+def _has_bars(signal: Signal) -> bool:
+    """A database's pools and connections: which of them is full is asked as often as since when."""
+    return signal.section == "database" and not signal.detail and is_share_of_a_limit(signal)
+
+
+def _now(signal: Signal, bound: Bound, ids: Mapping[str, int], context: Context) -> Panel:
+    return now_panel(
+        context.spec.name, signal, ids[f"{signal.id}/now"], title=signal.title, runbook=_runbook(signal, context), fixed=bound.scope
     )  # fmt: skip
 
 

@@ -90,6 +90,38 @@ def signal_panel(
     )
 
 
+def is_share_of_a_limit(signal: Signal) -> bool:
+    """Whether its values are parts of something that can be full, such as a pool; a share of events has `traffic`."""
+    share = signal.unit == "ratio" and signal.ladder == "utilisation" and signal.worse == "above"
+    return share and bool(signal.levels) and not signal.traffic and not signal.record.endswith(":state")
+
+
+def now_panel(
+    service: str, signal: Signal, id_: int, *, title: str, runbook: str, fixed: Collection[str] = ()
+) -> Panel:  # fmt: skip
+    """How full each pool is now, as bars beside the signal's curve; with the levels that the curve has."""
+    about = markdown.inline(f"{signal.title}, as it is now: a bar for each, and a full bar is a full pool.")
+    act = markdown.inline(signal.action) or "See in the curve beside it since when."
+    return Panel(
+        key=f"{signal.id}/now",
+        id=id_,
+        type="bargauge",
+        title=markdown.plain(f"{title}: now"),
+        description="\n\n".join((about, levels.sentence(signal), f"What to do: {act}")),
+        width=4,
+        height=8,
+        targets=(Target(series(service, signal), legend(signal, fixed), instant=True),),
+        unit=unit_of(signal),
+        minimum=0.0,
+        maximum=1.0,
+        decimals=0,
+        steps=levels.steps(signal),
+        links=links(runbook),
+        data_links=(Link("What it is computed from, in Explore", explore(signal.expr)),),
+        exempt=exempt(signal),
+    )
+
+
 def heatmap_panel(service: str, signal: Signal, bound: Bound, id_: int, *, title: str, runbook: str) -> Panel | None:
     """How the requests behind a quantile are spread; None where there is no histogram."""
     metric = next((name for name in signal.metrics if name.endswith("_bucket")), "")
