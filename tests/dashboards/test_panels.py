@@ -245,6 +245,24 @@ signals: {pool.active: {levels: {critical: 85%}}}
     assert (body["type"], body["options"]["reduceOptions"]["calcs"]) == ("bargauge", ["lastNotNull"])
 
 
+def test_what_is_sent_is_drawn_downwards_beside_what_is_received() -> None:
+    """In one panel; the other direction keeps its own as well, since its alerts would link there."""
+    text = """
+workloads: {web: {kind: Deployment, namespace: shop}}
+sources: {pods: {exporter: kubernetes, workload: web}}
+signals: {pods.network_in: {levels: {high: 1MB/s}}%s}
+"""
+    blueprint = service(text % "")
+    received, sent = by_key(blueprint)["pods.network_in"], by_key(blueprint)["pods.network_out"]
+    assert [target.legend for target in received.targets] == ["{{pod}} network in", "{{levels}}", "{{pod}} network out"]
+    assert received.targets[2].expr == sent.targets[0].expr and received.minimum is None
+    assert [one.which for one in received.overrides if ("custom.transform", "negative-Y") in one.properties] == ["C"]
+    assert "Downwards: Network sent" in received.description
+    assert len(sent.targets) == 1 and sent.minimum == 0 and sent in rows(blueprint)["System: details"]
+    alone = by_key(service(text % ", pods.network_out: null"))["pods.network_in"]
+    assert (len(alone.targets), alone.minimum) == (2, 0), "without the other direction it is as it was"
+
+
 def test_the_instances_can_be_chosen_where_the_series_have_them() -> None:
     blueprint = service("metadata: {name: shop}\n")
     (dashboard,) = blueprint.dashboards

@@ -127,13 +127,25 @@ def _section(
     panels: list[Panel] = []
     for signal, bound in shown:
         beside = _companions(signal, mine) if section == "latency" else ()
-        panels.append(_panel(signal, ids, context, 12 if section == "latency" else 8, beside, bound.scope))
+        panels.append(
+            _panel(
+                signal,
+                ids,
+                context,
+                12 if section == "latency" else 8,
+                beside,
+                _opposite(signal, bound, mine),
+                bound.scope,
+            )
+        )
         if section == "latency" and (heat := _heat(signal, bound, ids, context)) is not None:
             panels.append(heat)
         if _has_bars(signal):
             panels.append(_now(signal, bound, ids, context))
     yield Row(key, ids[key], markdown.plain(title), tuple(panels), band)
-    details = tuple(_panel(signal, ids, context, 8, (), bound.scope) for signal, bound in mine if signal.detail)
+    details = tuple(
+        _panel(signal, ids, context, 8, (), _opposite(signal, bound, mine), bound.scope) for signal, bound in mine if signal.detail
+    )  # fmt: skip
     yield Row(
         f"{key}/details", ids[f"{key}/details"], f"{markdown.plain(title)}: details", details, band + 1, collapsed=True
     )
@@ -158,6 +170,13 @@ def _companions(signal: Signal, mine: Signals) -> tuple[Signal, ...]:
     )  # fmt: skip
 
 
+def _opposite(signal: Signal, bound: Bound, mine: Signals) -> Signal | None:
+    """The signal of the other direction, as the catalogue names it, where the service has it in the same form."""
+    definition = bound.entry.exporter.signals.get(signal.id.removeprefix(f"{bound.name}."))
+    wanted = f"{bound.name}.{definition.opposite}" if definition and definition.opposite else ""
+    return next((s for s, _ in mine if s.id == wanted and (s.unit, s.labels) == (signal.unit, signal.labels)), None)
+
+
 def _has_bars(signal: Signal) -> bool:
     """A database's pools and connections: which of them is full is asked as often as since when."""
     return signal.section == "database" and not signal.detail and is_share_of_a_limit(signal)
@@ -178,11 +197,11 @@ def _heat(signal: Signal, bound: Bound, ids: Mapping[str, int], context: Context
 
 def _panel(
     signal: Signal, ids: Mapping[str, int], context: Context, width: int, beside: Sequence[Signal] = (),
-    fixed: Collection[str] = (),
+    opposite: Signal | None = None, fixed: Collection[str] = (),
 ) -> Panel:  # fmt: skip
     return signal_panel(
         context.spec.name, signal, ids[signal.id], title=signal.title, width=width, runbook=_runbook(signal, context), beside=beside,
-        fixed=fixed,
+        opposite=opposite, fixed=fixed,
     )  # fmt: skip
 
 

@@ -52,10 +52,10 @@ def legend(signal: Signal, fixed: Collection[str] = ()) -> str:
 
 def signal_panel(
     service: str, signal: Signal, id_: int, *, title: str, width: int, runbook: str, beside: Sequence[Signal] = (),
-    fixed: Collection[str] = (),
+    opposite: Signal | None = None, fixed: Collection[str] = (),
 ) -> Panel:  # fmt: skip
     """The panel. `beside`: signals without levels that are read together with this one, drawn in the same panel;
-    `fixed`: labels that have one value on all series of the source."""
+    `opposite`: the one of the other direction, drawn downwards; `fixed`: labels that have one value on all series of the source."""
     state = signal.record.endswith(":state")
     measured = series(service, signal)
     targets = [Target(measured, legend(signal, fixed))]
@@ -65,6 +65,12 @@ def signal_panel(
         targets.append(drawn[0])
         overrides = drawn[1]
     targets += [Target(series(service, other), markdown.plain(legend(other, fixed))) for other in beside]
+    about = description(signal)
+    if opposite is not None:
+        targets[0] = Target(measured, _directed(signal, fixed))
+        overrides += (Override("byFrameRefID", chr(ord("A") + len(targets)), (("custom.transform", "negative-Y"),)),)
+        targets.append(Target(series(service, opposite), _directed(opposite, fixed)))
+        about = f"{markdown.inline(f'Downwards: {opposite.title}.')}\n\n{about}"
     kind: PanelType = "state-timeline" if state else "timeseries"
     ratio = signal.unit == "ratio" and not state
     return Panel(
@@ -72,12 +78,12 @@ def signal_panel(
         id=id_,
         type=kind,
         title=markdown.plain(title),
-        description=description(signal),
+        description=about,
         width=width,
         height=8,
         targets=tuple(targets),
         unit="" if state else unit_of(signal),
-        minimum=0.0,
+        minimum=0.0 if opposite is None else None,
         soft_maximum=1.0 if ratio and signal.ladder == "utilisation" else None,
         decimals=1 if ratio and signal.ladder == "utilisation" else None,
         steps=levels.steps(signal),
@@ -88,6 +94,13 @@ def signal_panel(
         signal=signal.id,
         exempt=exempt(signal),
     )
+
+
+def _directed(signal: Signal, fixed: Collection[str]) -> str:
+    """The legend of one of two directions: both have the same labels."""
+    name = signal.id.partition(".")[2].replace("_", " ")
+    apart = legend(signal, fixed)
+    return markdown.plain(name if apart == name else f"{apart} {name}")
 
 
 def is_share_of_a_limit(signal: Signal) -> bool:
