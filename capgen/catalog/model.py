@@ -99,6 +99,8 @@ class SignalDef(Model):
     opposite: Word | None = None
     """The exporter's signal for the other direction (what is sent, of what is received): drawn downwards in this
     one's panel."""
+    share: Word | None = None
+    """The exporter's signal that is this amount's share of its limit: its levels are drawn as amounts beside this one."""
     default: bool = True
     """Whether a source brings it unasked; False for what needs a flag or a declared capacity."""
 

@@ -88,6 +88,7 @@ VALUES: dict[str, dict[str, Expected]] = {
         "throttling": [(container(BUSY, "app"), 0.6), (container(CALM, "app"), 0.0)],
         "cpu_pressure": [(container(BUSY, "app"), 0.25)],
         "memory": [(container(BUSY, "app"), 0.75), (container(CALM, "app"), 0.25)],
+        "memory_used": [(container(BUSY, "app"), 750), (container(BUSY, "proxy"), 50), (container(CALM, "app"), 250)],
         "memory_of_request": [(container(BUSY, "app"), 1.5)],
         "oom_kills": [(container(BUSY, "app"), 0.0), (container(CALM, "app"), 1.0)],
         "restarts": [(container(BUSY, "app"), 0.0), (container(CALM, "app"), 4.0)],

@@ -263,6 +263,26 @@ signals: {pods.network_in: {levels: {high: 1MB/s}}%s}
     assert (len(alone.targets), alone.minimum) == (2, 0), "without the other direction it is as it was"
 
 
+def test_used_memory_has_the_levels_of_its_share_as_lines() -> None:
+    """In bytes, by container: what 80 % of the limit are is what somebody asks who has to change the limit."""
+    text = """
+workloads: {web: {kind: Deployment, namespace: shop}}
+sources: {pods: {exporter: kubernetes, workload: web}}
+signals: {pods.memory: {levels: {warning: 62%, critical: 85%, emergency: null}}}
+"""
+    blueprint = service(text)
+    panel = by_key(blueprint)["pods.memory_used"]
+    used, *lines = panel.targets
+    share = by_key(blueprint)["pods.memory"].targets[0].expr
+    each = "namespace, pod, container"
+    assert [line.legend for line in lines] == ["{{container}} warning at 62%", "{{container}} critical at 85%"]
+    by = ", ".join(sorted(each.split(", ")))
+    assert lines[0].expr == f"0.62 * max by (container, namespace) ({used.expr} / on ({by}) ({share} > 0))"
+    colors = {one.which: dict(one.properties)["color"]["fixedColor"] for one in panel.overrides}
+    assert colors == {"B": "yellow", "C": "red"} and panel.unit == "bytes"
+    assert len(by_key(service(text.replace("{levels", "{enabled: false, levels")))["pods.memory_used"].targets) == 1
+
+
 def test_the_instances_can_be_chosen_where_the_series_have_them() -> None:
     blueprint = service("metadata: {name: shop}\n")
     (dashboard,) = blueprint.dashboards

@@ -134,7 +134,7 @@ def _section(
                 context,
                 12 if section == "latency" else 8,
                 beside,
-                _opposite(signal, bound, mine),
+                _related(signal, bound, mine),
                 bound.scope,
             )
         )
@@ -144,7 +144,7 @@ def _section(
             panels.append(_now(signal, bound, ids, context))
     yield Row(key, ids[key], markdown.plain(title), tuple(panels), band)
     details = tuple(
-        _panel(signal, ids, context, 8, (), _opposite(signal, bound, mine), bound.scope) for signal, bound in mine if signal.detail
+        _panel(signal, ids, context, 8, (), _related(signal, bound, mine), bound.scope) for signal, bound in mine if signal.detail
     )  # fmt: skip
     yield Row(
         f"{key}/details", ids[f"{key}/details"], f"{markdown.plain(title)}: details", details, band + 1, collapsed=True
@@ -170,11 +170,14 @@ def _companions(signal: Signal, mine: Signals) -> tuple[Signal, ...]:
     )  # fmt: skip
 
 
-def _opposite(signal: Signal, bound: Bound, mine: Signals) -> Signal | None:
-    """The signal of the other direction, as the catalogue names it, where the service has it in the same form."""
+def _related(signal: Signal, bound: Bound, mine: Signals) -> tuple[Signal | None, Signal | None]:
+    """The signal of the other direction and the share of the limit, as the catalogue names them, where the service has
+    them by the same labels."""
     definition = bound.entry.exporter.signals.get(signal.id.removeprefix(f"{bound.name}."))
-    wanted = f"{bound.name}.{definition.opposite}" if definition and definition.opposite else ""
-    return next((s for s, _ in mine if s.id == wanted and (s.unit, s.labels) == (signal.unit, signal.labels)), None)
+    alike = {other.id: other for other, _ in mine if other.labels == signal.labels}
+    names = (definition.opposite, definition.share) if definition else (None, None)
+    opposite, share = (alike.get(f"{bound.name}.{name}") for name in names)
+    return (opposite if opposite and opposite.unit == signal.unit else None, share)
 
 
 def _has_bars(signal: Signal) -> bool:
@@ -197,11 +200,11 @@ def _heat(signal: Signal, bound: Bound, ids: Mapping[str, int], context: Context
 
 def _panel(
     signal: Signal, ids: Mapping[str, int], context: Context, width: int, beside: Sequence[Signal] = (),
-    opposite: Signal | None = None, fixed: Collection[str] = (),
+    related: tuple[Signal | None, Signal | None] = (None, None), fixed: Collection[str] = (),
 ) -> Panel:  # fmt: skip
     return signal_panel(
         context.spec.name, signal, ids[signal.id], title=signal.title, width=width, runbook=_runbook(signal, context), beside=beside,
-        opposite=opposite, fixed=fixed,
+        opposite=related[0], share=related[1], fixed=fixed,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ _STATES: Mapping[str, tuple[ValueText, ...]] = {
 RECORDED = "reads series that capgen records, which carry the service and the source and not the job"
 SUMMED = "its series are sums over all instances"
 NO_RATE = "reads recorded rates: what the window is was decided where they are recorded"
+DASHED = (("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}), ("custom.fillOpacity", 0), ("custom.lineWidth", 2))
 _UNITS: Mapping[str, str] = {"throughput": "reqps", "disk_iops": "iops"}
 _SAFE = "/:?#@!&'()*+,;=%~"
 
@@ -52,10 +53,11 @@ def legend(signal: Signal, fixed: Collection[str] = ()) -> str:
 
 def signal_panel(
     service: str, signal: Signal, id_: int, *, title: str, width: int, runbook: str, beside: Sequence[Signal] = (),
-    opposite: Signal | None = None, fixed: Collection[str] = (),
+    opposite: Signal | None = None, share: Signal | None = None, fixed: Collection[str] = (),
 ) -> Panel:  # fmt: skip
     """The panel. `beside`: signals without levels that are read together with this one, drawn in the same panel;
-    `opposite`: the one of the other direction, drawn downwards; `fixed`: labels that have one value on all series of the source."""
+    `opposite`: the one of the other direction, drawn downwards; `share`: the one whose levels are lines here, as amounts;
+    `fixed`: labels that have one value on all series of the source."""
     state = signal.record.endswith(":state")
     measured = series(service, signal)
     targets = [Target(measured, legend(signal, fixed))]
@@ -68,9 +70,15 @@ def signal_panel(
     about = description(signal)
     if opposite is not None:
         targets[0] = Target(measured, _directed(signal, fixed))
-        overrides += (Override("byFrameRefID", chr(ord("A") + len(targets)), (("custom.transform", "negative-Y"),)),)
+        overrides += (Override("byFrameRefID", _next(targets), (("custom.transform", "negative-Y"),)),)
         targets.append(Target(series(service, opposite), _directed(opposite, fixed)))
         about = f"{markdown.inline(f'Downwards: {opposite.title}.')}\n\n{about}"
+    if share is not None:
+        for line, color in levels.amounts(signal, measured, share, series(service, share), fixed):
+            drawing = (*DASHED, ("color", {"mode": "fixed", "fixedColor": color}))
+            overrides += (Override("byFrameRefID", _next(targets), drawing),)
+            targets.append(line)
+        about = f"{about}\n\n{markdown.inline(f'Dashed: the levels of {share.title}, as amounts.')}"
     kind: PanelType = "state-timeline" if state else "timeseries"
     ratio = signal.unit == "ratio" and not state
     return Panel(
@@ -94,6 +102,11 @@ def signal_panel(
         signal=signal.id,
         exempt=exempt(signal),
     )
+
+
+def _next(targets: Sequence[Target]) -> str:
+    """The letter of the query that is added next."""
+    return chr(ord("A") + len(targets))
 
 
 def _directed(signal: Signal, fixed: Collection[str]) -> str:
