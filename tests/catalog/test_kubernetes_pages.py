@@ -133,6 +133,8 @@ VALUES: dict[str, dict[str, Expected]] = {
     "opencost": {
         "cpu_cost": [(SHOP, 0.1), ({"namespace": "mail"}, 0.01)],
         "memory_cost": [(SHOP, 0.03), ({"namespace": "mail"}, 0.001)],
+        "cpu_price": [(SHOP, 0.1 / 6), ({"namespace": "mail"}, 0.01)],
+        "memory_price": [(SHOP, 0.002), ({"namespace": "mail"}, 0.001)],
         "volume_cost": [(SHOP, 0.01)],
         "total_cost": [(SHOP, 0.14), ({"namespace": "mail"}, 0.011)],
         "node_cost": [({}, 0.14)],

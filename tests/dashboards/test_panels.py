@@ -318,6 +318,24 @@ def test_the_cost_as_it_is_measured() -> None:
     assert "cost/unit" in found and found["cost.total_cost"].type == "timeseries"
 
 
+def test_what_is_requested_and_not_used_and_what_it_costs() -> None:
+    text = """
+workloads: {web: {kind: Deployment, namespace: shop}}
+sources: {pods: {exporter: kubernetes, workload: web}%s}
+"""
+    priced, bare = (by_key(service(text % more))["waste/pods"] for more in (", cost: {exporter: opencost}", ""))
+    names = [f"{what} {part}" for what in ("CPU", "Memory") for part in ("requested", "used", "unused")]
+    renamed = priced.transformations[1].options["renameByName"]
+    assert [renamed[f"Value #{letter}"] for letter in "ABCDEFG"] == [*names, "Unused, a month"]
+    units_of = {one.which: dict(one.properties)["unit"] for one in priced.overrides}
+    assert (units_of["Memory unused"], units_of["Unused, a month"]) == ("bytes", "currencyUSD")
+    assert priced.targets[2].expr == f"{priced.targets[0].expr} - on (container) {priced.targets[1].expr}"
+    cost = priced.targets[6].expr
+    assert "_cpu_price:hourly{" in cost and "_memory_price:hourly{" in cost and cost.count("* 730") == 2
+    assert f"clamp_min({priced.targets[5].expr}, 0) / {2**30}" in cost
+    assert len(bare.targets) == 6, "without prices it has no cost"
+
+
 def test_annotations_mark_what_happened() -> None:
     shop: Dashboard = next(one for one in services() if one.name == "shop").dashboards[0]
     assert [mark.name for mark in shop.annotations] == ["Alerts", "Scaling of shop-web", "Changes of shop-web"]

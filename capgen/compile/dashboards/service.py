@@ -16,6 +16,7 @@ from capgen.compile.dashboards.kubernetes import Cluster
 from capgen.compile.dashboards.money import money_of
 from capgen.compile.dashboards.provenance import digest, provenance_panel
 from capgen.compile.dashboards.signals import address, heatmap_panel, is_share_of_a_limit, now_panel, signal_panel
+from capgen.compile.dashboards.waste import waste_keys, waste_panels
 from capgen.compile.sources import Bound
 
 GLANCE = ("headroom", "time", "replicas", "latency", "errors", "cost", "alerts")
@@ -66,7 +67,7 @@ def derive_dashboard(
         + [f"glance/{name}" for name in GLANCE]
     )
     keys += [key for hpa in hpas for key in hpa_keys(hpa)] + [key for vpa in vpas for key in vpa_keys(vpa)]
-    keys += [*forecast_keys(model.planning), "provenance", *_row_keys(sources)]
+    keys += [*forecast_keys(model.planning), *waste_keys(sources), "provenance", *_row_keys(sources)]
     ids = naming.panels(keys)
 
     def rows() -> Iterator[Row]:
@@ -83,6 +84,7 @@ def derive_dashboard(
             )
         planned = list(forecast_panels(service, model.planning, alone, money, ids))
         planned += [_panel(signal, ids, context, 8) for signal in alone if signal.section == "cost"]
+        planned += waste_panels(service, sources, alone, money, ids)
         yield _row("forecast", "Forecast and cost", planned, ids, collapsed=True)
         provenance = provenance_panel(
             ids["provenance"], spec=context.spec.file, said=digest(context.spec.node), title=title, owner=owner, runbook=runbook,
