@@ -83,7 +83,8 @@ def requested(bound: Bound, resource: str) -> str:
 def used(bound: Bound, resource: str) -> str:
     """What they use in all pods together; "" where the source does not tell."""
     each = _used(bound, resource)
-    return f"sum by (container) (max by (namespace, pod, container) ({each}))" if each else ""
+    one = each if resource == "cpu" else f"max by (namespace, pod, container) ({each})"
+    return f"sum by (container) ({one})" if each else ""
 
 
 def _requests(bound: Bound, resource: str) -> str:
