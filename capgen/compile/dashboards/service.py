@@ -129,17 +129,8 @@ def _section(
     panels: list[Panel] = []
     for signal, bound in shown:
         beside = _companions(signal, mine) if section == "latency" else ()
-        panels.append(
-            _panel(
-                signal,
-                ids,
-                context,
-                12 if section == "latency" else 8,
-                beside,
-                _related(signal, bound, mine),
-                bound.scope,
-            )
-        )
+        width = 12 if section == "latency" else 8
+        panels.append(_panel(signal, ids, context, width, beside, _related(signal, bound, mine), bound.scope))
         if section == "latency" and (heat := _heat(signal, bound, ids, context)) is not None:
             panels.append(heat)
         if _has_bars(signal):
