@@ -132,7 +132,7 @@ def now_panel(
         key=f"{signal.id}/now",
         id=id_,
         type="bargauge",
-        title=markdown.plain(f"{title}: now"),
+        title=markdown.plain(f"Now: {title}"),
         description="\n\n".join((about, levels.sentence(signal), f"What to do: {act}")),
         width=4,
         height=8,
