@@ -191,7 +191,7 @@ def replayed(autoscaler: Autoscaler, known: Demand, demand: Path, around: Circum
     model = _model(autoscaler, around)
     at_ticks = known.at_ticks(model.sync)
     found = (*found, *censored(autoscaler, model, at_ticks, around.limits))
-    done = replay(autoscaler, model, known.at_ticks(model.sync, ago=around.delay()))
+    done = replay(autoscaler, model, known.at_ticks(model.sync, around.delay()) if around.delay() else at_ticks)
     summary = summarise(autoscaler, model, at_ticks, done, limits=around.limits, pod_hour=around.pod_hour)
     return Simulation(autoscaler, model, done, summary, in_order(found))
 

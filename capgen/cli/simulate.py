@@ -124,9 +124,7 @@ def command(
     Either the HPA of a manifest, or those of specs (`specs` if left out) beside the ones that were built before.
     Exit code 3 when a bound that a spec declares is not kept.
     """
-    from capgen.api import replays
     from capgen.api import simulate as api
-    from capgen.api.planning import duration
     from capgen.report import simulation as report
 
     # A replay makes millions of short-lived numbers and no cycles; looking for those costs a fifth of its time.
@@ -166,6 +164,9 @@ def command(
         found = done.diagnostics
         text = report.as_json(done) if form == "json" else report.as_text(done, color=colored(), width=width())
     else:
+        from capgen.api import replays
+        from capgen.api.planning import duration
+
         compared, found = replays.simulate_specs(
             spec_paths(specs),
             environment or "",

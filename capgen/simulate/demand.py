@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from io import StringIO
 from math import isfinite
 
+import msgspec
 import numpy as np
-import orjson
 from msgspec import Struct
 from numpy.typing import NDArray
 
@@ -23,6 +23,8 @@ MOST = 2**63 // 10**5
 """What is counted in thousandths and hundredths of them has to fit the controller's 64 bits."""
 MOST_TICKS = 20_000_000
 _LISTED = 20
+_AT_ONCE = 1 << 17
+_NUMBERS = msgspec.json.Decoder(list[float])
 _NONE = frozenset(("nan", "null", "none", "na", "n/a", "-", "inf", "+inf"))
 """What programs write where there is no number."""
 
@@ -106,20 +108,34 @@ def _table(body: str, width: int) -> Values | None:
 
 
 def _plain_table(body: bytes, width: int) -> Values | None:
-    """The numbers of a file in which nothing is unusual; None for any other. As JSON they are read in half the time."""
-    body = body.removesuffix(b"\n")
-    if body.translate(None, b"0123456789+-.eE,\n"):
+    """The numbers of a file in which nothing is unusual; None for any other.
+
+    As JSON they are read in half the time, and in a quarter where what is read at once stays in the processor's cache.
+    """
+    parts, at = [], 0
+    while at < len(body):
+        end = body.find(b"\n", at + _AT_ONCE)
+        end = len(body) if end < 0 else end + 1
+        numbers = _plain_numbers(body[at:end].removesuffix(b"\n"), width)
+        if numbers is None:
+            return None
+        parts.append(np.fromiter(numbers, np.float64, len(numbers)))
+        at = end
+    table = np.concatenate(parts).reshape(-1, width)
+    return table if bool(np.isfinite(table).all()) else None
+
+
+def _plain_numbers(lines: bytes, width: int) -> list[float] | None:
+    if lines.translate(None, b"0123456789+-.eE,\n"):
         return None
-    marks = np.frombuffer(body + b"\n", np.uint8)
+    marks = np.frombuffer(lines + b"\n", np.uint8)
     ends = marks[(marks == ord(",")) | (marks == ord("\n"))] == ord("\n")
     if len(ends) % width or not (ends.reshape(-1, width) == (np.arange(width) == width - 1)).all():
         return None
     try:
-        numbers = orjson.loads(b"[" + body.replace(b"\n", b",") + b"]")
-    except orjson.JSONDecodeError:
+        return _NUMBERS.decode(b"[" + lines.replace(b"\n", b",") + b"]")
+    except msgspec.DecodeError:
         return None
-    table = np.fromiter(numbers, np.float64, len(numbers)).reshape(-1, width)
-    return table if bool(np.isfinite(table).all()) else None
 
 
 _PLAIN = frozenset("0123456789+-.eE")

@@ -1,13 +1,16 @@
 """The controller's loop over a whole history: at every tick a proposal, what steadies it, what limits it.
 
-Two ways to take a tick give the same answer. Around a change each tick is taken by itself, while pods are young and
-limits move. Once replicas have stood still for a while, thousands of ticks are taken at once as vectors, up to the one
-that changes something. How long "a while" is adapts to how much the last such stretch gained.
+Two ways to take a tick give the same answer. At a change, and while pods are young, each tick is taken by itself. From
+there the next tick that changes something is looked up, and those before it are skipped: what they recommended and what
+their conditions say is written down in one go, the conditions after the loop is over. Where hardly anything is ever
+skipped it is not tried either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -24,9 +27,11 @@ LIMITED = ("", "DesiredWithinRange", "ScaleUpLimit", "TooManyReplicas", "ScaleDo
 ABLE = ("SucceededGetScale", "ReadyForNewScale", "ScaleUpStabilized", "ScaleDownStabilized", "SucceededRescale")
 _WITHIN, _UP_LIMIT, _TOO_MANY, _DOWN_LIMIT, _TOO_FEW = range(1, 6)
 _READ, _READY, _UP_STEADIED, _DOWN_STEADIED, _RESCALED = range(5)
+_AS_BEFORE = 255
+"""At a tick without a proposal ScalingLimited says what it said before."""
 _HIGHEST = 2**31
-_PATIENCE = 4
-_SHORTEST = 256
+_AT_ONCE = 64
+"""So many stretches are described together: few enough that what is computed of them stays in the processor's cache."""
 
 
 class Event(Struct, frozen=True, gc=False):
@@ -72,10 +77,22 @@ class _Run:
 
     def __init__(self, hpa: Autoscaler, model: Model, demand: Mapping[str, NDArray[np.float64]], length: int) -> None:
         self.hpa, self.model, self.length = hpa, model, length
-        self.settled = Settled(hpa, demand, model.requests)
         self.still = band(hpa.tolerances)
         of_cpu = any(metric.of_cpu for metric in hpa.metrics)
         self.pods = RollingPods(model, model.rollouts, of_cpu=of_cpu) if model.rollouts else Pods(model, of_cpu=of_cpu)
+        self.of_all = any(not metric.of_pods for metric in hpa.metrics)
+        self.tick = 0
+        self.events: list[Event] = []
+        self.limited, self.able = bytearray(length), bytearray(length)
+        self.zeroed = False
+        behavior = hpa.behavior
+        self.rates = RateLimits(behavior, model.sync) if behavior else None
+        up, down = (behavior.up.window, behavior.down.window) if behavior else (0, DOWN_WINDOW_SECONDS)
+        # Without `behavior` a recommendation counts still when it is exactly as old as the window, with it no more.
+        self.inclusive = behavior is None
+        self.has_up, self.has_down = up > 0, down > 0 or self.inclusive
+        self.up_ticks, self.down_ticks = self._reach(up), self._reach(down)
+        self.settled = Settled(hpa, demand, model.requests, self.up_ticks, self.down_ticks)
         # What a metric is asked at every tick is looked up once.
         self.looked = tuple(
             (
@@ -86,24 +103,13 @@ class _Run:
             )
             for metric in hpa.metrics
         )
-        self.of_all = any(not metric.of_pods for metric in hpa.metrics)
-        self.tick = 0
-        self.events: list[Event] = []
-        self.limited, self.able = bytearray(length), bytearray(length)
-        self.condition = 0
-        self.zeroed = False
-        behavior = hpa.behavior
-        self.rates = RateLimits(behavior, model.sync) if behavior else None
-        up, down = (behavior.up.window, behavior.down.window) if behavior else (0, DOWN_WINDOW_SECONDS)
-        # Without `behavior` a recommendation counts still when it is exactly as old as the window, with it no more.
-        self.inclusive = behavior is None
-        self.has_up, self.has_down = up > 0, down > 0 or self.inclusive
-        self.up_ticks, self.down_ticks = self._reach(up), self._reach(down)
         self.remembers = bool(self.up_ticks or self.down_ticks or self.has_up or self.has_down)
         # What was recommended at each tick, for the window down and for the window up; nothing says nothing.
-        self.highs: list[int] = []
-        self.lows: list[int] = []
-        self.quiet, self.patience, self.stretch = 0, _PATIENCE, _SHORTEST
+        self.highs, self.lows = array("q"), array("q")
+        self.stretches: list[tuple[int, int, int, int, int]] = []
+        """First tick, number of ticks, replicas, and what ScalingLimited says above and below these."""
+        # The first tick is none to skip: its history is what there is.
+        self.quiet, self.patience = 0, 1
 
     def _reach(self, seconds: int) -> int:
         """How many ticks before the present one a window holds."""
@@ -113,35 +119,37 @@ class _Run:
     def result(self) -> Replay:
         """What was recorded."""
         changes = np.zeros(self.length, np.int32)
-        for event in self.events:
-            changes[event.tick] = event.after - event.before
+        changes[[event.tick for event in self.events]] = [event.after - event.before for event in self.events]
         replicas = np.cumsum(changes, dtype=np.int32) + np.int32(self.model.initial)
-        limited, able = (np.frombuffer(bytes(codes), np.uint8) for codes in (self.limited, self.able))
+        limited, able = (np.frombuffer(codes, np.uint8) for codes in (self.limited, self.able))
+        for place in range(0, len(self.stretches), _AT_ONCE):
+            self._describe(self.stretches[place : place + _AT_ONCE], limited, able)
+        before = np.flatnonzero(limited == _AS_BEFORE)
+        if len(before):
+            last = np.arange(self.length)
+            last[before] = -1
+            last = np.maximum.accumulate(last)
+            limited[:] = np.where(last >= 0, limited[last], 0)
         rolled = tuple(self.pods.seen) if isinstance(self.pods, RollingPods) else ()
         return Replay(self.model.sync, replicas, limited, able, tuple(self.events), rolled)
 
     def step(self) -> None:
-        """One tick, or a stretch of them up to the next change."""
-        count = self.pods.count
-        if (
-            self.quiet >= self.patience
-            and not self.pods.young
-            and self.tick < self.pods.rolls_at
-            and self._at_home(count)
-        ):
-            before = self.tick
-            self._stretch(count)
-            gained = self.tick - before
-            # A short stretch costs as much as a dozen ticks by themselves.
-            self.patience = min(self.patience * 2, 64) if gained < 24 else max(self.patience // 2, _PATIENCE)
-            self.stretch = min(self.stretch * 4, PIECE) if gained >= self.stretch else _SHORTEST
-            if self.tick >= self.length:
-                return
+        """One tick, or those up to the next change and the tick of that."""
+        if self.quiet >= self.patience:
+            pods = self.pods
+            if (
+                not pods.young
+                and pods.count > 0
+                and self.hpa.minimum <= pods.count <= self.hpa.maximum
+                and self.tick < pods.rolls_at
+            ):
+                gained = self._stretch(pods.count)
+                # To look for the next change costs more than a tick by itself.
+                self.patience = min(self.patience * 2, 64) if gained < 2 else max(self.patience // 2, 1)
+                if self.tick >= self.length:
+                    return
         self._tick(self.tick)
         self.tick += 1
-
-    def _at_home(self, count: int) -> bool:
-        return count > 0 and self.hpa.minimum <= count <= self.hpa.maximum
 
     def _tick(self, tick: int) -> None:
         pods, hpa = self.pods, self.hpa
@@ -150,7 +158,7 @@ class _Run:
         count = pods.count
         proposal = FAILED
         wanted = count
-        able = _READ
+        able, limited = _READ, _AS_BEFORE
         if count == 0 and not (self.zeroed and (hpa.minimum > 0 or hpa.scales_to_zero)):
             pass  # somebody else scaled it to nothing: scaling is disabled
         elif count > hpa.maximum:
@@ -161,7 +169,7 @@ class _Run:
             proposal = self._proposal(count, tick)
             if proposal != FAILED:
                 steady, able = self._steadied(count, tick, proposal) if self.remembers else (proposal, _READY)
-                wanted, self.condition = self._bounded(count, tick, steady)
+                wanted, limited = self._bounded(count, tick, steady)
                 if count == 0 and wanted < hpa.minimum:
                     wanted = hpa.minimum
         if self.remembers:
@@ -170,11 +178,11 @@ class _Run:
             self.quiet += 1
         else:
             able = _RESCALED
-            self._rescale(count, tick, wanted)
-        self.limited[tick], self.able[tick] = self.condition, able
+            self._rescale(count, tick, wanted, "" if limited == _AS_BEFORE else LIMITED[limited])
+        self.limited[tick], self.able[tick] = limited, able
 
-    def _rescale(self, count: int, tick: int, wanted: int) -> None:
-        self.events.append(Event(tick, count, wanted, LIMITED[self.condition]))
+    def _rescale(self, count: int, tick: int, wanted: int, reason: str) -> None:
+        self.events.append(Event(tick, count, wanted, reason))
         if self.rates:
             self.rates.record(tick, count, wanted)
         self.zeroed = wanted == 0 and self.hpa.minimum == 0 and self.hpa.scales_to_zero
@@ -182,12 +190,11 @@ class _Run:
         self.quiet = 0
 
     def _remember(self, count: int, tick: int, proposal: int) -> None:
-        high, low = (proposal, proposal) if proposal != FAILED else (FAILED, _HIGHEST)
-        if tick == 0:
-            # The history starts with what there is, as if it had been recommended at the first tick too.
-            high, low = max(high, count), min(low, count)
-        self.highs.append(high)
-        self.lows.append(low)
+        # The history starts with what there is, as if it had been recommended at the first tick too.
+        self.highs.append(proposal if tick else max(proposal, count))
+        if self.up_ticks:
+            low = _HIGHEST if proposal == FAILED else proposal
+            self.lows.append(low if tick else min(low, count))
 
     def _proposal(self, count: int, tick: int) -> int:
         largest, failed = FAILED, False
@@ -251,66 +258,73 @@ class _Run:
                 return (fewest, _DOWN_LIMIT) if hpa.minimum < fewest else (hpa.minimum, _TOO_FEW)
         return steady, _WITHIN
 
-    def _stretch(self, count: int) -> None:
-        """The ticks up to the next change, the end of what limits now, or the end of the stretch."""
-        tick = self.tick
-        piece = tick // PIECE
-        end = min(tick + self.stretch, (piece + 1) * PIECE, self.length, self.pods.rolls_at)
-        hpa = self.hpa
+    def _stretch(self, count: int) -> int:
+        """Skips the ticks up to the next change, or to where the limits or what is known ends; says how many."""
+        tick, hpa = self.tick, self.hpa
+        start = tick // PIECE * PIECE
+        end = min(start + PIECE, self.length, self.pods.rolls_at)
         most, fewest = max(2 * count, 4), 0
         if self.rates:
             most, fewest = self.rates.most(count, tick), self.rates.fewest(count, tick)
             end = min(end, self.rates.until(tick) or end)
-        offset = piece * PIECE
-        proposed = self.settled.vector(count, piece)[tick - offset : end - offset]
-        known = proposed != FAILED
-        all_known = bool(known.all())
-        low = high = proposed
-        if self.up_ticks:
-            lows = proposed if all_known else np.where(known, proposed, _HIGHEST)
-            past = self.lows[max(0, tick - self.up_ticks) : tick]
-            low = sliding(np.concatenate([past, lows]), self.up_ticks, np.minimum)[len(past) :]
-        if self.down_ticks:
-            past = self.highs[max(0, tick - self.down_ticks) : tick]
-            high = sliding(np.concatenate([past, proposed]), self.down_ticks, np.maximum)[len(past) :]
-        steady = high if self.inclusive else np.minimum(np.maximum(low, count), high)
-        if self.rates is None:
-            wanted = np.minimum(np.maximum(steady, hpa.minimum), min(hpa.maximum, most))
+        above = below = _WITHIN
+        course = self.settled.course(count, tick // PIECE)
+        if count < min(hpa.maximum, most):
+            if self.inclusive and max(self.highs[max(0, tick - self.down_ticks) : tick], default=0) > count:
+                return 0  # a limit has kept replicas from what was recommended lately
+            earliest = self._held(self.lows, self.up_ticks, count.__ge__)
+            end = min(end, start + course.rises.first(tick - start, earliest - start))
         else:
-            upwards = np.minimum(steady, min(hpa.maximum, most))
-            wanted = np.where(steady > count, upwards, np.maximum(steady, max(hpa.minimum, fewest)))
-        changes = wanted != count if all_known else (wanted != count) & known
-        first = int(changes.argmax())
-        length = first if changes[first] else len(proposed)
-        self._record(count, proposed[:length], steady[:length], known[:length], most, fewest)
-        self.tick += length
+            # What stands still is beyond a limit only where it stands at it.
+            above = _UP_LIMIT if hpa.maximum > most else _TOO_MANY
+        if count > max(hpa.minimum, fewest):
+            earliest = self._held(self.highs, self.down_ticks, count.__le__)
+            end = min(end, start + course.falls.first(tick - start, earliest - start))
+        else:
+            below = _DOWN_LIMIT if self.rates and hpa.minimum < fewest else _TOO_FEW
+        gained = end - tick
+        if gained > 0:
+            proposed = course.proposed[tick - start : end - start]
+            if not self.remembers:
+                self.highs.frombytes(bytes(8 * (tick - len(self.highs))))
+            self.highs.frombytes(proposed.tobytes())
+            if self.up_ticks:
+                self.lows.frombytes(np.where(proposed == FAILED, _HIGHEST, proposed).tobytes())
+            self.stretches.append((tick, gained, count, above, below))
+            self.tick = end
+        return gained
 
-    def _record(
-        self, count: int, proposed: NDArray[np.int64], steady: NDArray[np.int64], known: NDArray[np.bool_],
-        most: int, fewest: int,
-    ) -> None:  # fmt: skip
-        """Writes down a stretch in which replicas stood still."""
-        hpa, span = self.hpa, slice(self.tick, self.tick + len(proposed))
-        all_known = bool(known.all())
-        if self.remembers:
-            numbers = proposed.tolist()
-            self.highs += numbers
-            self.lows += numbers if all_known else np.where(known, proposed, _HIGHEST).tolist()
-        codes = np.full(len(proposed), _WITHIN, np.uint8)
-        # What stands still is beyond a limit only where it stands at it.
-        if count == min(hpa.maximum, most):
-            codes[steady > count] = _UP_LIMIT if hpa.maximum > most else _TOO_MANY
-        if count == max(hpa.minimum, fewest):
-            codes[steady < count] = _DOWN_LIMIT if self.rates and hpa.minimum < fewest else _TOO_FEW
-        able = np.full(len(proposed), _READY, np.uint8)
-        unsteady = steady != proposed
-        able[unsteady] = _DOWN_STEADIED
+    def _held(self, past: array[int], window: int, holds: Callable[[int], bool]) -> int:
+        """The first tick at which nothing that was recommended up to now keeps replicas from changing."""
+        for at in range(self.tick - 1, max(self.tick - window, 0) - 1, -1):
+            if holds(past[at]):
+                return at + window + 1
+        return self.tick
+
+    def _describe(
+        self, stretches: Sequence[tuple[int, ...]], limited: NDArray[np.uint8], able: NDArray[np.uint8]
+    ) -> None:
+        """Writes down what the conditions say while replicas stand still."""
+        first, length, *each = np.array(stretches).T
+        count, above, below = (np.repeat(values, length) for values in each)
+        start, end = int(first[0]), int(first[-1] + length[-1])
+        edges = np.zeros(end - start + 1, np.int8)
+        edges[first - start] += 1
+        edges[first + length - start] -= 1
+        skipped = np.cumsum(edges[:-1], dtype=np.int8).view(np.bool_)
+
+        def steadied(past: array[int], window: int, extreme: Any) -> NDArray[np.int64]:
+            begin = max(start - window, 0)
+            values = np.frombuffer(past, np.int64)[begin:end]
+            return sliding(values, window, extreme)[start - begin :][skipped]
+
+        proposed = steadied(self.highs, 0, np.maximum)
+        steady = steadied(self.highs, self.down_ticks, np.maximum)
         if not self.inclusive:
-            able[unsteady & (proposed >= count)] = _UP_STEADIED
-        if not all_known:
-            able[~known] = _READ
-            last = np.maximum.accumulate(np.where(known, np.arange(len(codes)), -1))
-            codes = np.where(last >= 0, codes[last], self.condition).astype(np.uint8)
-        self.limited[span], self.able[span] = codes.tobytes(), able.tobytes()
-        if len(codes):
-            self.condition = int(codes[-1])
+            low = steadied(self.lows, self.up_ticks, np.minimum) if self.up_ticks else proposed
+            steady = np.minimum(np.maximum(low, count), steady)
+        codes = np.where(steady > count, above, np.where(steady < count, below, _WITHIN))
+        kept = _DOWN_STEADIED if self.inclusive else np.where(proposed >= count, _UP_STEADIED, _DOWN_STEADIED)
+        known = proposed != FAILED
+        limited[start:end][skipped] = np.where(known, codes, _AS_BEFORE)
+        able[start:end][skipped] = np.where(known, np.where(steady == proposed, _READY, kept), _READ)

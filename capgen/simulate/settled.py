@@ -7,8 +7,9 @@ workload comes back to the same few numbers of replicas again and again.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +21,75 @@ Numbers = NDArray[np.int64]
 FAILED = -(2**40)
 """A tick at which the metrics give no answer, and replicas stay; lower than what an answer of 32 bits can be."""
 PIECE = 4096
+NEVER = 2**62
+
+
+class Changes(NamedTuple):
+    """When a number of replicas is left in one direction; places in a piece."""
+
+    beyond: NDArray[np.bool_]
+    """Where a proposal is beyond the number,"""
+    held: NDArray[np.bool_]
+    """or not, which keeps replicas from changing for a window of ticks."""
+    free: list[int]
+    """Where such a window is over and no other has begun."""
+    window: int
+
+    def first(self, place: int, earliest: int) -> int:
+        """The first from a place on, where what was proposed before that holds replicas until the earliest; or NEVER."""
+        if not self.window:
+            return _next(self.beyond, place)
+        change, held = _next(self.beyond, earliest), _next(self.held, place)
+        while held < change:
+            free = bisect_right(self.free, held)
+            if free == len(self.free):
+                return NEVER
+            change, held = _next(self.beyond, self.free[free]), _next(self.held, self.free[free])
+        return change
+
+
+class Course(NamedTuple):
+    """What is proposed to one number of replicas in a piece of the time, and where it would change."""
+
+    proposed: Numbers
+    rises: Changes
+    falls: Changes
 
 
 class Settled:
-    """Proposals by number of replicas, a piece of the time at once."""
+    """Proposals by number of replicas, a piece of the time at once. The windows are ticks before the present one."""
 
-    def __init__(self, hpa: Autoscaler, demand: Mapping[str, NDArray[np.float64]], requests: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        hpa: Autoscaler,
+        demand: Mapping[str, NDArray[np.float64]],
+        requests: Mapping[str, int],
+        up_window: int,
+        down_window: int,
+    ) -> None:
         self.metrics, self.requests, self.still = hpa.metrics, requests, band(hpa.tolerances)
         self.thousandths = {name: values * 1000 for name, values in demand.items()}
-        self._vectors: dict[tuple[int, int], Numbers] = {}
+        self.unknown = {name: gaps for name, values in demand.items() if (gaps := np.isnan(values)).any()}
+        self.fails = bool(self.unknown) or any(self._without_request(metric) for metric in self.metrics)
+        self.up_window, self.down_window = up_window, down_window
+        self._piece = -1
+        self._courses: dict[int, Course] = {}
 
-    def vector(self, replicas: int, piece: int) -> Numbers:
-        """The proposals of a piece; FAILED where there is none."""
-        key = replicas, piece
-        if key not in self._vectors:
-            self._vectors[key] = self._combined(replicas, slice(piece * PIECE, (piece + 1) * PIECE))
-        return self._vectors[key]
+    def course(self, replicas: int, piece: int) -> Course:
+        """The proposals of a piece, FAILED where there is none, and the changes that they would make."""
+        if piece != self._piece:
+            self._piece, self._courses = piece, {}
+        if replicas not in self._courses:
+            proposed = self._combined(replicas, slice(piece * PIECE, (piece + 1) * PIECE))
+            above, below = proposed > replicas, proposed < replicas
+            not_above, not_below = ~above, ~below
+            if self.fails:
+                known = proposed != FAILED
+                below, not_above = below & known, not_above & known
+            self._courses[replicas] = Course(
+                proposed, _changes(above, not_above, self.up_window), _changes(below, not_below, self.down_window)
+            )
+        return self._courses[replicas]
 
     def _combined(self, replicas: int, ticks: slice) -> Numbers:
         """The largest; a failing metric never lets it scale down, and when all fail nothing happens."""
@@ -48,26 +102,46 @@ class Settled:
 
     def _proposals(self, metric: Metric, replicas: int, ticks: slice) -> Numbers:
         total = self.thousandths[metric.name][ticks]
-        known = ~np.isnan(total)
-        if not known.all():
-            total = np.where(known, total, 0.0)
+        unknown = self.unknown[metric.name][ticks] if metric.name in self.unknown else None
+        if unknown is not None:
+            total = np.where(unknown, 0.0, total)
         if metric.of_pods:
             used = (total / float(replicas)).astype(np.int64)  # astype cuts off, as the controller does
             proposed = self._of_pods(metric, replicas, used)
         else:
             proposed = _of_all(metric, replicas, total.astype(np.int64), self.still)
-        return proposed if known.all() else np.where(known, proposed, FAILED)
+        return proposed if unknown is None else np.where(unknown, FAILED, proposed)
+
+    def _without_request(self, metric: Metric) -> bool:
+        return metric.target_type == "Utilization" and not self.requests.get(metric.name, 0)
 
     def _of_pods(self, metric: Metric, replicas: int, used: Numbers) -> Numbers:
         if metric.target_type != "Utilization":
             return _scaled(used / metric.target, replicas, self.still, saturates=False)
-        request = self.requests.get(metric.name, 0)
-        if request == 0:
+        if self._without_request(metric):
             return np.full(len(used), FAILED)
+        request = self.requests[metric.name]
         percent = used * (replicas * 100) // (request * replicas)
         if not _fits(percent):
             percent = (percent - LEAST) % (-2 * LEAST) + LEAST
         return _scaled(percent / metric.target, replicas, self.still, saturates=False)
+
+
+def _changes(beyond: NDArray[np.bool_], held: NDArray[np.bool_], window: int) -> Changes:
+    if not window:
+        return Changes(beyond, held, [], window)
+    places = np.flatnonzero(held)
+    over = places + (window + 1)
+    free = [*over[:-1][places[1:] > over[:-1]].tolist(), *over[-1:].tolist()]
+    return Changes(beyond, held, free, window)
+
+
+def _next(where: NDArray[np.bool_], place: int) -> int:
+    rest = where[place:]
+    if not len(rest):
+        return NEVER
+    first = int(rest.argmax())
+    return place + first if rest[first] else NEVER
 
 
 def _scaled(ratio: Any, replicas: int, still: Band, *, saturates: bool) -> Numbers:
