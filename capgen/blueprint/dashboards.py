@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from capgen.blueprint.origin import Labels, Origin
 
-PanelType: TypeAlias = Literal["timeseries", "stat", "heatmap", "state-timeline", "table", "alertlist", "text"]
+PanelType: TypeAlias = Literal[
+    "timeseries", "stat", "bargauge", "heatmap", "state-timeline", "table", "alertlist", "text"
+]  # fmt: skip
 
 
 class Target(Struct, frozen=True):

@@ -96,6 +96,11 @@ class SignalDef(Model):
     """The part of a dashboard that it is shown in; the exporter's, or what its unit and ladder suggest, if left out."""
     detail: bool = False
     """Whether it is shown only when that part is opened; one without levels is."""
+    opposite: Word | None = None
+    """The exporter's signal for the other direction (what is sent, of what is received): drawn downwards in this
+    one's panel."""
+    share: Word | None = None
+    """The exporter's signal that is this amount's share of its limit: its levels are drawn as amounts beside this one."""
     default: bool = True
     """Whether a source brings it unasked; False for what needs a flag or a declared capacity."""
 

@@ -28,6 +28,8 @@ _SERIES, _MOST = 3, 8
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _BOUND = re.compile(r"^[^-+/*]*?(?:(?P<most>spec_max_replicas|spec_target_metric)|spec_min_replicas)")
+_PART = re.compile(r"^(0?\.\d+) \* max by ")
+"""A level as an amount: the part of a limit."""
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "class": ("5xx", "4xx"),
     "code": ("200", "404", "503"),
@@ -232,6 +234,8 @@ def _values(
     if bound := _BOUND.search(query.expr):
         # What others are measured against does not move.
         return (_last(config, high) if bound["most"] else round(max(1.0, high / 10)),) * len(times)
+    if part := _PART.search(query.expr):
+        return (round(float(part[1]) * high, 6),) * len(times)
     whole = config.get("decimals") == 0 and config.get("unit", "short") in ("short", "none")
     if whole:
         high = _last(config, high)

@@ -255,6 +255,17 @@ def test_levels_are_the_ladders_in_order_and_can_be_reached(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
+def test_the_opposite_and_the_share_of_a_signal_are_there_and_fit(name: str) -> None:
+    signals = exporter(name).signals
+    for one in (signal for signal in signals.values() if signal.share):
+        part = signals[str(one.share)]
+        assert (part.unit, part.worse, part.unbounded) == ("ratio", "above", False) and part.levels, one.title
+    for one in (signal for signal in signals.values() if signal.opposite):
+        other = signals[str(one.opposite)]
+        assert (other.unit, other.section) == (one.unit, one.section) and other.opposite is None, one.title
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
 def test_a_signal_that_needs_a_flag_is_not_brought_unasked(name: str) -> None:
     owner = exporter(name)
     flagged = {series for series, fact in owner.metrics.items() if fact.flag}

@@ -88,6 +88,7 @@ VALUES: dict[str, dict[str, Expected]] = {
         "throttling": [(container(BUSY, "app"), 0.6), (container(CALM, "app"), 0.0)],
         "cpu_pressure": [(container(BUSY, "app"), 0.25)],
         "memory": [(container(BUSY, "app"), 0.75), (container(CALM, "app"), 0.25)],
+        "memory_used": [(container(BUSY, "app"), 750), (container(BUSY, "proxy"), 50), (container(CALM, "app"), 250)],
         "memory_of_request": [(container(BUSY, "app"), 1.5)],
         "oom_kills": [(container(BUSY, "app"), 0.0), (container(CALM, "app"), 1.0)],
         "restarts": [(container(BUSY, "app"), 0.0), (container(CALM, "app"), 4.0)],
@@ -132,6 +133,8 @@ VALUES: dict[str, dict[str, Expected]] = {
     "opencost": {
         "cpu_cost": [(SHOP, 0.1), ({"namespace": "mail"}, 0.01)],
         "memory_cost": [(SHOP, 0.03), ({"namespace": "mail"}, 0.001)],
+        "cpu_price": [(SHOP, 0.1 / 6), ({"namespace": "mail"}, 0.01)],
+        "memory_price": [(SHOP, 0.002), ({"namespace": "mail"}, 0.001)],
         "volume_cost": [(SHOP, 0.01)],
         "total_cost": [(SHOP, 0.14), ({"namespace": "mail"}, 0.011)],
         "node_cost": [({}, 0.14)],

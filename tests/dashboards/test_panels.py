@@ -7,11 +7,13 @@ import re
 import pytest
 from compile.service import service, signal
 from dashboards.examples import EXAMPLES, examples, services
+from dashboards.examples import panels as classic_panels
 
 from capgen import naming, promql, units
 from capgen.blueprint import Blueprint
 from capgen.blueprint.dashboards import Dashboard, Grafana, Panel
 from capgen.check.dashboards.units import UNITS
+from capgen.render.dashboards.classic import classic
 from capgen.render.dashboards.grid import COLUMNS, Place, flow
 
 SERVICES = [pytest.param(one, id=f"{one.environment}-{one.name}") for one in services()]
@@ -51,8 +53,8 @@ def test_every_panel_explains_itself_and_leads_on(blueprint: Blueprint) -> None:
     assert dashboard.tag_links
     for panel in panels(blueprint):
         assert panel.title and "What to do:" in panel.description, panel.key
-        assert panel.unit in UNITS if panel.type in ("timeseries", "stat", "table", "heatmap") else True
-        if panel.type in ("timeseries", "stat"):
+        assert panel.unit in UNITS if panel.type in ("timeseries", "stat", "bargauge", "table", "heatmap") else True
+        if panel.type in ("timeseries", "stat", "bargauge"):
             assert panel.links or panel.data_links or dashboard.links, panel.key
 
 
@@ -223,6 +225,64 @@ def test_the_latency_is_read_with_its_mean_and_its_spread() -> None:
     assert "$__rate_interval" in heat.targets[0].expr and 'job=~"$job"' in heat.targets[0].expr
 
 
+def test_a_databases_pools_are_also_bars_of_now() -> None:
+    """Beside the curve, with its series, its levels and a full bar for a full pool; not for a share of statements."""
+    text = """
+sources: {db: {exporter: mysql, targets: ["a:1"]}, pool: {exporter: hikaricp, targets: ["a:2"]}, host: {exporter: node, targets: ["a:3"]}}
+signals: {pool.active: {levels: {critical: 85%}}}
+"""
+    blueprint = service(text)
+    found = by_key(blueprint)
+    assert {key for key in found if key.endswith("/now")} == {"db.connections/now", "pool.active/now"}
+    bars, curve = found["pool.active/now"], found["pool.active"]
+    assert (bars.type, bars.unit, bars.minimum, bars.maximum) == ("bargauge", "percentunit", 0.0, 1.0)
+    assert bars.steps == curve.steps and 0.85 in [step.value for step in bars.steps]
+    (asked,) = bars.targets
+    assert asked.instant and (asked.expr, asked.legend) == (curve.targets[0].expr, "{{instance}} {{pool}}")
+    beside = next(panels for panels in rows(blueprint).values() if bars in panels)
+    assert beside.index(bars) == beside.index(curve) + 1
+    body = next(one for one in classic_panels(classic(blueprint.dashboards[0], Grafana())) if one["id"] == bars.id)
+    assert (body["type"], body["options"]["reduceOptions"]["calcs"]) == ("bargauge", ["lastNotNull"])
+
+
+def test_what_is_sent_is_drawn_downwards_beside_what_is_received() -> None:
+    """In one panel; the other direction keeps its own as well, since its alerts would link there."""
+    text = """
+workloads: {web: {kind: Deployment, namespace: shop}}
+sources: {pods: {exporter: kubernetes, workload: web}}
+signals: {pods.network_in: {levels: {high: 1MB/s}}%s}
+"""
+    blueprint = service(text % "")
+    received, sent = by_key(blueprint)["pods.network_in"], by_key(blueprint)["pods.network_out"]
+    assert [target.legend for target in received.targets] == ["{{pod}} network in", "{{levels}}", "{{pod}} network out"]
+    assert received.targets[2].expr == sent.targets[0].expr and received.minimum is None
+    assert [one.which for one in received.overrides if ("custom.transform", "negative-Y") in one.properties] == ["C"]
+    assert "Downwards: Network sent" in received.description
+    assert len(sent.targets) == 1 and sent.minimum == 0 and sent in rows(blueprint)["System: details"]
+    alone = by_key(service(text % ", pods.network_out: null"))["pods.network_in"]
+    assert (len(alone.targets), alone.minimum) == (2, 0), "without the other direction it is as it was"
+
+
+def test_used_memory_has_the_levels_of_its_share_as_lines() -> None:
+    """In bytes, by container: what 80 % of the limit are is what somebody asks who has to change the limit."""
+    text = """
+workloads: {web: {kind: Deployment, namespace: shop}}
+sources: {pods: {exporter: kubernetes, workload: web}}
+signals: {pods.memory: {levels: {warning: 62%, critical: 85%, emergency: null}}}
+"""
+    blueprint = service(text)
+    panel = by_key(blueprint)["pods.memory_used"]
+    used, *lines = panel.targets
+    share = by_key(blueprint)["pods.memory"].targets[0].expr
+    each = "namespace, pod, container"
+    assert [line.legend for line in lines] == ["{{container}} warning at 62%", "{{container}} critical at 85%"]
+    by = ", ".join(sorted(each.split(", ")))
+    assert lines[0].expr == f"0.62 * max by (container, namespace) ({used.expr} / on ({by}) ({share} > 0))"
+    colors = {one.which: dict(one.properties)["color"]["fixedColor"] for one in panel.overrides}
+    assert colors == {"B": "yellow", "C": "red"} and panel.unit == "bytes"
+    assert len(by_key(service(text.replace("{levels", "{enabled: false, levels")))["pods.memory_used"].targets) == 1
+
+
 def test_the_instances_can_be_chosen_where_the_series_have_them() -> None:
     blueprint = service("metadata: {name: shop}\n")
     (dashboard,) = blueprint.dashboards
@@ -256,6 +316,24 @@ def test_the_cost_as_it_is_measured() -> None:
     found = by_key(service('sources: {cost: {exporter: opencost}, app: {exporter: http, targets: ["a:1"]}}\n'))
     assert found["glance/cost"].targets[0].expr.endswith("* 730")
     assert "cost/unit" in found and found["cost.total_cost"].type == "timeseries"
+
+
+def test_what_is_requested_and_not_used_and_what_it_costs() -> None:
+    text = """
+workloads: {web: {kind: Deployment, namespace: shop}}
+sources: {pods: {exporter: kubernetes, workload: web}%s}
+"""
+    priced, bare = (by_key(service(text % more))["waste/pods"] for more in (", cost: {exporter: opencost}", ""))
+    names = [f"{what} {part}" for what in ("CPU", "Memory") for part in ("requested", "used", "unused")]
+    renamed = priced.transformations[1].options["renameByName"]
+    assert [renamed[f"Value #{letter}"] for letter in "ABCDEFG"] == [*names, "Unused, a month"]
+    units_of = {one.which: dict(one.properties)["unit"] for one in priced.overrides}
+    assert (units_of["Memory unused"], units_of["Unused, a month"]) == ("bytes", "currencyUSD")
+    assert priced.targets[2].expr == f"{priced.targets[0].expr} - on (container) {priced.targets[1].expr}"
+    cost = priced.targets[6].expr
+    assert "_cpu_price:hourly{" in cost and "_memory_price:hourly{" in cost and cost.count("* 730") == 2
+    assert f"clamp_min({priced.targets[5].expr}, 0) / {2**30}" in cost
+    assert len(bare.targets) == 6, "without prices it has no cost"
 
 
 def test_annotations_mark_what_happened() -> None:

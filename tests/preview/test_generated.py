@@ -39,7 +39,7 @@ PATHS = [one.path for one in sampled() if one.path.startswith("production/")]
 
 def test_every_type_that_is_generated_is_among_them() -> None:
     kinds = {item["panel"]["type"] for one in sampled() for item in one.content["items"]}
-    assert kinds == {"row", "timeseries", "stat", "heatmap", "state-timeline", "table", "alertlist", "text"}
+    assert kinds == {"row", "timeseries", "stat", "bargauge", "heatmap", "state-timeline", "table", "alertlist", "text"}
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -63,7 +63,7 @@ def test_every_panel_of_a_generated_dashboard_is_drawn(drawn: Open, path: str) -
                         unit(panel, shown["text"])
                     else:  # its legend names what is drawn, and the numbers stand at the axis, which is a picture
                         assert shown["text"].partition(title)[2].strip(), title
-                case "stat":
+                case "stat" | "bargauge":
                     unit(panel, shown["text"])
                 case "state-timeline" | "heatmap":
                     assert shown["shapes"] > 2, title

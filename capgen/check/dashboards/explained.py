@@ -17,7 +17,7 @@ from capgen.spec.parse import Spec
 CODE = "CG610"
 _ADVICE = "What to do:"
 _LINES = ("Levels:", "Lines:")
-_SHOWN = ("timeseries", "stat", "heatmap", "state-timeline", "table")
+_SHOWN = ("timeseries", "stat", "bargauge", "heatmap", "state-timeline", "table")
 
 
 def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:

@@ -13,7 +13,7 @@ from capgen.diagnostics import Diagnostic, suggest
 from capgen.spec.parse import Spec
 
 CODE = "CG611"
-_NUMBERS = ("timeseries", "stat", "heatmap", "table")
+_NUMBERS = ("timeseries", "stat", "bargauge", "heatmap", "table")
 
 
 def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:

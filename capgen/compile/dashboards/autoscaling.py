@@ -10,9 +10,8 @@ from capgen.blueprint import Hpa, HpaMetric, Signal, Vpa
 from capgen.blueprint.dashboards import Override, Panel, Step, Target, Transformation
 from capgen.compile.dashboards.glance import NOT_IN_SIGHT, TIME
 from capgen.compile.dashboards.kubernetes import Cluster
-from capgen.compile.dashboards.signals import unit_of
+from capgen.compile.dashboards.signals import DASHED, unit_of
 
-DASHED = (("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}), ("custom.fillOpacity", 0), ("custom.lineWidth", 2))
 NO_VPA = "kube-state-metrics gives no recommendations of VPAs"
 
 _WORDS: dict[str, dict[str, tuple[str, str]]] = {

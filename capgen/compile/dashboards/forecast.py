@@ -12,10 +12,9 @@ from contextlib import suppress
 from capgen import markdown, naming, promql, units
 from capgen.blueprint import Signal
 from capgen.blueprint.dashboards import Override, Panel, Step, Target, Transformation
-from capgen.compile.dashboards.autoscaling import DASHED
 from capgen.compile.dashboards.glance import DAY, NOT_IN_SIGHT, ROOM, ROOM_LINES, TIME, headroom, until
 from capgen.compile.dashboards.money import Money
-from capgen.compile.dashboards.signals import RECORDED, SUMMED, series, unit_of
+from capgen.compile.dashboards.signals import DASHED, RECORDED, SUMMED, series, unit_of
 from capgen.compile.rules import paging_level
 from capgen.spec.operations import PlanningSpec
 

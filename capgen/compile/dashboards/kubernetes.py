@@ -15,6 +15,8 @@ from capgen.blueprint import Hpa, Vpa, Workload
 from capgen.compile.sources import Bound
 
 _USED = {"cpu": "container_cpu_usage_seconds_total", "memory": "container_memory_working_set_bytes"}
+_REASON = "reads kube-state-metrics, whose job and instance are not the service's"
+ELSEWHERE = (("target-job-rule", _REASON), ("target-instance-rule", _REASON))
 _KINDS = {"Deployment": "deployment", "StatefulSet": "statefulset"}
 
 
@@ -26,8 +28,7 @@ class Cluster(Struct, frozen=True):
     @property
     def exempt(self) -> tuple[tuple[str, str], ...]:
         """The linter's rules that a query of kube-state-metrics cannot keep."""
-        reason = "reads kube-state-metrics, whose job and instance are not the service's"
-        return (("target-job-rule", reason), ("target-instance-rule", reason))
+        return ELSEWHERE
 
     def of(self, workload: Workload) -> Bound | None:
         """The source that is bound to the workload."""
@@ -47,24 +48,16 @@ class Cluster(Struct, frozen=True):
         return f"max by (container) ({self._series(metric, vpa.workload, equal)})"
 
     def requests(self, workload: Workload, resource: str) -> str:
-        """What the workload's containers request; "" without a source that tells."""
-        bound, metric = self.of(workload), "kube_pod_container_resource_requests"
-        if bound is None or bound.metric(metric) is None:
-            return ""
-        scope = f"{bound.matchers(metric)},resource={promql.string(resource)}"
-        return f"max by (container) ({metric}{{{scope}}})"
+        """What the workload's containers request, one pod's worth; "" without a source that tells."""
+        bound = self.of(workload)
+        series = _requests(bound, resource) if bound else ""
+        return f"max by (container) ({series})" if series else ""
 
     def used(self, workload: Workload, resource: str) -> str:
         """What the workload's containers use, the most that one of the pods does; "" without a source that tells."""
-        bound, metric = self.of(workload), _USED[resource]
-        if bound is None or bound.metric(metric) is None:
-            return ""
-        series = f'{metric}{{{bound.matchers(metric)},container!="",image!=""}}'
-        if resource == "memory":
-            return f"max by (container) ({series})"
-        # A container that was started anew has a second series for a while; one on several CPUs may have one for each.
-        each = f"max by (namespace, pod, container, id, cpu) (rate({series}[$__rate_interval]))"
-        return f"max by (container) (sum by (namespace, pod, container) ({each}))"
+        bound = self.of(workload)
+        each = _used(bound, resource) if bound else ""
+        return f"max by (container) ({each})" if each else ""
 
     def workload(self, what: str, workload: Workload) -> str:
         """A series of kube-state-metrics about the workload itself: `metadata_generation`; "" for other kinds."""
@@ -79,3 +72,35 @@ class Cluster(Struct, frozen=True):
         if bound is not None and known is not None:
             equal = {"job": bound.jobs.get(known.job or "", bound.scrape.job), **equal}
         return f"{metric}{{{promql.matchers(equal)}}}"
+
+
+def requested(bound: Bound, resource: str) -> str:
+    """What the containers of a source request in all pods together; "" where it does not tell."""
+    series = _requests(bound, resource)
+    return f"sum by (container) (max by (namespace, pod, container) ({series}))" if series else ""
+
+
+def used(bound: Bound, resource: str) -> str:
+    """What they use in all pods together; "" where the source does not tell."""
+    each = _used(bound, resource)
+    one = each if resource == "cpu" else f"max by (namespace, pod, container) ({each})"
+    return f"sum by (container) ({one})" if each else ""
+
+
+def _requests(bound: Bound, resource: str) -> str:
+    metric = "kube_pod_container_resource_requests"
+    if bound.metric(metric) is None:
+        return ""
+    return f"{metric}{{{bound.matchers(metric)},resource={promql.string(resource)}}}"
+
+
+def _used(bound: Bound, resource: str) -> str:
+    metric = _USED[resource]
+    if bound.metric(metric) is None:
+        return ""
+    series = f'{metric}{{{bound.matchers(metric)},container!="",image!=""}}'
+    if resource == "memory":
+        return series
+    # A container that was started anew has a second series for a while; one on several CPUs may have one for each.
+    each = f"max by (namespace, pod, container, id, cpu) (rate({series}[$__rate_interval]))"
+    return f"sum by (namespace, pod, container) ({each})"

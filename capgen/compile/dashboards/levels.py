@@ -5,9 +5,9 @@ The numbers are the alerts' own; nothing here rounds or invents one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from capgen import promql, units
+from capgen import markdown, promql, units
 from capgen.blueprint import Level, Signal
 from capgen.blueprint.dashboards import Override, Step, Target
 from capgen.blueprint.origin import Severity
@@ -16,6 +16,7 @@ FINE = "green"
 COLORS: Mapping[Severity | None, str] = {
     None: "semi-dark-green", "info": "blue", "warning": "yellow", "critical": "red", "emergency": "dark-red",
 }  # fmt: skip
+_POD = "pod"
 LINES = "levels"
 """The label of the series that draw the levels."""
 
@@ -48,6 +49,20 @@ def sentence(signal: Signal) -> str:
         for level in signal.levels
     )
     return f"Levels: {', '.join(told)}."
+
+
+def amounts(
+    signal: Signal, measured: str, share: Signal, part: str, fixed: Collection[str]
+) -> Iterator[tuple[Target, str]]:
+    """The levels of a `share` as lines over its amount, each with its colour: what `measured` comes to at each of them.
+    `part` are the series of the share, with the same labels. The pods of a workload have one limit, so it is one line."""
+    merged = [label for label in signal.labels if label != _POD] or list(signal.labels)
+    apart = " ".join(f"{{{{{label}}}}}" for label in merged if label not in fixed)
+    limit = f"max by ({', '.join(merged)}) ({measured} / on ({', '.join(signal.labels)}) ({part} > 0))"
+    for level in share.levels:
+        if level.severity is not None:
+            legend = markdown.plain(f"{apart} {name(share, level)}".strip())
+            yield Target(f"{units.number(level.threshold)} * {limit}", legend), COLORS[level.severity]
 
 
 def lines(signal: Signal, measured: str) -> tuple[Target, tuple[Override, ...]] | None:

@@ -15,7 +15,8 @@ from capgen.compile.dashboards.glance import glance_panels
 from capgen.compile.dashboards.kubernetes import Cluster
 from capgen.compile.dashboards.money import money_of
 from capgen.compile.dashboards.provenance import digest, provenance_panel
-from capgen.compile.dashboards.signals import address, heatmap_panel, signal_panel
+from capgen.compile.dashboards.signals import address, heatmap_panel, is_share_of_a_limit, now_panel, signal_panel
+from capgen.compile.dashboards.waste import waste_keys, waste_panels
 from capgen.compile.sources import Bound
 
 GLANCE = ("headroom", "time", "replicas", "latency", "errors", "cost", "alerts")
@@ -62,10 +63,11 @@ def derive_dashboard(
     keys = (
         [signal.id for signal in alone]
         + [f"{signal.id}/spread" for signal in alone if signal.section == "latency"]
+        + [f"{signal.id}/now" for signal in alone if _has_bars(signal)]
         + [f"glance/{name}" for name in GLANCE]
     )
     keys += [key for hpa in hpas for key in hpa_keys(hpa)] + [key for vpa in vpas for key in vpa_keys(vpa)]
-    keys += [*forecast_keys(model.planning), "provenance", *_row_keys(sources)]
+    keys += [*forecast_keys(model.planning), *waste_keys(sources), "provenance", *_row_keys(sources)]
     ids = naming.panels(keys)
 
     def rows() -> Iterator[Row]:
@@ -82,6 +84,7 @@ def derive_dashboard(
             )
         planned = list(forecast_panels(service, model.planning, alone, money, ids))
         planned += [_panel(signal, ids, context, 8) for signal in alone if signal.section == "cost"]
+        planned += waste_panels(service, sources, alone, money, ids)
         yield _row("forecast", "Forecast and cost", planned, ids, collapsed=True)
         provenance = provenance_panel(
             ids["provenance"], spec=context.spec.file, said=digest(context.spec.node), title=title, owner=owner, runbook=runbook,
@@ -126,11 +129,16 @@ def _section(
     panels: list[Panel] = []
     for signal, bound in shown:
         beside = _companions(signal, mine) if section == "latency" else ()
-        panels.append(_panel(signal, ids, context, 12 if section == "latency" else 8, beside, bound.scope))
+        width = 12 if section == "latency" else 8
+        panels.append(_panel(signal, ids, context, width, beside, _related(signal, bound, mine), bound.scope))
         if section == "latency" and (heat := _heat(signal, bound, ids, context)) is not None:
             panels.append(heat)
+        if _has_bars(signal):
+            panels.append(_now(signal, bound, ids, context))
     yield Row(key, ids[key], markdown.plain(title), tuple(panels), band)
-    details = tuple(_panel(signal, ids, context, 8, (), bound.scope) for signal, bound in mine if signal.detail)
+    details = tuple(
+        _panel(signal, ids, context, 8, (), _related(signal, bound, mine), bound.scope) for signal, bound in mine if signal.detail
+    )  # fmt: skip
     yield Row(
         f"{key}/details", ids[f"{key}/details"], f"{markdown.plain(title)}: details", details, band + 1, collapsed=True
     )
@@ -155,6 +163,27 @@ def _companions(signal: Signal, mine: Signals) -> tuple[Signal, ...]:
     )  # fmt: skip
 
 
+def _related(signal: Signal, bound: Bound, mine: Signals) -> tuple[Signal | None, Signal | None]:
+    """The signal of the other direction and the share of the limit, as the catalogue names them, where the service has
+    them by the same labels."""
+    definition = bound.entry.exporter.signals.get(signal.id.removeprefix(f"{bound.name}."))
+    alike = {other.id: other for other, _ in mine if other.labels == signal.labels}
+    names = (definition.opposite, definition.share) if definition else (None, None)
+    opposite, share = (alike.get(f"{bound.name}.{name}") for name in names)
+    return (opposite if opposite and opposite.unit == signal.unit else None, share)
+
+
+def _has_bars(signal: Signal) -> bool:
+    """A database's pools and connections: which of them is full is asked as often as since when."""
+    return signal.section == "database" and not signal.detail and is_share_of_a_limit(signal)
+
+
+def _now(signal: Signal, bound: Bound, ids: Mapping[str, int], context: Context) -> Panel:
+    return now_panel(
+        context.spec.name, signal, ids[f"{signal.id}/now"], title=signal.title, runbook=_runbook(signal, context), fixed=bound.scope
+    )  # fmt: skip
+
+
 def _heat(signal: Signal, bound: Bound, ids: Mapping[str, int], context: Context) -> Panel | None:
     title = signal.title
     return heatmap_panel(
@@ -164,11 +193,11 @@ def _heat(signal: Signal, bound: Bound, ids: Mapping[str, int], context: Context
 
 def _panel(
     signal: Signal, ids: Mapping[str, int], context: Context, width: int, beside: Sequence[Signal] = (),
-    fixed: Collection[str] = (),
+    related: tuple[Signal | None, Signal | None] = (None, None), fixed: Collection[str] = (),
 ) -> Panel:  # fmt: skip
     return signal_panel(
         context.spec.name, signal, ids[signal.id], title=signal.title, width=width, runbook=_runbook(signal, context), beside=beside,
-        fixed=fixed,
+        opposite=related[0], share=related[1], fixed=fixed,
     )  # fmt: skip
 
 

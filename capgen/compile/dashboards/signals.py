@@ -21,6 +21,7 @@ _STATES: Mapping[str, tuple[ValueText, ...]] = {
 RECORDED = "reads series that capgen records, which carry the service and the source and not the job"
 SUMMED = "its series are sums over all instances"
 NO_RATE = "reads recorded rates: what the window is was decided where they are recorded"
+DASHED = (("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}), ("custom.fillOpacity", 0), ("custom.lineWidth", 2))
 _UNITS: Mapping[str, str] = {"throughput": "reqps", "disk_iops": "iops"}
 _SAFE = "/:?#@!&'()*+,;=%~"
 
@@ -52,9 +53,10 @@ def legend(signal: Signal, fixed: Collection[str] = ()) -> str:
 
 def signal_panel(
     service: str, signal: Signal, id_: int, *, title: str, width: int, runbook: str, beside: Sequence[Signal] = (),
-    fixed: Collection[str] = (),
+    opposite: Signal | None = None, share: Signal | None = None, fixed: Collection[str] = (),
 ) -> Panel:  # fmt: skip
     """The panel. `beside`: signals without levels that are read together with this one, drawn in the same panel;
+    `opposite`: the one of the other direction, drawn downwards; `share`: the one whose levels are lines here, as amounts;
     `fixed`: labels that have one value on all series of the source."""
     state = signal.record.endswith(":state")
     measured = series(service, signal)
@@ -65,6 +67,18 @@ def signal_panel(
         targets.append(drawn[0])
         overrides = drawn[1]
     targets += [Target(series(service, other), markdown.plain(legend(other, fixed))) for other in beside]
+    about = description(signal)
+    if opposite is not None:
+        targets[0] = Target(measured, _directed(signal, fixed))
+        overrides += (Override("byFrameRefID", _next(targets), (("custom.transform", "negative-Y"),)),)
+        targets.append(Target(series(service, opposite), _directed(opposite, fixed)))
+        about = f"{markdown.inline(f'Downwards: {opposite.title}.')}\n\n{about}"
+    if share is not None:
+        for line, color in levels.amounts(signal, measured, share, series(service, share), fixed):
+            drawing = (*DASHED, ("color", {"mode": "fixed", "fixedColor": color}))
+            overrides += (Override("byFrameRefID", _next(targets), drawing),)
+            targets.append(line)
+        about = f"{about}\n\n{markdown.inline(f'Dashed: the levels of {share.title}, as amounts.')}"
     kind: PanelType = "state-timeline" if state else "timeseries"
     ratio = signal.unit == "ratio" and not state
     return Panel(
@@ -72,12 +86,12 @@ def signal_panel(
         id=id_,
         type=kind,
         title=markdown.plain(title),
-        description=description(signal),
+        description=about,
         width=width,
         height=8,
         targets=tuple(targets),
         unit="" if state else unit_of(signal),
-        minimum=0.0,
+        minimum=0.0 if opposite is None else None,
         soft_maximum=1.0 if ratio and signal.ladder == "utilisation" else None,
         decimals=1 if ratio and signal.ladder == "utilisation" else None,
         steps=levels.steps(signal),
@@ -86,6 +100,50 @@ def signal_panel(
         links=links(runbook),
         data_links=(Link("What it is computed from, in Explore", explore(signal.expr)),),
         signal=signal.id,
+        exempt=exempt(signal),
+    )
+
+
+def _next(targets: Sequence[Target]) -> str:
+    """The letter of the query that is added next."""
+    return chr(ord("A") + len(targets))
+
+
+def _directed(signal: Signal, fixed: Collection[str]) -> str:
+    """The legend of one of two directions: both have the same labels."""
+    name = signal.id.partition(".")[2].replace("_", " ")
+    apart = legend(signal, fixed)
+    return markdown.plain(name if apart == name else f"{apart} {name}")
+
+
+def is_share_of_a_limit(signal: Signal) -> bool:
+    """Whether its values are parts of something that can be full, such as a pool; a share of events has `traffic`."""
+    share = signal.unit == "ratio" and signal.ladder == "utilisation" and signal.worse == "above"
+    return share and bool(signal.levels) and not signal.traffic and not signal.record.endswith(":state")
+
+
+def now_panel(
+    service: str, signal: Signal, id_: int, *, title: str, runbook: str, fixed: Collection[str] = ()
+) -> Panel:  # fmt: skip
+    """How full each pool is now, as bars beside the signal's curve; with the levels that the curve has."""
+    about = markdown.inline(f"{signal.title}, as it is now: a bar for each, and a full bar is a full pool.")
+    act = markdown.inline(signal.action) or "See in the curve beside it since when."
+    return Panel(
+        key=f"{signal.id}/now",
+        id=id_,
+        type="bargauge",
+        title=markdown.plain(f"Now: {title}"),
+        description="\n\n".join((about, levels.sentence(signal), f"What to do: {act}")),
+        width=4,
+        height=8,
+        targets=(Target(series(service, signal), legend(signal, fixed), instant=True),),
+        unit=unit_of(signal),
+        minimum=0.0,
+        maximum=1.0,
+        decimals=0,
+        steps=levels.steps(signal),
+        links=links(runbook),
+        data_links=(Link("What it is computed from, in Explore", explore(signal.expr)),),
         exempt=exempt(signal),
     )
 

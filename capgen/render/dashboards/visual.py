@@ -67,7 +67,7 @@ def _override(override: Override) -> Json:
 
 
 _COLOR: Mapping[str, str] = {
-    "timeseries": "palette-classic", "stat": "thresholds", "heatmap": "thresholds", "state-timeline": "thresholds",
+    "timeseries": "palette-classic", "stat": "thresholds", "bargauge": "thresholds", "heatmap": "thresholds", "state-timeline": "thresholds",
     "table": "thresholds",
 }  # fmt: skip
 
@@ -123,6 +123,22 @@ def _stat(panel: Panel) -> Json:
     }
 
 
+def _bargauge(_: Panel) -> Json:
+    return {
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "orientation": "horizontal",
+        "displayMode": "basic",
+        "valueMode": "color",
+        "namePlacement": "top",
+        "showUnfilled": True,
+        "sizing": "auto",
+        "minVizWidth": 8,
+        "minVizHeight": 16,
+        "maxVizHeight": 48,
+        "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
+    }
+
+
 def _heatmap(panel: Panel) -> Json:
     return {
         "calculate": False,
@@ -173,6 +189,6 @@ def _text(panel: Panel) -> Json:
 
 
 _OPTIONS: Mapping[str, Callable[[Panel], Json]] = {
-    "timeseries": _timeseries, "stat": _stat, "heatmap": _heatmap, "state-timeline": _state_timeline, "table": _table,
-    "alertlist": _alertlist, "text": _text,
+    "timeseries": _timeseries, "stat": _stat, "bargauge": _bargauge, "heatmap": _heatmap,
+    "state-timeline": _state_timeline, "table": _table, "alertlist": _alertlist, "text": _text,
 }  # fmt: skip

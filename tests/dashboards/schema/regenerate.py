@@ -40,8 +40,8 @@ UNITS = frozenset(_KNOWN.split())
 '''
 _RAW = "./node_modules/@grafana/schema/dist/types/raw"
 PANELS = {
-    "heatmap": "Options", "stat": "Options", "statetimeline": "Options", "table": "Options", "text": "Options",
-    "timeseries": "Options",
+    "bargauge": "Options", "heatmap": "Options", "stat": "Options", "statetimeline": "Options", "table": "Options",
+    "text": "Options", "timeseries": "Options",
 }  # fmt: skip
 FIELDS = {"heatmap": "FieldConfig", "statetimeline": "FieldConfig", "table": "FieldConfig", "timeseries": "FieldConfig"}
 """Panels of which the package has a type for `fieldConfig.defaults.custom`; the alert list has none at all."""
