@@ -96,7 +96,7 @@ def test_no_value_breaks_out_of_its_quotes(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("sum(", "paren"), ("m{", "brace"), ("x" * 9000, "longer"), ("(" * 70 + "m" + ")" * 70, "nested"), ("m{a=\"1\" or b=\"2\"}", "or")],
+    [("sum(", "paren"), ("m{", "brace"), ("x" * 70_000, "longer"), ("(" * 70 + "m" + ")" * 70, "nested"), ("m{a=\"1\" or b=\"2\"}", "or")],
 )  # fmt: skip
 def test_what_is_no_expression_is_refused(text: str, reason: str) -> None:
     with pytest.raises(BadPromQL, match=reason):
