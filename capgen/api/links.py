@@ -17,12 +17,9 @@ from capgen.yamlio import LEADS_OUT, Source
 def checkout(folder: Path) -> str | None:
     """The checkout that a folder is in as its path is written: what the author of a pull request has before his eyes
     anyway. None outside of one."""
-    path = os.path.abspath(folder)  # noqa: PTH100 (as written: a link is not followed)
-    while not os.path.lexists(os.path.join(path, ".git")):  # noqa: PTH118
-        path, below = os.path.dirname(path), path  # noqa: PTH120
-        if path == below:
-            return None
-    return os.path.realpath(path)
+    path = Path(os.path.abspath(folder))  # noqa: PTH100 (as written: a link is not followed)
+    top = next((one for one in (path, *path.parents) if os.path.lexists(one / ".git")), None)
+    return None if top is None else os.path.realpath(top)
 
 
 def guarded(bound: str | None, read: Callable[[str, Path], Source]) -> Callable[[str, Path], Source]:
@@ -39,9 +36,9 @@ def guarded(bound: str | None, read: Callable[[str, Path], Source]) -> Callable[
         return _leads_out(folder, bound)
 
     def of(name: str, path: Path) -> Source:
-        out = strange(os.path.dirname(path)) or (os.path.islink(path) and _leads_out(path, bound))  # noqa: PTH114, PTH120
+        out = strange(os.path.dirname(path)) or (os.path.islink(path) and _leads_out(path, bound))  # noqa: PTH114, PTH120 (thousands of files)
         # What is no file, or not there, is said to be that.
-        if out and os.path.isfile(path):  # noqa: PTH113
+        if out and os.path.isfile(path):  # noqa: PTH113 (thousands of files)
             return Source(name, "", name, LEADS_OUT)
         return read(name, path)
 
@@ -50,7 +47,7 @@ def guarded(bound: str | None, read: Callable[[str, Path], Source]) -> Callable[
 
 def _leads_out(path: str | Path, bound: str) -> bool:
     inside = Path(os.path.relpath(os.path.realpath(path), bound)).parts
-    written = Path(os.path.abspath(path)).parts  # noqa: PTH100
+    written = Path(os.path.abspath(path)).parts  # noqa: PTH100 (as written)
     # `..data` and the dated folder behind it are how Kubernetes mounts a ConfigMap.
     hidden = (part for part in inside if part.startswith(".") and (len(part) < 3 or not part.startswith("..")))
     return any(part not in written for part in hidden)
