@@ -165,6 +165,10 @@ BAD = {
     "t,cpu\n0,-1\n": "below 0",
     "t,cpu\n0,1e300\n": "more than",
     "t,cpu\n1790000000,1\n1790000015,1\n": "count t in seconds from the start",
+    "t,cpu\n1790000000000,1\n1790000015000,1\n": "1,790,000,015,000 seconds, which are more than",
+    "t,cpu\n1e300,1\n1e301,1\n": "which are more than",
+    "t,cpu\n-1e300,1\n0,1\n": "which are more than",
+    "t,cpu\n-100,1\n-90,1\n": "end before the controller looks for the first time, 15s after 0",
 }
 
 
