@@ -164,35 +164,68 @@ def search(
     return advice.advise(today, declared, tried), in_order(said)
 
 
-def beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequence[str]) -> tuple[Step, ...]:
+def beside_vpa(
+    hpa: Path, demand: Path, around: Circumstances, controlled: Sequence[str]
+) -> tuple[tuple[Step, ...], tuple[Diagnostic, ...]]:
     """How an HPA and a VPA that controls these resources would drive one another. Raises as `simulate`."""
     from capgen.simulate.conflict import unfold
 
-    autoscaler, known, _ = _read(hpa, demand, around)
+    autoscaler, known, found = _read(hpa, demand, around)
     model = _model(autoscaler, around)
     if model.rollouts is not None:
         raise UsageError("rollouts are not replayed beside a VPA: leave out --vpa or the rollouts")
-    return unfold(autoscaler, model, known.at_ticks(model.sync), controlled=tuple(controlled))
+    found = (*found, *_failing(autoscaler, known, demand, around))
+    said, acted_on = list(found), []
+    for name in controlled:
+        if name in known.columns and name in around.requests:
+            acted_on.append(name)
+            continue
+        missing = "what its pods request" if name in known.columns else "what its pods use"
+        hint = f"add --request {name}=…" if name in known.columns else f"give {demand} a column {name}"
+        told = f"the VPA leaves {name} alone, since nobody says {missing}"
+        said.append(Diagnostic("CG934", told, None, hint, Severity.WARNING))
+    return unfold(autoscaler, model, known.at_ticks(model.sync), controlled=tuple(acted_on)), in_order(said)
+
+
+def _failing(
+    autoscaler: Autoscaler, known: Demand, demand: Path | None, around: Circumstances
+) -> tuple[Diagnostic, ...]:
+    """What to say of metrics that fail at every tick. Raises Findings where that leaves none."""
+    from capgen.simulate.demand import unread
+
+    metrics, columns = autoscaler.metrics, known.columns
+    unsized = [one for one in metrics if one.target_type == "Utilization" and not around.requests.get(one.name)]
+    found = _without_request(sorted({metric.name for metric in unsized}))
+    if demand is not None:
+        header = ",".join(("t", *columns))
+        found = (*unread(demand.as_posix(), header, [metric.name for metric in metrics], columns), *found)
+    if all(metric.name not in columns or metric in unsized for metric in metrics):
+        raise Findings(in_order(replace(one, severity=Severity.ERROR) for one in found))
+    return found
 
 
 def replayed(autoscaler: Autoscaler, known: Demand, demand: Path | None, around: Circumstances) -> Simulation:
     """The replay of an autoscaler over demand, whose file is named where it is from one. Raises Findings where nothing
     can be replayed."""
-    from capgen.simulate import demand as series
     from capgen.simulate.censored import censored
     from capgen.simulate.replay import replay
     from capgen.simulate.result import Simulation, summarise
 
-    names = [metric.name for metric in autoscaler.metrics]
-    header = ",".join(("t", *known.columns))
-    found = (
-        *(series.unread(demand.as_posix(), header, names, known.columns) if demand is not None else ()),
-        *_without_request(autoscaler, around.requests),
-    )
-    if has_errors(found):
-        raise Findings(in_order(found))
+    found = _failing(autoscaler, known, demand, around)
     model = _model(autoscaler, around)
     at_ticks = known.at_ticks(model.sync)
+    if not model.initial:
+        hint = "give --initial 1 or more, unless that is what you ask"
+        found = (
+            *found,
+            Diagnostic(
+                "CG935",
+                "the replay starts without pods, and an autoscaler leaves alone what somebody else scaled to nothing",
+                None,
+                hint,
+                Severity.WARNING,
+            ),
+        )
     found = (*found, *censored(autoscaler, model, at_ticks, around.limits))
     done = replay(autoscaler, model, known.at_ticks(model.sync, around.delay()) if around.delay() else at_ticks)
     summary = summarise(autoscaler, model, at_ticks, done, limits=around.limits, pod_hour=around.pod_hour)
@@ -231,20 +264,16 @@ def amounts(option: str, given: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _without_request(hpa: Autoscaler, requests: Mapping[str, int]) -> tuple[Diagnostic, ...]:
-    without = sorted(
-        {metric.name for metric in hpa.metrics if metric.target_type == "Utilization" and metric.name not in requests}
-    )
-    severity = Severity.ERROR if len(without) == len({metric.name for metric in hpa.metrics}) else Severity.WARNING
+def _without_request(names: Sequence[str]) -> tuple[Diagnostic, ...]:
     return tuple(
         Diagnostic(
             "CG926",
             f"the target for {name} is a share of the request, and no request is given: the metric fails at every tick",
             None,
             f"add --request {name}=…, as the pods have it",
-            severity,
+            Severity.WARNING,
         )
-        for name in without
+        for name in names
     )
 
 

@@ -164,6 +164,10 @@ def command(
     if (hpa is None) == (environment is None) or (hpa and (specs or settings)):
         raise UsageError("name a manifest with --hpa FILE, or specs with --env NAME")
     wanted = dict(_bound(text) for text in declared)
+    if vpa and (advise or wanted):
+        raise UsageError(
+            "--vpa shows what happens, and nothing is bounded or searched there: leave out --bound and --advise"
+        )
     if hpa is None and vpa:
         raise UsageError("--vpa is about a manifest: name it with --hpa FILE")
     if hpa is None and wanted and not advise:
@@ -262,7 +266,8 @@ def _beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequ
     from capgen.api import simulate as api
     from capgen.report import conflict as report
 
-    steps = api.beside_vpa(hpa, demand, around, controlled)
+    steps, said = api.beside_vpa(hpa, demand, around, controlled)
+    show_findings(said, "text", err=True)
     text = report.as_json(steps) if form == "json" else report.as_text(steps, color=colored(), width=width())
     click.echo(text, nl=False, color=True)
     return 3 if report.drives(steps) else 0

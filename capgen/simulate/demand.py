@@ -259,17 +259,12 @@ def _at(name: str, number: int, line: str, place: int, code: str, message: str, 
 
 
 def unread(name: str, header: str, metrics: Collection[str], columns: Collection[str]) -> tuple[Diagnostic, ...]:
-    """What to say of metrics that no column is about: they fail at every tick, as they would in the cluster.
-
-    Where that leaves none, nothing can be replayed, which is an error.
-    """
-    absent = sorted(set(metrics) - set(columns))
-    severity = Severity.ERROR if len(absent) == len(set(metrics)) else Severity.WARNING
+    """What to say of metrics that no column is about: they fail at every tick, as they would in the cluster."""
     span = Span(name, 1, 1, 1, len(header) + 1)
     return tuple(
         Diagnostic(
             "CG925", f"no column gives the metric {metric!r}: it fails at every tick", span,
-            suggest(metric, columns, what="columns"), severity, header,
+            suggest(metric, columns, what="columns"), Severity.WARNING, header,
         )
-        for metric in absent
+        for metric in sorted(set(metrics) - set(columns))
     )  # fmt: skip

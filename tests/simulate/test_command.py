@@ -116,6 +116,23 @@ def test_a_metric_without_a_column_fails_as_it_would_in_the_cluster(shell: Shell
     assert "6 -> 2" not in out, "a failing metric never lets it scale down"
 
 
+def test_metrics_that_all_fail_leave_nothing_to_replay_whatever_their_reasons(shell: Shell) -> None:
+    memory = "    - type: Resource\n      resource: {name: memory, target: {type: AverageValue, averageValue: 1Gi}}\n"
+    status, out, err = shell(hpa=HPA.replace("  behavior:", f"{memory}  behavior:"))
+    assert (status, out) == (3, "")
+    assert "error CG925: no column gives the metric 'memory'" in err
+    assert "error CG926: the target for cpu is a share of the request" in err
+    status, _, err = shell("--vpa", "cpu")
+    assert status == 3
+    assert "error CG926" in err
+
+
+def test_a_vpa_is_replayed_alone(shell: Shell) -> None:
+    status, out, err = shell("--request", "cpu=500m", "--vpa", "cpu", "--bound", "changes=< 1/day")
+    assert (status, out) == (2, "")
+    assert "leave out --bound and --advise" in err
+
+
 def test_what_was_recorded_at_the_limit_or_the_maximum_is_flagged(shell: Shell) -> None:
     recorded = "t,cpu,replicas\n0,0.5,2\n30,1.5,2\n60,3.9,6\n90,1,6\n120,1,6\n"
     _, _, err = shell("--request", "cpu=500m", "--limit", "cpu=700m", demand=recorded)

@@ -179,6 +179,14 @@ def test_each_autoscaler_has_a_demand_of_its_own(shell: Any) -> None:
     assert "<service>/<workload>.csv" in err
 
 
+def test_pods_without_requests_stop_no_review(shell: Any) -> None:
+    change(("    containers: {shop: {requests: {cpu: 500m}}}\n", ""))
+    status, out, err = shell("--env", "production", "--demand", "demand.csv", "--format", "json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["replays"] == []
+    assert any("shop is not replayed: the target for cpu is a share" in text for text in json.loads(out)["unknown"])
+
+
 def test_an_autoscaler_that_is_taken_away_stops_no_review(shell: Any) -> None:
     text = Path("specs/shop.yaml").read_text()
     Path("specs/shop.yaml").write_text(text[: text.index("    horizontal:")])
