@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from capgen.diagnostics import Diagnostic
 from capgen.report.color import wants_color
 from capgen.report.findings import FORMATS, Format, render
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 specs_argument = click.argument("specs", nargs=-1, type=click.Path(path_type=Path))
 env_option = click.option(
