@@ -236,7 +236,11 @@ def _model(autoscaler: Autoscaler, around: Circumstances) -> Model:
     from capgen.simulate.pods import Model
 
     initial = max(autoscaler.minimum, 1) if around.initial is None else around.initial
-    return Model(initial=initial, requests=around.requests, rollouts=around.rollouts(), **around.nanoseconds())
+    times = around.nanoseconds()
+    return Model(
+        initial, times["ready_after"], around.requests, times["sync"], times["window"], times["sample_after"],
+        around.rollouts(),
+    )  # fmt: skip
 
 
 def read_demand(path: Path, sync: int) -> tuple[Demand | None, tuple[Diagnostic, ...]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from capgen.cli.diff import adopt_option, prune_option, replace_option, root_option, timeout_option
+from capgen.cli.diff import NO_ENVIRONMENT, adopt_option, prune_option, replace_option, root_option, timeout_option
 from capgen.cli.output import colored, set_option, spec_paths, specs_argument, width
 from capgen.errors import Refused, UsageError
 
@@ -62,7 +62,7 @@ def command(
         delivery = api.plan_again(specs[0], seconds=timeout)
     else:
         if environment is None:
-            raise click.UsageError("Missing option '--env'.")
+            raise click.UsageError(NO_ENVIRONMENT)
         paths = tuple(map(str, spec_paths(specs)))
         request = Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt), tuple(replace))
         delivery = api.plan_delivery(request, seconds=timeout)
