@@ -44,8 +44,10 @@ def review(
     paths that git does not know.
     """
     git.inside(paths)
-    if environment is None and (over or live):
-        raise UsageError("a history and a target are an environment's: name it with --env")
+    if environment is None and (demand or over or live):
+        raise UsageError("demand, a history and a target are an environment's: name it with --env")
+    if incidents and over is None:
+        raise UsageError("incidents are held against a history: name one with --prometheus or --history")
     environments = [environment] if environment else []
     commit = git.commit_of(base)
     after = api.build(paths, environments=environments)

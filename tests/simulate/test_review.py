@@ -334,11 +334,35 @@ def test_a_base_without_valid_specs(shell: Any) -> None:
     assert any("no valid specs" in text for text in told(shell)["unknown"])
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--demand", "demand.csv"), "name it with --env"),
+        (("--env", "production", "--incidents", "nowhere.yaml"), "held against a history"),
+        (("--base", "nowhere"), "git knows no commit 'nowhere' here"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(shell: Any, words: tuple[str, ...], complaint: str) -> None:
+    status, out, err = shell(*words)
+    assert (status, out) == (2, "")
+    assert complaint in err
+
+
 @pytest.mark.parametrize("base", ["nowhere", "--upload-pack=touch", ""])
 def test_a_base_that_is_none(shell: Any, base: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
         capgen.cli.main(["review", f"--base={base}"])
     assert done.value.code == 2
+
+
+def test_a_folder_without_a_repository(
+    shell: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    status, out, err = shell()
+    assert (status, out) == (2, "")
+    assert "in no git repository" in err
 
 
 def test_specs_outside_of_the_repository(shell: Any) -> None:
