@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from capgen.api.recorded import Recorded
     from capgen.api.simulate import Circumstances
 
+BUILT = Path("generated")
 step_option = click.option(
     "--step", metavar="DURATION", help="How finely the Prometheus is asked for demand; a row holds until the next. [1m]"
 )
@@ -36,7 +37,7 @@ step_option = click.option(
     "--against",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    default=Path("generated"),
+    default=BUILT,
     show_default=True,
     help="Where the autoscalers of today are, as built.",
 )
@@ -174,6 +175,8 @@ def command(
         raise UsageError("specs declare their own bounds (simulate): --bound goes with --hpa FILE or --advise")
     if ahead is not None and (hpa is not None or advise):
         raise UsageError("--ahead is about replays of specs: name them with --env NAME")
+    if against != BUILT and not against.is_dir():
+        raise UsageError(f"there is no folder {against}: `capgen build --out` makes one of the specs as they were")
     asked = recorded(prometheus, begin, end, step, no_cache=no_cache)
     if hpa is not None:
         if demand is None or asked is not None:

@@ -128,6 +128,7 @@ def test_pods_without_requests_keep_no_other_workload_from_being_replayed(
         (("--env", "production", "--hpa", "hpa.yaml"), "name a manifest with --hpa FILE, or specs with --env NAME"),
         ((), "name a manifest with --hpa FILE, or specs with --env NAME"),
         (("--env", "nowhere"), "there is no environment 'nowhere'"),
+        (("--env", "production", "--against", "nowhere"), "there is no folder nowhere"),
     ],
 )
 def test_usage(folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], complaint: str) -> None:
