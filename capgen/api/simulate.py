@@ -193,13 +193,12 @@ def _failing(
     """What to say of metrics that fail at every tick. Raises Findings where that leaves none."""
     from capgen.simulate.demand import unread
 
-    metrics, columns = autoscaler.metrics, known.columns
+    metrics, measured = autoscaler.metrics, known.measured
     unsized = [one for one in metrics if one.target_type == "Utilization" and not around.requests.get(one.name)]
     found = _without_request(sorted({metric.name for metric in unsized}))
     if demand is not None:
-        header = ",".join(("t", *columns))
-        found = (*unread(demand.as_posix(), header, [metric.name for metric in metrics], columns), *found)
-    if all(metric.name not in columns or metric in unsized for metric in metrics):
+        found = (*unread(demand.as_posix(), known, [metric.name for metric in metrics]), *found)
+    if all(metric.name not in measured or metric in unsized for metric in metrics):
         raise Findings(in_order(replace(one, severity=Severity.ERROR) for one in found))
     return found
 

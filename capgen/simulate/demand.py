@@ -7,7 +7,7 @@ looked at row by row, to say where.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import StringIO
 from math import isfinite
 
@@ -39,6 +39,11 @@ class Demand(Struct, frozen=True):
 
     times: NDArray[np.int64]
     columns: Mapping[str, Values]
+
+    @property
+    def measured(self) -> Collection[str]:
+        """The columns that have a value anywhere."""
+        return [name for name, values in self.columns.items() if not np.isnan(values).all()]
 
     @property
     def step(self) -> int:
@@ -258,13 +263,11 @@ def _at(name: str, number: int, line: str, place: int, code: str, message: str, 
     return Diagnostic(code, message, Span(name, number, start, number, start + width), hint, excerpt=line)
 
 
-def unread(name: str, header: str, metrics: Collection[str], columns: Collection[str]) -> tuple[Diagnostic, ...]:
-    """What to say of metrics that no column is about: they fail at every tick, as they would in the cluster."""
+def unread(name: str, demand: Demand, metrics: Collection[str]) -> Iterator[Diagnostic]:
+    """What to say of metrics that no value is there of: they fail at every tick, as they would in the cluster."""
+    header = ",".join(("t", *demand.columns))
     span = Span(name, 1, 1, 1, len(header) + 1)
-    return tuple(
-        Diagnostic(
-            "CG925", f"no column gives the metric {metric!r}: it fails at every tick", span,
-            suggest(metric, columns, what="columns"), Severity.WARNING, header,
-        )
-        for metric in sorted(set(metrics) - set(columns))
-    )  # fmt: skip
+    for metric in sorted({*metrics} - {*demand.measured}):
+        why = f"the column {metric} is empty" if metric in demand.columns else f"no column gives the metric {metric!r}"
+        hint = suggest(metric, {*demand.columns} - {metric}, what="columns")
+        yield Diagnostic("CG925", f"{why}: it fails at every tick", span, hint, Severity.WARNING, header)

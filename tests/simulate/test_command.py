@@ -127,6 +127,12 @@ def test_metrics_that_all_fail_leave_nothing_to_replay_whatever_their_reasons(sh
     assert "error CG926" in err
 
 
+def test_a_column_without_a_value_is_none(shell: Shell) -> None:
+    status, out, err = shell("--request", "cpu=500m", demand="t,cpu,memory\n0,,5\n15,,6\n")
+    assert (status, out) == (3, "")
+    assert "error CG925: the column cpu is empty: it fails at every tick" in err
+
+
 def test_a_vpa_is_replayed_alone(shell: Shell) -> None:
     status, out, err = shell("--request", "cpu=500m", "--vpa", "cpu", "--bound", "changes=< 1/day")
     assert (status, out) == (2, "")
