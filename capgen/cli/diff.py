@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from capgen.cli.output import colored, set_option, spec_paths, specs_argument, width
+from capgen.cli.output import Number, colored, set_option, spec_paths, specs_argument, width
 from capgen.errors import UsageError
 
 NO_ENVIRONMENT = "which environment? name it with --env NAME; `capgen validate` says which there are"
@@ -32,7 +32,7 @@ adopt_option = click.option(
     "--adopt", multiple=True, metavar="MANAGER", help="Take over what this field manager declared in these objects.",
 )  # fmt: skip
 timeout_option = click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), default=300, show_default=True, metavar="SECONDS",
+    "--timeout", type=Number(min=0, min_open=True), default=300, show_default=True, metavar="SECONDS",
     help="The time for everything that is asked of a cluster.",
 )  # fmt: skip
 replace_option = click.option(
