@@ -11,9 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capgen import units
-from capgen.api.reading import read_sources
+from capgen.api.reading import content_of, read_sources
 from capgen.diagnostics import Diagnostic, Severity, has_errors, in_order
-from capgen.errors import Findings, TargetError, UsageError
+from capgen.errors import Findings, UsageError
+from capgen.yamlio import MAX_BYTES, Source
 
 if TYPE_CHECKING:
     from capgen.simulate.advice import Advice
@@ -98,7 +99,7 @@ def _read(hpa: Path, demand: Path, around: Circumstances) -> tuple[Autoscaler, D
     from capgen.simulate import manifest
 
     sync, _ = around.nanoseconds()["sync"], around.rollouts()
-    autoscaler, found = manifest.read(read_sources([hpa])[0])
+    autoscaler, found = manifest.read(_manifest(hpa))
     known, problems = read_demand(demand, sync)
     found = in_order((*found, *problems))
     if autoscaler is None or known is None or has_errors(found):
@@ -280,15 +281,18 @@ def _without_request(names: Sequence[str]) -> tuple[Diagnostic, ...]:
     )
 
 
+def _manifest(path: Path) -> Source:
+    if path.is_file():
+        return read_sources([path])[0]
+    raw = content_of(path, MAX_BYTES, "name a manifest, as `kubectl get hpa.v2.autoscaling NAME -o yaml` prints it")
+    return Source(path.as_posix(), raw.decode("utf-8", errors="surrogateescape"))
+
+
 def _text(path: Path) -> str:
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}: give the demand as CSV with the columns t, cpu, memory, …")
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{path} is larger than {MOST_BYTES >> 20:,} MiB: leave out rows in which nothing changes")
-        return path.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        raise TargetError(f"cannot read {path}: {error.strerror or error}") from error
+    raw = content_of(path, MOST_BYTES, "give the demand as CSV with the columns t, cpu, memory, …")
+    if len(raw) > MOST_BYTES:
+        raise UsageError(f"{path} is larger than {MOST_BYTES >> 20:,} MiB: leave out rows in which nothing changes")
+    return raw.decode("utf-8", errors="replace")
 
 
 def _pods(option: str, text: str) -> Share:

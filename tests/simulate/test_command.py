@@ -127,6 +127,16 @@ def test_metrics_that_all_fail_leave_nothing_to_replay_whatever_their_reasons(sh
     assert "error CG926" in err
 
 
+def test_both_files_may_come_through_pipes(shell: Shell) -> None:
+    shell("--request", "cpu=500m")
+    line = "capgen simulate --hpa <(cat hpa.yaml) --demand <(cat demand.csv) --request cpu=500m --format json"
+    ran = subprocess.run(
+        ["bash", "-c", line.replace("capgen", f"{sys.executable} -m capgen", 1)], capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout)["events"] == shell.json()["events"]
+
+
 def test_a_column_without_a_value_is_none(shell: Shell) -> None:
     status, out, err = shell("--request", "cpu=500m", demand="t,cpu,memory\n0,,5\n15,,6\n")
     assert (status, out) == (3, "")
@@ -164,6 +174,9 @@ def test_what_was_recorded_at_the_limit_or_the_maximum_is_flagged(shell: Shell) 
         (("--rollout-at", "1h", "--max-surge", "0%", "--max-unavailable", "0"), "never ends"),
         (("--rollout-at", "1h", "--vpa", "cpu"), "not replayed beside a VPA"),
         (("--demand", "nowhere.csv"), "there is no file"),
+        (("--demand", "."), "is a folder"),
+        (("--hpa", "."), "is a folder: name a manifest"),
+        (("--hpa", "nowhere.yaml"), "there is no file nowhere.yaml: name a manifest"),
     ],
 )
 def test_bad_arguments_are_usage_errors(shell: Shell, words: tuple[str, ...], complaint: str) -> None:
