@@ -339,6 +339,14 @@ def test_a_base_without_valid_specs(shell: Any) -> None:
     [
         (("--demand", "demand.csv"), "name it with --env"),
         (("--env", "production", "--incidents", "nowhere.yaml"), "held against a history"),
+        (
+            ("--env", "production", "--prometheus", "http://me:hush@localhost:9090", "--to", "2026-11-01"),
+            "`prometheus: {auth: …}`",
+        ),
+        (
+            ("--env", "production", "--prometheus", "me:hush@localhost", "--to", "2026-11-01"),
+            "leave the user and the password out",
+        ),
         (("--base", "nowhere"), "git knows no commit 'nowhere' here"),
     ],
 )
@@ -346,6 +354,7 @@ def test_what_would_be_passed_over_is_refused(shell: Any, words: tuple[str, ...]
     status, out, err = shell(*words)
     assert (status, out) == (2, "")
     assert complaint in err
+    assert "hush" not in err
 
 
 @pytest.mark.parametrize("base", ["nowhere", "--upload-pack=touch", ""])
