@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from operator import itemgetter
 
 from msgspec import Struct
@@ -81,7 +82,9 @@ def _taken(route: Route, labels: Labels) -> Iterator[Route]:
 
 def _of_group(route: Route, members: Sequence[tuple[Firing, Sequence[Span]]], end: int) -> Iterator[Notification]:
     members = sorted(members, key=lambda member: (member[0].fired, member[0].labels))
-    changes = sorted({edge for one, silent in members for edge in _edges(one, silent)})
+    silences = {id(silent): silent for _, silent in members}
+    edges = chain(((one.fired, one.resolved) for one, _ in members), *silences.values())
+    changes = sorted({*chain.from_iterable(edges)})
     wait, interval, repeat = (round(length * 1000) for length in _lengths(route.timing))
     told: tuple[frozenset[Labels], frozenset[Labels]] = (frozenset(), frozenset())
     last_at = 0
@@ -114,13 +117,6 @@ def _of_group(route: Route, members: Sequence[tuple[Firing, Sequence[Span]]], en
 
 def _lengths(timing: Timing) -> tuple[float, float, float]:
     return timing.wait, timing.interval, timing.repeat
-
-
-def _edges(one: Firing, silent: Sequence[Span]) -> Iterator[int]:
-    yield one.fired
-    yield one.resolved
-    for span in silent:
-        yield from span
 
 
 def _within(spans: Sequence[Span], at: int) -> bool:
