@@ -120,7 +120,7 @@ def width(
     known = ~np.isnan(pooled)
     if not known.any():
         return None
-    worth = _independent([size[~np.isnan(size)] for size in sizes])
+    worth = _independent([size[~np.isnan(size)] for size in sizes], _covered(seen, now))
     # Sizes in their order, each with the share that is reached in its middle.
     order = np.argsort(pooled[known], kind="stable")
     ranked, share = pooled[known][order], np.concatenate(shares)[known][order]
@@ -131,8 +131,19 @@ def width(
     return Width(float(q80) * few, float(q95) * few, power)
 
 
-def _independent(groups: list[Floats]) -> float:
-    """How many errors these are worth, where those of one window are alike (a level that wandered off): two at least."""
+def _covered(seen: tuple[Window, ...], now: int) -> int:
+    """How many steps the windows have seen together: those that overlap saw the same once more."""
+    steps = np.zeros(now, dtype=bool)
+    for window in seen:
+        steps[window.origin : window.origin + len(window.actual)] = True
+    return int(np.count_nonzero(steps))
+
+
+def _independent(groups: list[Floats], covered: int) -> float:
+    """How many errors these are worth, where those of one window are alike (a level that wandered off): two at least.
+
+    Windows that overlap, over `covered` steps in all, are worth no more than as many as would lie beside each other.
+    """
     groups = [group for group in groups if len(group)]
     total = sum(map(len, groups))
     if len(groups) < 2 or total <= len(groups):
@@ -142,7 +153,7 @@ def _independent(groups: list[Floats]) -> float:
     between = sum(len(group) * float((group.mean() - pooled.mean()) ** 2) for group in groups) / (len(groups) - 1)
     usual = total / len(groups)
     alike = min(max((between - inside) / (between + (usual - 1.0) * inside), 0.0), 1.0) if between > 0 else 0.0
-    return max(2.0, total / (1.0 + (usual - 1.0) * alike))
+    return max(2.0, min(total, covered) / (1.0 + (usual - 1.0) * alike))
 
 
 def backtest(
