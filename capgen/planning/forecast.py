@@ -18,6 +18,7 @@ from capgen.planning.ensemble import Trial, lifted, mixed, tried, weights
 from capgen.planning.grid import Grid, regular
 from capgen.planning.intervals import MOST_WINDOWS, Backtest, Window, backtest, scale, usual_power, width
 from capgen.planning.members import Seasons, table
+from capgen.planning.weekend import weekly
 
 DAY, WEEK = 86400.0, 604800.0
 MOST_AHEAD = 200_000
@@ -116,7 +117,7 @@ def forecast(
         )
     factor, told = multipliers(grid, events, ahead)
     notices += told
-    lines, tested, shares = _lines(values, season, ahead, growing, also)
+    lines, tested, shares = _lines(grid, season, ahead, growing, also)
     lower, upper = _bounds(values, growing)
     idle = np.zeros(ahead) if growing or lower else _idle(values, season.seasons, ahead)
     lines = tuple(
@@ -150,7 +151,7 @@ def season_of(grid: Grid) -> tuple[Season, tuple[Notice, ...]]:
         return Season(Seasons(week, day if day < week else 0), "week", 1.0), ()
     if day >= 2 and len(grid.values) >= 2 * day and seen >= DAY * awake:
         message = f"{days} of history: less than two weeks, so the days of the week are unknown; wider intervals"
-        return Season(Seasons(week, day), "day", 1.2), (Notice("CG906", message),)
+        return Season(Seasons(week, day), "day", 1.1), (Notice("CG906", message),)
     if grid.step >= WEEK and np.count_nonzero(known) >= 12:
         return Season(Seasons(1, 0), "none", 1.1), ()
     message = f"{days} of history: too short to know the hours of a day, so the level goes on; much wider intervals"
@@ -163,16 +164,17 @@ def _steps(season: Season) -> int:
 
 
 def _lines(
-    values: Floats, season: Season, ahead: int, growing: bool, also: tuple[str, Member] | None
+    grid: Grid, season: Season, ahead: int, growing: bool, also: tuple[str, Member] | None
 ) -> tuple[tuple[Floats, ...], Backtest, tuple[tuple[str, float], ...]]:
     """p50, lo80, hi80, lo95, hi95, the back-test, and the members' shares."""
+    values = grid.values
     shares: tuple[tuple[str, float], ...] = ()
     steps = _steps(season)
     level = float(np.nanmean(np.abs(values)))
     if growing:
         p50, seen = _accumulated(values, steps, ahead)
     else:
-        p50, seen, shares = _combined(values, season.seasons, ahead, also)
+        p50, seen, shares = _combined(grid, season.seasons, ahead, also)
     half = width(seen, len(values), level, season=steps, growing=growing, widen=season.widen)
     power = usual_power(steps) if half is None else half.power
     reach = scale(p50, level, season=steps, growing=growing, power=power)
@@ -196,9 +198,10 @@ def _accumulated(values: Floats, steps: int, ahead: int) -> tuple[Floats, tuple[
 
 
 def _combined(
-    values: Floats, seasons: Seasons, ahead: int, also: tuple[str, Member] | None
+    grid: Grid, seasons: Seasons, ahead: int, also: tuple[str, Member] | None
 ) -> tuple[Floats, tuple[Window, ...], tuple[tuple[str, float], ...]]:
     """The weighted members: the line ahead, what it would have been at earlier origins, and the weights."""
+    values = grid.values
     origins = _origins(values, seasons, ahead)
     slow = (len(values), *origins[:SLOW_TRIALS])
 
@@ -212,7 +215,10 @@ def _combined(
     trials = tried(values, lines, ahead, origins)
 
     def line(past: Floats, said: Floats, older: Sequence[Trial]) -> tuple[Floats, Floats]:
-        shares = weights(~np.isnan(said[:, 0]), older, len(past), ahead, seasons)
+        present = ~np.isnan(said[:, 0])
+        only = present[members.LAST] and not present[members.MEDIAN]
+        sure = weekly(past, grid.start, grid.step) if only else 1.0
+        shares = weights(present, older, len(past), ahead, seasons, sure)
         return lifted(mixed(said, shares), past, seasons), shares
 
     seen = [
