@@ -170,14 +170,15 @@ def _lines(
     values = grid.values
     shares: tuple[tuple[str, float], ...] = ()
     steps = _steps(season)
+    pace = season.seasons.short or steps
     level = float(np.nanmean(np.abs(values)))
     if growing:
         p50, seen = _accumulated(values, steps, ahead)
     else:
         p50, seen, shares = _combined(grid, season.seasons, ahead, also)
-    half = width(seen, len(values), level, season=steps, growing=growing, widen=season.widen)
-    power = usual_power(steps) if half is None else half.power
-    reach = scale(p50, level, season=steps, growing=growing, power=power)
+    half = width(seen, len(values), level, pace=pace, growing=growing, widen=season.widen)
+    power = usual_power(pace) if half is None else half.power
+    reach = scale(p50, level, pace=pace, growing=growing, power=power)
     if half is None:
         # Too short for one window: all that is known is how much it has moved so far.
         spread = float(np.nanmax(values) - np.nanmin(values)) or 0.1 * level
@@ -185,7 +186,7 @@ def _lines(
     else:
         half80, half95 = half.q80, half.q95
     lines = (p50, p50 - half80 * reach, p50 + half80 * reach, p50 - half95 * reach, p50 + half95 * reach)
-    return lines, backtest(values, seen, level, season=steps, growing=growing, widen=season.widen), shares
+    return lines, backtest(values, seen, level, season=steps, pace=pace, growing=growing, widen=season.widen), shares
 
 
 def _accumulated(values: Floats, steps: int, ahead: int) -> tuple[Floats, tuple[Window, ...]]:
