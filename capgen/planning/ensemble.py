@@ -127,5 +127,5 @@ def _piece(size: int, horizon: int, seasons: Seasons) -> int:
     if horizon >= seasons.long > 1 and size >= seasons.long:
         return seasons.long
     if seasons.short > 1 and size < 2 * seasons.long and horizon >= seasons.short:
-        return horizon // seasons.short * seasons.short
+        return min(horizon, size) // seasons.short * seasons.short
     return 0

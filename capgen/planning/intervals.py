@@ -127,6 +127,8 @@ def width(seen: tuple[Window, ...], now: int, level: float, *, pace: int, growin
     reached = np.cumsum(share)
     parts = np.minimum(np.array([0.8, 0.95]) * (1.0 + 1.0 / worth), 1.0)
     q80, q95 = np.interp(parts * reached[-1], reached - share / 2, ranked) * widen
+    # Few errors have one largest for both; nothing that is measured is flatter at its ends than if all sizes were as likely.
+    q95 = max(q95, q80 * 0.95 / 0.8)
     few = 1.0 + FEW * (1.0 / len(sizes) - 1.0 / MOST_WINDOWS)
     return Width(float(q80) * few, float(q95) * few, power)
 
