@@ -160,4 +160,7 @@ def read_text(path: Path) -> str:
         raise UsageError(f"there is no file {path}")
     if path.stat().st_size > MOST_BYTES:
         raise UsageError(f"{path} is larger than {MOST_BYTES >> 20} MiB: resample it, or read it from Prometheus")
-    return path.read_bytes().decode("utf-8", errors="surrogateescape")
+    content = path.read_bytes()
+    # Spreadsheets write "Unicode text" in two bytes a letter, and mark it.
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return content.decode("utf-16" if wide else "utf-8", errors="replace" if wide else "surrogateescape")

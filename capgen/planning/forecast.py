@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from msgspec import Struct
 
+from capgen import units
 from capgen.history.series import Floats, Notice, Series
 from capgen.planning import masking, members
 from capgen.planning.calendar import Event, multipliers, ordinary
@@ -98,6 +99,10 @@ def forecast(
     ahead = max(1, round(horizon / grid.step))
     if ahead > MOST_AHEAD:
         raise TooLittle(f"{ahead:,} steps of {grid.step:g} s are more than {MOST_AHEAD:,}; give a longer --step")
+    if ahead > len(grid.values):
+        seen, far = (units.duration(count * grid.step) for count in (len(grid.values), ahead))
+        message = f"{far} ahead from {seen} of history: what comes after {seen} has never been seen to happen; do not plan by it"
+        notices.append(Notice("CG957", message))
     notices += masking.gaps(grid)
     grid = ordinary(grid, events)
     if not growing:
@@ -106,6 +111,10 @@ def forecast(
         notices += told
         grid, told = masking.without_outages(grid, _steps(season_of(grid)[0]))
         notices += told
+    if np.count_nonzero(~np.isnan(grid.values)) < 2:
+        raise TooLittle(
+            "events without a multiplier, outages and bad samples leave fewer than two values of the history"
+        )
     season, told = season_of(grid)
     notices += told
     if season.name == "day" and not growing:
@@ -235,14 +244,14 @@ def _combined(
 def _origins(values: Floats, seasons: Seasons, ahead: int) -> Sequence[int]:
     """Where the forecast is tried: the newest first, with enough before each, on different days of the week."""
     size, long, short = len(values), seasons.long, seasons.short
+    # Far horizons need windows as far apart as lets some of them reach that far.
+    spacing, least = long * max(1, ahead // (4 * long)), 2 * long if size >= 3 * long else long
     if long == 1:
         spacing, least = max(1, size // 12), max(2, size // 3)
     elif not short:
-        spacing, least = long * max(1, ahead // (4 * long)), 2 * long if size >= 3 * long else long
-    elif ahead > 4 * long:
-        # Far horizons need windows as far apart as lets some of them reach that far.
-        spacing, least = long * (ahead // (4 * long)), 2 * long if size >= 3 * long else long
-    else:
+        # Where nothing has been seen for as long, nearer windows tell at least how errors begin to grow.
+        spacing = spacing if size >= least + 3 * spacing else long
+    elif ahead <= 4 * long or size < least + 3 * spacing:
         least = 2 * long if size >= 3 * long else long if size > long + 2 * short else min(2 * short, size - 1)
         most = (long - 1) // short
         spacing = short * min(max(1, (size - least) // (MOST_WINDOWS * short)), max(1, most))
