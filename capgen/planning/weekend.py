@@ -31,7 +31,8 @@ def weekly(values: Floats, start: float, step: float) -> float:
         return 0.0
     # Without the hours of the day, so that a day of which an hour is missing is like the others.
     level = recent - np.resize(columns_median(table(recent, day)), len(recent))
-    at = (start + step * (len(values) - len(recent) + np.arange(len(recent)))) / _DAY
+    first = start + step * (len(values) - len(recent))
+    at: Floats = (first + step * np.arange(len(recent), dtype=np.float64)) / _DAY
     return max((min(1.0, max(0.0, found)) for found in _found(level, at, day)), default=0.0)
 
 
