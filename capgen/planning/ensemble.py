@@ -24,7 +24,10 @@ DRAWN = 0.5
 """How many trials the belief that all members err alike is worth."""
 CALMEST = 0.9
 """How much lower than usual a season's 95th percentile may be forecast."""
-ONLY_WEEK = 3.0
+ONLY_WEEK, UNLIKE_WEEK = 5.0, 0.8
+"""What last week counts when it is the only one: where its days differ as weekdays do, and where nothing says so."""
+GROWTH_OF_DAYS = 0.05
+"""What growth from day to day counts then: a Saturday after a Friday looks like a fall."""
 FAR = 2
 """After how many seasons a member's error tells as much as one of the whole horizon would."""
 PEAK = 0.95
@@ -51,17 +54,21 @@ def tried(values: Floats, lines: Lines, horizon: int, origins: Sequence[int]) ->
     return tuple(found)
 
 
-def weights(present: Bools, trials: Sequence[Trial], now: int, horizon: int, seasons: Seasons) -> Floats:
-    """How much each member that is present counts, from the errors that were known at step `now`; their sum is 1."""
+def weights(
+    present: Bools, trials: Sequence[Trial], now: int, horizon: int, seasons: Seasons, weekly: float = 1.0
+) -> Floats:
+    """How much each member that is present counts, from the errors that were known at step `now`; their sum is 1.
+
+    `weekly` is how far a single week is believed to repeat, 0 to 1.
+    """
     prior = present.astype(np.float64)
     if seasons.short:
         # Where the series stands now says little about a day far ahead.
         prior[NOW] *= min(1.0, seasons.short / horizon) if present[DAYS] else 1.0
     if present[LAST] and not present[MEDIAN]:
         # One week was seen: a Saturday is known from one Saturday only, but no other member knows it at all.
-        prior[LAST] *= ONLY_WEEK
-        # And a Saturday after a Friday looks like a fall.
-        prior[DAILY] /= ONLY_WEEK**2
+        prior[LAST] *= UNLIKE_WEEK + (ONLY_WEEK - UNLIKE_WEEK) * weekly
+        prior[DAILY] *= GROWTH_OF_DAYS
     prior /= prior.sum()
     size, usual = np.zeros(len(present)), np.zeros(len(present))
     seen = 0.0
@@ -78,7 +85,7 @@ def weights(present: Bools, trials: Sequence[Trial], now: int, horizon: int, sea
         share = min(1.0, length / min(horizon, FAR * seasons.long if seasons.long > 1 else horizon))
         size[there] += share * errors[there]
         usual[there] += share * np.median(errors[there])
-        seen += share if there[LAST] or not present[LAST] else 0.0
+        seen += share * (1.0 if there[LAST] or not present[LAST] else 1.0 - weekly)
     if not seen or not usual.any():
         return prior
     rank = np.where(usual > 0, size / np.where(usual > 0, usual, 1.0), np.nan)
@@ -126,5 +133,5 @@ def _piece(size: int, horizon: int, seasons: Seasons) -> int:
     if horizon >= seasons.long > 1 and size >= seasons.long:
         return seasons.long
     if seasons.short > 1 and size < 2 * seasons.long and horizon >= seasons.short:
-        return horizon // seasons.short * seasons.short
+        return min(horizon, size) // seasons.short * seasons.short
     return 0
