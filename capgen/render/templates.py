@@ -106,6 +106,8 @@ def prose(text: str) -> str:
 
 
 def _markdown(value: Any) -> str:
+    if type(value) is str:
+        return prose(value)
     if isinstance(value, Markup):
         return value
     if isinstance(value, Undefined):

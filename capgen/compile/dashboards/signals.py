@@ -208,13 +208,21 @@ def explore(expr: str) -> str:
     return f"/explore?schemaVersion=1&panes=%7B%22a%22:{pane}%7D"
 
 
-_QUOTED = {ord(char): quote(json.dumps(char)[1:-1], safe="") for char in map(chr, range(32, 127))}
+_ACTIVE = {
+    char: code
+    for char in ("%", *map(chr, range(32, 127)))
+    if (code := quote(json.dumps(char)[1:-1], safe="")) != char
+}
+"""What stands for itself neither in a URL nor in JSON; the percent sign, which the others bring, comes first."""
 
 
 def _quoted(expr: str) -> str:
     """A JSON string, for the query of a URL. Nearly all expressions are plain ASCII, and there are thousands."""
     if expr.isascii() and expr.isprintable():
-        return f"%22{expr.translate(_QUOTED)}%22"
+        for char, code in _ACTIVE.items():
+            if char in expr:
+                expr = expr.replace(char, code)
+        return f"%22{expr}%22"
     return quote(json.dumps(expr, ensure_ascii=False), safe="")
 
 

@@ -27,6 +27,11 @@ WIDTH = 110
 """Longer values are broken over lines."""
 MANY = 8
 """What has more entries is broken without a look at how long it is."""
+SHORT = 300
+"""What is not longer may come back in other panels and services: how a curve is drawn, a level's colour."""
+_seen: dict[tuple[bytes, int], bytes] = {}
+"""Such a value, as compact JSON and by its depth, over lines; the first few thousand."""
+_NESTED = frozenset((dict, list, tuple))
 
 FLEET = "fleet_"
 """Begins the folders of the fleet's dashboards; no service's name has an underscore."""
@@ -111,26 +116,40 @@ def dashboard_file(dashboard: Dashboard, grafana: Grafana) -> str:
 
 def _lines(body: Json) -> str:
     """JSON for a reviewer: what fits stands on one line, so that a change shows as the line that says it."""
-    return _harmless(_written(body, 0))
+    return _harmless(_written(body, 0).decode())
 
 
-def _written(value: Any, depth: int) -> str:
-    if not isinstance(value, (dict, list, tuple)):
-        return orjson.dumps(value).decode()
-    if len(value) <= MANY:
-        compact = orjson.dumps(value)
-        if len(compact) + depth <= WIDTH or not value:
-            return compact.decode()
-    edge = "\n" + " " * depth
-    if isinstance(value, dict):
-        items = [_key(key) + _written(item, depth + 1) for key, item in value.items()]
-        return "{" + edge + " " + f",{edge} ".join(items) + edge + "}"
-    return "[" + edge + " " + f",{edge} ".join([_written(item, depth + 1) for item in value]) + edge + "]"
+def _written(value: Any, depth: int) -> bytes:
+    if type(value) not in _NESTED:
+        return orjson.dumps(value)
+    if len(value) > MANY:
+        return _broken(value, depth)
+    compact = orjson.dumps(value)
+    if len(compact) + depth <= WIDTH or not value:
+        return compact
+    if len(compact) > SHORT:
+        return _broken(value, depth)
+    if (known := _seen.get((compact, depth))) is None:
+        known = _broken(value, depth)
+        if len(_seen) < 4096:
+            _seen[compact, depth] = known
+    return known
 
 
-@lru_cache(maxsize=512)
-def _key(key: str) -> str:
-    return f"{orjson.dumps(key).decode()}: "
+def _broken(value: Any, depth: int) -> bytes:
+    items = tuple([_written(item, depth + 1) for item in (value.values() if type(value) is dict else value)])
+    if type(value) is dict:
+        return _object(tuple(value), depth) % items
+    edge = b"\n" + b" " * depth
+    return b"[" + edge + b" " + (b"," + edge + b" ").join(items) + edge + b"]"
+
+
+@lru_cache(maxsize=1024)
+def _object(keys: tuple[str, ...], depth: int) -> bytes:
+    """An object of these keys over several lines, with a place for each value."""
+    edge = b"\n" + b" " * depth
+    items = [orjson.dumps(key).replace(b"%", b"%%") + b": %b" for key in keys]
+    return b"{" + edge + b" " + (b"," + edge + b" ").join(items) + edge + b"}"
 
 
 def _without_exponents(node: Any) -> Any:
