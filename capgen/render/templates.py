@@ -142,6 +142,9 @@ class _Printing(CodeGenerator):
         return str(finalize.const(constant))
 
 
+_BLOCK = re.compile(r"\{%( *(?:end)?block\b[^%]*)%\}")
+
+
 class _Loader(BaseLoader):
     def __init__(self, own: Mapping[str, Template]) -> None:
         self.own = own
@@ -152,7 +155,12 @@ class _Loader(BaseLoader):
         path = template_root() / template.removeprefix(PACKAGED)
         if not is_below(template) or not path.is_file():
             raise TemplateNotFound(template)
-        return path.read_text(encoding="utf-8"), str(path), lambda: True
+        text = path.read_text(encoding="utf-8")
+        if not self.own:
+            # Blocks are there to be replaced. One that nobody replaces runs with its surroundings, and not once more for
+            # each alert in a context of its own.
+            text = _BLOCK.sub(r"{#\1#}", text)
+        return text, str(path), lambda: True
 
 
 def _options(loader: _Loader) -> dict[str, Any]:
