@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -100,18 +101,23 @@ def save(path: Path, text: str) -> None:
 
 
 def _replace(target: Path, text: str) -> None:
+    folder, raw = os.path.dirname(target), text.encode()  # noqa: PTH120 (thousands of files)
     # Not the process's id: in containers those repeat, and what a killed run left would be in the way for ever.
-    fresh = target.with_name(f".capgen-{os.urandom(8).hex()}")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = os.path.join(folder, f".capgen-{os.urandom(8).hex()}")  # noqa: PTH118
     # Opened as any new file is, so that it gets the rights of one (a script's to be run); never through a link, or
     # over what is there.
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if text.startswith("#!") else 0o666)
+    opened = partial(os.open, fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if text.startswith("#!") else 0o666)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        fresh.replace(target)
+        handle = opened()
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        handle = opened()
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+        os.replace(fresh, target)  # noqa: PTH105
     except BaseException:
-        fresh.unlink(missing_ok=True)
+        Path(fresh).unlink(missing_ok=True)
         raise
 
 

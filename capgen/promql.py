@@ -370,6 +370,7 @@ def _pieces(template: str) -> tuple[str, ...]:
     return tuple(_FILLED.split(folded))
 
 
+@lru_cache(maxsize=4096)  # every selector names the service
 def string(text: str) -> str:
     """The text as a PromQL string literal in double quotes."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -310,7 +310,7 @@ def _mark(event: Any) -> Mark:
 
 
 _PLAIN = re.compile(
-    r"[A-Za-z_/][A-Za-z0-9_./-]*(?:[: ][A-Za-z0-9_./-]+)*"  # words, paths, host:port, record names
+    r"[A-Za-z_/][A-Za-z0-9_./-]*+(?:[: ][A-Za-z0-9_./-]++)*+"  # words, paths, host:port, record names
     r"|(?:[0-9]+(?:ms|[smhdw]|[KMGT]i))+",  # durations and sizes, which no YAML takes for a number
     re.ASCII,
 )
