@@ -6,6 +6,7 @@ Alerts link to it, so every signal and every source has an anchor of its own nam
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -221,6 +222,7 @@ def _listed(texts: Sequence[str]) -> Markup:
     return Markup(", ".join(texts))  # noqa: S704 (code, and words of this file)
 
 
+@lru_cache(maxsize=1024)  # services have the same signals and kinds of files
 def _link(text: str, address: str) -> Markup:
     """A link to another file, or a place on the page."""
     return Markup(f"[{prose(text)}]({quote(address, safe=_SAFE)})")  # noqa: S704 (escaped)

@@ -26,6 +26,7 @@ from jinja2 import (
     Undefined,
     nodes,
 )
+from jinja2 import Template as JinjaTemplate
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from markupsafe import Markup
@@ -181,6 +182,11 @@ def _packaged(escape: Callable[[Any], str]) -> Environment:
     return environment
 
 
+@lru_cache(maxsize=64)
+def _compiled(name: str) -> JinjaTemplate:
+    return _packaged(_escaping(name)).get_template(name)
+
+
 class Templates:
     """Renders templates by name, a project's own before the packaged ones."""
 
@@ -192,7 +198,7 @@ class Templates:
         """The text of a template. With templates of the project's own, raises Findings that name file and line
         when one fails (CG701) or writes what is no YAML (CG702)."""
         if not self.own:
-            return _packaged(_escaping(name)).get_template(name).render(values)
+            return _compiled(name).render(values)
         try:
             for template in self.own.values():
                 self._refuse_concatenation(template)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from textwrap import indent
 from typing import Any
@@ -119,9 +119,7 @@ def _lines(body: Json) -> str:
     return _harmless(_written(body, 0).decode())
 
 
-def _written(value: Any, depth: int) -> bytes:
-    if type(value) not in _NESTED:
-        return orjson.dumps(value)
+def _written(value: Json | Sequence[Any], depth: int) -> bytes:
     if len(value) > MANY:
         return _broken(value, depth)
     compact = orjson.dumps(value)
@@ -136,9 +134,10 @@ def _written(value: Any, depth: int) -> bytes:
     return known
 
 
-def _broken(value: Any, depth: int) -> bytes:
-    items = tuple([_written(item, depth + 1) for item in (value.values() if type(value) is dict else value)])
-    if type(value) is dict:
+def _broken(value: Json | Sequence[Any], depth: int) -> bytes:
+    inside, inner = value.values() if isinstance(value, dict) else value, depth + 1
+    items = tuple([_written(one, inner) if type(one) in _NESTED else orjson.dumps(one) for one in inside])
+    if isinstance(value, dict):
         return _object(tuple(value), depth) % items
     edge = b"\n" + b" " * depth
     return b"[" + edge + b" " + (b"," + edge + b" ").join(items) + edge + b"]"
