@@ -77,7 +77,8 @@ def command(
         _show(changes, out)
     elif form == "text":
         # One text: a flush for each of thousands of lines takes as long as writing the files.
-        lines = (f"{_SIGNS[change.state]} {(out / change.path).as_posix()}\n" for change in changes)
+        below = (out / "_").as_posix()[:-1]
+        lines = (f"{_SIGNS[change.state]} {below}{change.path}\n" for change in changes)
         click.echo("".join(lines), nl=False)
     same = len(files.wanted) - sum(change.after is not None for change in changes)
     left = "; files about all services are left as they are" if files.partial else ""
