@@ -381,6 +381,7 @@ def string(text: str) -> str:
 
 def matchers(pairs: Mapping[str, str], regexes: Mapping[str, str] | None = None) -> str:
     """The inside of a selector's braces: equality matchers, then regular expressions, each sorted by name."""
-    equal = [f"{name}={string(value)}" for name, value in sorted(pairs.items())]
-    regex = [f"{name}=~{string(value)}" for name, value in sorted((regexes or {}).items())]
-    return ",".join(equal + regex)
+    found = [f"{name}={string(value)}" for name, value in sorted(pairs.items())]
+    if regexes:
+        found += [f"{name}=~{string(value)}" for name, value in sorted(regexes.items())]
+    return ",".join(found)

@@ -208,8 +208,6 @@ def explore(expr: str) -> str:
     return f"/explore?schemaVersion=1&panes=%7B%22a%22:{pane}%7D"
 
 
-
-
 def _quoted(expr: str) -> str:
     """A JSON string, for the query of a URL. Nearly all expressions are plain ASCII, and there are thousands: what stands
     within their braces comes back in the service, and what stands outside in others."""
