@@ -27,10 +27,6 @@ WIDTH = 110
 """Longer values are broken over lines."""
 MANY = 8
 """What has more entries is broken without a look at how long it is."""
-SHORT = 300
-"""What is not longer may come back in other panels and services: how a curve is drawn, a level's colour."""
-_seen: dict[tuple[bytes, int], bytes] = {}
-"""Such a value, as compact JSON and by its depth, over lines; the first few thousand."""
 _NESTED = frozenset((dict, list, tuple))
 
 FLEET = "fleet_"
@@ -120,21 +116,10 @@ def _lines(body: Json) -> str:
 
 
 def _written(value: Json | Sequence[Any], depth: int) -> bytes:
-    if len(value) > MANY:
-        return _broken(value, depth)
-    compact = orjson.dumps(value)
-    if len(compact) + depth <= WIDTH or not value:
-        return compact
-    if len(compact) > SHORT:
-        return _broken(value, depth)
-    if (known := _seen.get((compact, depth))) is None:
-        known = _broken(value, depth)
-        if len(_seen) < 4096:
-            _seen[compact, depth] = known
-    return known
-
-
-def _broken(value: Json | Sequence[Any], depth: int) -> bytes:
+    if len(value) <= MANY:
+        compact = orjson.dumps(value)
+        if len(compact) + depth <= WIDTH or not value:
+            return compact
     inside, inner = value.values() if isinstance(value, dict) else value, depth + 1
     items = tuple([_written(one, inner) if type(one) in _NESTED else orjson.dumps(one) for one in inside])
     if isinstance(value, dict):
