@@ -167,10 +167,9 @@ def _related(signal: Signal, bound: Bound, mine: Signals) -> tuple[Signal | None
     """The signal of the other direction and the share of the limit, as the catalogue names them, where the service has
     them by the same labels."""
     definition = bound.entry.exporter.signals.get(signal.id.removeprefix(f"{bound.name}."))
-    if definition is None or not (definition.opposite or definition.share):
-        return (None, None)
     alike = {other.id: other for other, _ in mine if other.labels == signal.labels}
-    opposite, share = (alike.get(f"{bound.name}.{name}") for name in (definition.opposite, definition.share))
+    names = (definition.opposite, definition.share) if definition else (None, None)
+    opposite, share = (alike.get(f"{bound.name}.{name}") for name in names)
     return (opposite if opposite and opposite.unit == signal.unit else None, share)
 
 
