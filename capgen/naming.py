@@ -12,6 +12,8 @@ from functools import lru_cache
 from hashlib import sha256
 
 PREFIX = "capgen"
+SPECS = "specs"
+"""The folder of a project that holds its specs."""
 MANAGER = "capgen"
 """The field manager of everything that is applied to an API server."""
 

@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from capgen.api.links import checkout, guarded
 from capgen.errors import TargetError, UsageError
+from capgen.naming import SPECS
 from capgen.yamlio import MAX_BYTES, Source, read
 
-SPECS = "specs"
 _SHARED = re.compile(r"\b(?:Defaults|Environment)\b")
 _KIND = re.compile(r"^[ {]*[\"']?kind[\"']?\s*:\s*[\"']?(Capacity|Defaults|Environment)\b", re.MULTILINE)
 

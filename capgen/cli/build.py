@@ -90,7 +90,8 @@ def command(
 
 def _keep_apart(paths: Sequence[Path], out: Path) -> None:
     """Raises UsageError where the next run would read what this one writes."""
-    from capgen.api.reading import SPECS, specs_root
+    from capgen.api.reading import specs_root
+    from capgen.naming import SPECS
 
     for path in paths:
         folder = path if path.is_dir() else specs_root(path)

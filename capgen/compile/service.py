@@ -73,7 +73,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         runbook=metadata.runbook or "",
         labels=tuple(sorted(metadata.labels.items())),
         environment=spec.environment.metadata.name,
-        spec=spec.file,
+        spec=spec.path,
         delivery=delivery,
         scrapes=tuple(bound.scrape for bound in sources.values()),
         signals=tuple(signal for signal, _ in signals),

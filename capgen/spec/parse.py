@@ -52,6 +52,15 @@ class Spec(Struct, frozen=True):
         """The service's name."""
         return self.model.metadata.name
 
+    @property
+    def path(self) -> str:
+        """Its file as output names it: the same, wherever capgen was started and however the folder was typed."""
+        path = PurePosixPath(self.file)
+        folders = path.parts[:-1]
+        if naming.SPECS in folders:
+            return "/".join(path.parts[len(folders) - 1 - folders[::-1].index(naming.SPECS) :])
+        return path.name if path.is_absolute() or ".." in folders else self.file
+
 
 IMPLICIT = Environment.model_construct(
     api_version="capgen/v1",

@@ -119,3 +119,17 @@ def test_files_have_the_rights_that_any_new_file_gets(built: Path) -> None:
     fresh = built / "fresh"
     fresh.touch()
     assert stat.S_IMODE((built / RULES).stat().st_mode) == stat.S_IMODE(fresh.stat().st_mode)
+
+
+@pytest.mark.parametrize("typed", ["absolute", "above", "beside"])
+def test_the_bytes_are_the_same_however_the_folder_is_typed(typed: str, built: Path) -> None:
+    """A header with somebody's home folder would be committed, and stale for everybody else."""
+    beside = built / "elsewhere"
+    beside.mkdir()
+    folder, specs = {
+        "absolute": (beside, str(built / "specs")),
+        "above": (built.parent, f"{built.name}/specs"),
+        "beside": (beside, "../specs"),
+    }[typed]
+    ran = run("build", specs, "--out", str(built / "generated"), "--check", cwd=folder)
+    assert (ran.code, ran.out) == (0, "")
