@@ -135,7 +135,9 @@ def aggregated(plane: ControlPlane, address: str) -> Iterator[None]:
     documents = {"apiVersion": "v1", "kind": "List", "items": [service, told]}
     plane.kubectl("create", "-f", "-", stdin=documents)
     try:
-        plane.kubectl("wait", "--for=condition=Available", "apiservice/v1beta1.external.metrics.k8s.io", "--timeout=60s")
+        plane.kubectl(
+            "wait", "--for=condition=Available", "apiservice/v1beta1.external.metrics.k8s.io", "--timeout=60s"
+        )
         yield
     finally:
         plane.kubectl("delete", "--wait=true", "-f", "-", stdin=documents)
@@ -171,7 +173,9 @@ def test_kubernetes_own_controller_scales_a_workload_by_the_signal(
         until(scaled, bool, 60)
         assert live()["desiredReplicas"] == 7, live()
         (told,) = [one["external"] for one in live()["currentMetrics"] if one["type"] == "External"]
-        assert told["metric"] == next(m["external"]["metric"] for m in hpa["spec"]["metrics"] if m["type"] == "External")
+        assert told["metric"] == next(
+            m["external"]["metric"] for m in hpa["spec"]["metrics"] if m["type"] == "External"
+        )
 
 
 def test_a_scaled_object_is_what_kedas_crd_takes_and_its_query_gives_the_value(
