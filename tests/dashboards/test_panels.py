@@ -274,7 +274,8 @@ def test_what_one_signal_sends_is_drawn_downwards_with_its_levels_on_both_sides(
         and 'direction="transmit"' in sent.expr
         and "direction" not in lines.expr
     )
-    assert {received.expr.replace("!=", "=", 1)} == {sent.expr} and "{{direction}}" in received.legend == sent.legend
+    assert received.expr.replace("!=", "=", 1) == sent.expr
+    assert (received.legend, sent.legend) == ("{{device}} {{instance}}", "{{device}} {{direction}} {{instance}}")
     assert [line.expr.partition(" and ")[0] for line in below] == ["vector(0.61)", "vector(0.85)"]
     down = [one.which for one in panel.overrides if ("custom.transform", "negative-Y") in one.properties]
     assert down == ["C", "D", "E"] and panel.minimum is None and "Downwards: transmit" in panel.description

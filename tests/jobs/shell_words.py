@@ -14,7 +14,32 @@ OTHERS = frozenset(("}", "case", "done", "esac", "fi", "for", "in"))
 RUNNING = frozenset(("command", "exec", "timeout"))
 """Those whose argument is a command as well; timeout's is behind a duration."""
 BUILTINS = frozenset(
-    [".", ":", "[", "break", "cd", "command", "continue", "eval", "exec", "exit", "export", "false", "kill", "printf", "read", "return", "set", "shift", "test", "trap", "true", "umask", "unset", "wait"]
+    [
+        ".",
+        ":",
+        "[",
+        "break",
+        "cd",
+        "command",
+        "continue",
+        "eval",
+        "exec",
+        "exit",
+        "export",
+        "false",
+        "kill",
+        "printf",
+        "read",
+        "return",
+        "set",
+        "shift",
+        "test",
+        "trap",
+        "true",
+        "umask",
+        "unset",
+        "wait",
+    ]
 )
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 

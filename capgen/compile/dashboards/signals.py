@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from itertools import cycle
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -25,7 +26,8 @@ SUMMED = "its series are sums over all instances"
 NO_RATE = "reads recorded rates: what the window is was decided where they are recorded"
 DASHED = (("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}), ("custom.fillOpacity", 0), ("custom.lineWidth", 2))
 DOWNWARDS = ("custom.transform", "negative-Y")
-UNNAMED = ("custom.hideFrom", {"legend": True, "tooltip": True, "viz": False})
+BESIDE = ("purple", "semi-dark-orange", "light-blue")
+"""Colours of what is drawn beside a signal: none that a level has."""
 _UNITS: Mapping[str, str] = {"throughput": "reqps", "disk_iops": "iops"}
 _SAFE = "/:?#@!&'()*+,;=%~"
 
@@ -78,13 +80,19 @@ def signal_panel(
     opposite, share, downwards = related.opposite, related.share, related.downwards
     upwards = f"{downwards[0]}!={promql.string(downwards[1])}" if downwards else ""
     measured = series(service, signal, upwards)
-    targets = [Target(measured, legend(signal, fixed))]
+    # On which side of nothing a series is says its direction.
+    targets = [Target(measured, legend(signal, {*fixed, *(downwards or ())[:1]}))]
     overrides: tuple[Override, ...] = ()
     drawn = None if state else levels.lines(signal, series(service, signal))
     if drawn is not None:
         targets.append(drawn[0])
         overrides = drawn[1]
-    targets += [Target(series(service, other), markdown.plain(legend(other, fixed))) for other in beside]
+    for other, color in zip(beside, cycle(BESIDE)):
+        if not signal.labels:
+            overrides += (
+                Override("byFrameRefID", _next(targets), (("color", {"mode": "fixed", "fixedColor": color}),)),
+            )
+        targets.append(Target(series(service, other), markdown.plain(legend(other, fixed))))
     about = description(signal)
     if opposite is not None:
         targets[0] = Target(measured, _directed(signal, fixed))
@@ -94,11 +102,11 @@ def signal_panel(
     if downwards is not None:
         label, value = downwards
         below = series(service, signal, f"{label}={promql.string(value)}")
-        overrides += (Override("byFrameRefID", _next(targets), (DOWNWARDS,)),)
+        overrides += (Override("byFrameRefID", _next(targets), (DOWNWARDS, _hidden(tooltip=False))),)
         targets.append(Target(below, legend(signal, fixed)))
         about = f"{markdown.inline(f'Downwards: {value}.')}\n\n{about}"
         for line, color in levels.mirrored(signal, below):
-            mirrored = (*DASHED, DOWNWARDS, UNNAMED, ("color", {"mode": "fixed", "fixedColor": color}))
+            mirrored = (*DASHED, DOWNWARDS, _hidden(tooltip=True), ("color", {"mode": "fixed", "fixedColor": color}))
             overrides += (Override("byFrameRefID", _next(targets), mirrored),)
             targets.append(line)
     if share is not None:
@@ -130,6 +138,11 @@ def signal_panel(
         signal=signal.id,
         exempt=exempt(signal),
     )
+
+
+def _hidden(*, tooltip: bool) -> tuple[str, dict[str, bool]]:
+    """Drawn, and not in the legend, which has room for one side."""
+    return "custom.hideFrom", {"legend": True, "tooltip": tooltip, "viz": False}
 
 
 def _next(targets: Sequence[Target]) -> str:
