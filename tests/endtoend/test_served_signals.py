@@ -200,6 +200,12 @@ def test_a_scaled_object_is_what_kedas_crd_takes_and_its_query_gives_the_value(
     (trigger,) = [trigger for trigger in document["spec"]["triggers"] if trigger["type"] == "prometheus"]
     assert (trigger["metricType"], trigger["metadata"]["threshold"]) == ("AverageValue", "40")
     assert trigger["metadata"]["ignoreNullValues"] == "false", "no data is no reason to scale down"
+    # What a trigger says is what KEDA's own scalers read, and all that they need.
+    known = json.loads((crds / "triggers.json").read_text())
+    for one in document["spec"]["triggers"]:
+        fields = known[one["type"]]
+        assert {name for name, needed in fields.items() if needed} <= one["metadata"].keys() <= fields.keys()
+        assert all(isinstance(value, str) for value in one["metadata"].values())
     record = record_of(loaded(project / "keda/shop/rules.yml"), "web.throughput")
     values = [({"service": "shop", "source": "web"}, 1234.0), (OTHERS, 99.0)]
     with prometheus(recording(tmp_path, record, values)) as server:
