@@ -219,6 +219,14 @@ class GrafanaSpec(Model):
     """The labels by which the operator finds its Grafanas."""
 
 
+class TriggerAuthSpec(Model):
+    """An object of KEDA's that has what `prometheus.auth` refers to, for its own questions."""
+
+    name: Name
+    kind: Literal["TriggerAuthentication", "ClusterTriggerAuthentication"] = "TriggerAuthentication"
+    """Of each workload's own namespace, or of the cluster."""
+
+
 class PrometheusEndpoint(PrometheusSpec):
     """The environment's Prometheus: how it works and where it is."""
 
@@ -226,6 +234,8 @@ class PrometheusEndpoint(PrometheusSpec):
     """Its address, for queries."""
     auth: ServerAuth | None = None
     """Who asks it."""
+    trigger_authentication: TriggerAuthSpec | None = None
+    """Where KEDA finds its login, where it serves signals and the server wants one."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
     labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)

@@ -73,7 +73,7 @@ COMPONENTS: dict[str, Component] = {
         binaries=("kube-apiserver", "kube-controller-manager", "kubectl"),
     ),
     "crds": Component(()),
-    "keda": Component((_KEDA, _SCALERS)),
+    "keda": Component((_KEDA, _SCALERS, f"{_SCALERS}/authentication")),
     "metrics-adapter": Component(("sigs.k8s.io/prometheus-adapter/cmd/adapter",), binaries=("adapter",)),
     "pint": Component(("github.com/cloudflare/pint/cmd/pint",), binaries=("pint",)),
     # Kubernetes' own HPA controller in virtual time, which the replay is held against: a test binary of the project's.
@@ -176,15 +176,18 @@ def _build_keda(name: str, module: Path, out: Path) -> None:
         raise BuildFailed(f"{name}: controller-gen wrote no keda.sh_scaledobjects.yaml")
     # All scalers are one package with the SDK of every cloud: minutes to compile, so what a trigger may say is read.
     source = Path(_go(["list", "-m", "-f", "{{.Dir}}", _SCALERS.removesuffix("/pkg/scalers")], module).strip())
-    known = {}
-    for trigger, file in (("prometheus", "prometheus_scaler.go"), ("cpu", "cpu_memory_scaler.go")):
+    known: dict[str, dict[str, bool]] = {}
+    # How it logs in is common to several scalers, and none of it is needed.
+    for trigger, file in (
+        ("prometheus", "authentication/authentication_types.go"),
+        ("prometheus", "prometheus_scaler.go"),
+        ("cpu", "cpu_memory_scaler.go"),
+    ):
         tags = re.findall(r'`keda:"name=([^"]+)"', (source / "pkg" / "scalers" / file).read_text())
-        parts = [[part.strip() for part in tag.split(",")] for tag in tags]
-        known[trigger] = {
-            name: not any(word.startswith(("optional", "default=")) for word in words)
-            for name, *words in parts
-            if "order=triggerMetadata" in words
-        }
+        for name, *words in ([part.strip() for part in tag.split(",")] for tag in tags):
+            if any(word.startswith("order=") and "triggerMetadata" in word for word in words):
+                optional = "/" in file or any(word.startswith(("optional", "default=")) for word in words)
+                known.setdefault(trigger, {})[name.partition(";")[0]] = not optional
     (out / "triggers.json").write_text(json.dumps(known, indent=1))
 
 

@@ -36,10 +36,11 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "specs/shop.yaml").write_text(
         (SPECS / "shop.yaml").read_text().replace("  environments: [production]\n", "")
     )
+    login = ", auth: {bearer: {env: TOKEN}}, trigger_authentication: {name: prometheus-login}"
     for name in ("adapter", "keda"):
         (tmp_path / f"specs/{name}.yaml").write_text(
             f"apiVersion: capgen/v1\nkind: Environment\nmetadata: {{name: {name}}}\nkubernetes: {{namespace: monitoring}}\n"
-            f'deliver: {{metrics: {name}}}\nprometheus: {{url: "http://prometheus.monitoring:9090"}}\n'
+            f'deliver: {{metrics: {name}}}\nprometheus: {{url: "http://prometheus.monitoring:9090"{login if name == "keda" else ""}}}\n'
         )
     built = run("build", cwd=tmp_path)
     assert built.code == 0, built.err
@@ -200,6 +201,7 @@ def test_a_scaled_object_is_what_kedas_crd_takes_and_its_query_gives_the_value(
     (trigger,) = [trigger for trigger in document["spec"]["triggers"] if trigger["type"] == "prometheus"]
     assert (trigger["metricType"], trigger["metadata"]["threshold"]) == ("AverageValue", "40")
     assert trigger["metadata"]["ignoreNullValues"] == "false", "no data is no reason to scale down"
+    assert (trigger["metadata"]["authModes"], trigger["authenticationRef"]["name"]) == ("bearer", "prometheus-login")
     # What a trigger says is what KEDA's own scalers read, and all that they need.
     known = json.loads((crds / "triggers.json").read_text())
     for one in document["spec"]["triggers"]:
