@@ -73,10 +73,11 @@ def _by_keda(context: Context, path: Path, hpa: Hpa, signals: Mapping[str, tuple
             )
             return hpa
     queries = tuple(_query(context, metric, signals) for metric in hpa.metrics)
+    headers = ",".join(f"{name}={value}" for name, value in sorted(endpoint.headers.items())) if endpoint else ""
     modes = (("bearer", auth and auth.bearer), ("basic", auth and auth.basic))
     mode = next((name for name, given in modes if given), "")
     return replace(
-        hpa, keda=KedaTriggers(url, queries, Login(mode, login.kind, login.name) if login and mode else None)
+        hpa, keda=KedaTriggers(url, headers, queries, Login(mode, login.kind, login.name) if login and mode else None)
     )
 
 

@@ -55,6 +55,7 @@ def _resource(metric: HpaMetric) -> dict[str, Any]:
 def _prometheus(metric: HpaMetric, query: str, keda: KedaTriggers) -> dict[str, Any]:
     metadata = (
         ("serverAddress", keda.server),
+        *((("customHeaders", keda.headers),) if keda.headers else ()),
         ("query", query),
         ("threshold", _plain(metric.target)),
         # Nothing measured is no reason to scale down to the minimum: without a value the HPA stays where it is.

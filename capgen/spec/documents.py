@@ -227,6 +227,20 @@ class TriggerAuthSpec(Model):
     """Of each workload's own namespace, or of the cluster."""
 
 
+HeaderName = Annotated[
+    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$(?!\n)", title="a header's name", examples=["X-Scope-OrgID"])
+]
+HeaderValue = Annotated[
+    str,
+    Field(
+        pattern=r"^[!-+.-~-]([ -+.-~-]{0,254}[!-+.-~-])?$(?!\n)",
+        title="a header's value",
+        description="Printable ASCII without commas, which separate headers elsewhere.",
+        examples=["team-a|team-b"],
+    ),
+]
+
+
 class PrometheusEndpoint(PrometheusSpec):
     """The environment's Prometheus: how it works and where it is."""
 
@@ -236,6 +250,10 @@ class PrometheusEndpoint(PrometheusSpec):
     """Who asks it."""
     trigger_authentication: TriggerAuthSpec | None = None
     """Where KEDA finds its login, where it serves signals and the server wants one."""
+    headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=16)] = Field(
+        default_factory=dict, examples=[{"X-Scope-OrgID": "team-a"}]
+    )
+    """What every question carries beside it: the tenant of a Mimir or Cortex, say. No secrets: these stand in files and logs."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
     labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)
