@@ -66,8 +66,8 @@ docs: setup components ## rebuild what capgen prints in README.md and docs/; rev
 	$(NODE) PYTHONPATH=tests $(BIN)/python -m docs.refresh
 
 pictures: setup components ## draw the pictures of README.md again; look at them and commit them
-	$(NODE) $(BIN)/capgen preview specs --env production --png --width 1280 --height 770 --out build/light
-	$(NODE) $(BIN)/capgen preview specs --env production --png --width 1280 --height 795 --dark --out build/dark
+	$(NODE) $(BIN)/capgen preview specs --env production --png --width 1232 --height 800 --out build/light
+	$(NODE) $(BIN)/capgen preview specs --env production --png --width 1280 --height 800 --dark --out build/dark
 	cp build/light/production/shop.png docs/images/shop.png
 	cp build/dark/production/fleet_kpi.png docs/images/fleet.png
 

@@ -139,3 +139,13 @@ class Planning(Struct, frozen=True):
     volumes: tuple[Volume, ...]
     costs: Costs | None
     roadmap: tuple[RoadmapEntry, ...]
+
+    @property
+    def node_month(self) -> Decimal | None:
+        """What a node costs a month; None where the spec has no costs for compute, or no nodes."""
+        if self.costs is None or self.nodes is None or not self.nodes.count:
+            return None
+        compute = sum(
+            (item.amount for part in self.costs.parts if part.name == "compute" for item in part.items), Decimal(0)
+        )
+        return compute / self.nodes.count or None

@@ -12,6 +12,14 @@ class ServedMetric(Struct, frozen=True):
     record: str
 
 
+class Login(Struct, frozen=True):
+    """How KEDA logs in to Prometheus: `bearer` or `basic`, with what an object of its own has."""
+
+    mode: str
+    kind: str
+    name: str
+
+
 class KedaTriggers(Struct, frozen=True):
     """What makes an HPA one that KEDA owns: it asks Prometheus itself."""
 
@@ -21,3 +29,4 @@ class KedaTriggers(Struct, frozen=True):
     """What a question to it carries, as KEDA writes it: `Name=value`, with commas between them."""
     queries: tuple[str, ...]
     """For each of the HPA's metrics the query that gives its value; "" for what the kubelet measures."""
+    login: Login | None = None

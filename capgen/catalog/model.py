@@ -99,6 +99,8 @@ class SignalDef(Model):
     opposite: Word | None = None
     """The exporter's signal for the other direction (what is sent, of what is received): drawn downwards in this
     one's panel."""
+    downwards: Annotated[dict[LabelName, Text], Field(max_length=1)] = Field(default_factory=dict)
+    """The label, and its value, of the series that are the other direction where one signal has both: drawn downwards."""
     share: Word | None = None
     """The exporter's signal that is this amount's share of its limit: its levels are drawn as amounts beside this one."""
     default: bool = True

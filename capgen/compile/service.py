@@ -56,7 +56,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
     receivers = bind_receivers(context, groups)
     # What is to come.
     planning = plan_ahead(context, by_id)
-    dashboard = derive_dashboard(context, signals, list(sources.values()), hpas, vpas, delivery)
+    dashboard = derive_dashboard(context, signals, list(sources.values()), hpas, vpas, delivery, planning)
     groups = link_pages(link_alerts(groups, dashboard, delivery.grafana.url), context.spec.name, delivery.pages)
     # Whatever else the spec says about these.
     check_references(context, by_id)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from capgen import naming, promql
 from capgen.blueprint import Blueprint, Hpa, HpaMetric, Signal
-from capgen.blueprint.serving import KedaTriggers, ServedMetric
+from capgen.blueprint.serving import KedaTriggers, Login, ServedMetric
 from capgen.compile.context import Context
 from capgen.compile.sources import Bound
 from capgen.spec.parse import IMPLICIT
@@ -51,6 +51,17 @@ def _by_keda(context: Context, path: Path, hpa: Hpa, signals: Mapping[str, tuple
             at_key=True,
         )
         return hpa
+    login = endpoint.trigger_authentication if endpoint else None
+    auth = endpoint.auth if endpoint else None
+    if auth is not None and login is None:
+        context.error(
+            "CG450",
+            "KEDA would ask Prometheus without a login, which `prometheus.auth` says it wants",
+            path,
+            "name the object that has it: `prometheus: {trigger_authentication: {name: ...}}`, or deliver `metrics: adapter`",
+            at_key=True,
+        )
+        return hpa
     for metric in hpa.metrics:
         if metric.type not in _RESOURCES and not metric.signal:
             context.error(
@@ -63,7 +74,11 @@ def _by_keda(context: Context, path: Path, hpa: Hpa, signals: Mapping[str, tuple
             return hpa
     queries = tuple(_query(context, metric, signals) for metric in hpa.metrics)
     headers = ",".join(f"{name}={value}" for name, value in sorted(endpoint.headers.items())) if endpoint else ""
-    return replace(hpa, keda=KedaTriggers(url, headers, queries))
+    modes = (("bearer", auth and auth.bearer), ("basic", auth and auth.basic))
+    mode = next((name for name, given in modes if given), "")
+    return replace(
+        hpa, keda=KedaTriggers(url, headers, queries, Login(mode, login.kind, login.name) if login and mode else None)
+    )
 
 
 def _query(context: Context, metric: HpaMetric, signals: Mapping[str, tuple[Signal, Bound]]) -> str:

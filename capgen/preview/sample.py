@@ -38,6 +38,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "database": ("orders", "users"),
     "datname": ("orders", "users"),
     "deployment": ("web",),
+    "network device": ("eth0", "eth1"),
     "device": ("sda", "nvme0n1"),
     "horizontalpodautoscaler": ("web-hpa",),
     "http_response_status_code": ("200", "404", "503"),
@@ -184,7 +185,15 @@ def _label_sets(source: Sample, query: Query, tree: promql.Expr | None) -> list[
     if chosen is not None and chosen.op in _CHOOSING and isinstance(chosen.parameter, promql.Number):
         groups = max((_count(source, label) for label in chosen.labels), default=1)
         count = min(count, groups * max(1, round(chosen.parameter.value)))
-    return [{**fixed, **{label: _nth(source.names(label), number) for label in free}} for number in range(count)]
+    return [
+        {**fixed, **{label: _nth(source.names(_kind(label, query)), number) for label in free}}
+        for number in range(count)
+    ]
+
+
+def _kind(label: str, query: Query) -> str:
+    """What a label's values are: disks and network cards are both devices."""
+    return "network device" if label == "device" and "network" in query.expr else label
 
 
 def _aggregates(tree: promql.Expr | None) -> Iterator[promql.Aggregate]:

@@ -48,6 +48,7 @@ def _resource(metric: HpaMetric) -> dict[str, Any]:
         "type": metric.name,
         "target_type": metric.target_type,
         "metadata": (("value", str(metric.target)), *container),
+        "login": None,
     }
 
 
@@ -59,8 +60,9 @@ def _prometheus(metric: HpaMetric, query: str, keda: KedaTriggers) -> dict[str, 
         ("threshold", _plain(metric.target)),
         # Nothing measured is no reason to scale down to the minimum: without a value the HPA stays where it is.
         ("ignoreNullValues", "false"),
+        *((("authModes", keda.login.mode),) if keda.login else ()),
     )
-    return {"type": "prometheus", "target_type": metric.target_type, "metadata": metadata}
+    return {"type": "prometheus", "target_type": metric.target_type, "metadata": metadata, "login": keda.login}
 
 
 def _plain(target: str) -> str:

@@ -27,20 +27,18 @@ def price_of(planning: Planning | None, requests: Mapping[str, int]) -> Price | 
 
     None where the spec has no costs for compute, no nodes, or no request of what they are sized by.
     """
-    if planning is None or planning.costs is None or planning.nodes is None or not planning.nodes.count:
+    monthly = planning.node_month if planning else None
+    if planning is None or planning.costs is None or planning.nodes is None or monthly is None:
         return None
-    monthly = sum(
-        (item.amount for part in planning.costs.parts if part.name == "compute" for item in part.items), Decimal(0)
-    )
     shares = {
         resource.name: Decimal(requests[resource.name]) / 1000 / (resource.node * (1 - planning.nodes.reserved))
         for resource in planning.nodes.resources
         if requests.get(resource.name) and resource.node
     }
-    if not monthly or not shares:
+    if not shares:
         return None
     binding = max(sorted(shares), key=lambda name: shares[name])
-    hour = (monthly / planning.nodes.count / HOURS * shares[binding]).quantize(_PLACES, ROUND_HALF_UP)
+    hour = (monthly / HOURS * shares[binding]).quantize(_PLACES, ROUND_HALF_UP)
     part = (shares[binding] * 100).quantize(Decimal("0.1"), ROUND_HALF_UP)
     currency = planning.costs.currency
     return Price(hour, currency, f"a pod takes {part}% of a node by its {binding}: {hour} {currency} an hour")

@@ -219,6 +219,14 @@ class GrafanaSpec(Model):
     """The labels by which the operator finds its Grafanas."""
 
 
+class TriggerAuthSpec(Model):
+    """An object of KEDA's that has what `prometheus.auth` refers to, for its own questions."""
+
+    name: Name
+    kind: Literal["TriggerAuthentication", "ClusterTriggerAuthentication"] = "TriggerAuthentication"
+    """Of each workload's own namespace, or of the cluster."""
+
+
 HeaderName = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$(?!\n)", title="a header's name", examples=["X-Scope-OrgID"])
 ]
@@ -240,6 +248,8 @@ class PrometheusEndpoint(PrometheusSpec):
     """Its address, for queries."""
     auth: ServerAuth | None = None
     """Who asks it."""
+    trigger_authentication: TriggerAuthSpec | None = None
+    """Where KEDA finds its login, where it serves signals and the server wants one."""
     headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=16)] = Field(
         default_factory=dict, examples=[{"X-Scope-OrgID": "team-a"}]
     )

@@ -263,6 +263,9 @@ def test_the_opposite_and_the_share_of_a_signal_are_there_and_fit(name: str) -> 
     for one in (signal for signal in signals.values() if signal.opposite):
         other = signals[str(one.opposite)]
         assert (other.unit, other.section) == (one.unit, one.section) and other.opposite is None, one.title
+    for one in (signal for signal in signals.values() if signal.downwards):
+        ((label, value),) = one.downwards.items()
+        assert f'"{label}", "{value}"' in one.expr and one.worse == "above" and one.opposite is None, one.title
 
 
 @pytest.mark.parametrize("name", EXPORTERS)

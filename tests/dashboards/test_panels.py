@@ -263,6 +263,24 @@ signals: {pods.network_in: {levels: {high: 1MB/s}}%s}
     assert (len(alone.targets), alone.minimum) == (2, 0), "without the other direction it is as it was"
 
 
+def test_what_one_signal_sends_is_drawn_downwards_with_its_levels_on_both_sides() -> None:
+    """node_exporter's network has both directions, told apart by a label."""
+    panel = by_key(service("signals: {host.network: {levels: {warning: 61%, critical: 85%, emergency: null}}}\n"))[
+        "host.network"
+    ]
+    received, lines, sent, *below = panel.targets
+    assert (
+        'direction!="transmit"' in received.expr
+        and 'direction="transmit"' in sent.expr
+        and "direction" not in lines.expr
+    )
+    assert received.expr.replace("!=", "=", 1) == sent.expr
+    assert (received.legend, sent.legend) == ("{{device}} {{instance}}", "{{device}} {{direction}} {{instance}}")
+    assert [line.expr.partition(" and ")[0] for line in below] == ["vector(0.61)", "vector(0.85)"]
+    down = [one.which for one in panel.overrides if ("custom.transform", "negative-Y") in one.properties]
+    assert down == ["C", "D", "E"] and panel.minimum is None and "Downwards: transmit" in panel.description
+
+
 def test_used_memory_has_the_levels_of_its_share_as_lines() -> None:
     """In bytes, by container: what 80 % of the limit are is what somebody asks who has to change the limit."""
     text = """
@@ -316,24 +334,6 @@ def test_the_cost_as_it_is_measured() -> None:
     found = by_key(service('sources: {cost: {exporter: opencost}, app: {exporter: http, targets: ["a:1"]}}\n'))
     assert found["glance/cost"].targets[0].expr.endswith("* 730")
     assert "cost/unit" in found and found["cost.total_cost"].type == "timeseries"
-
-
-def test_what_is_requested_and_not_used_and_what_it_costs() -> None:
-    text = """
-workloads: {web: {kind: Deployment, namespace: shop}}
-sources: {pods: {exporter: kubernetes, workload: web}%s}
-"""
-    priced, bare = (by_key(service(text % more))["waste/pods"] for more in (", cost: {exporter: opencost}", ""))
-    names = [f"{what} {part}" for what in ("CPU", "Memory") for part in ("requested", "used", "unused")]
-    renamed = priced.transformations[1].options["renameByName"]
-    assert [renamed[f"Value #{letter}"] for letter in "ABCDEFG"] == [*names, "Unused, a month"]
-    units_of = {one.which: dict(one.properties)["unit"] for one in priced.overrides}
-    assert (units_of["Memory unused"], units_of["Unused, a month"]) == ("bytes", "currencyUSD")
-    assert priced.targets[2].expr == f"{priced.targets[0].expr} - on (container) {priced.targets[1].expr}"
-    cost = priced.targets[6].expr
-    assert "_cpu_price:hourly{" in cost and "_memory_price:hourly{" in cost and cost.count("* 730") == 2
-    assert f"clamp_min({priced.targets[5].expr}, 0) / {2**30}" in cost
-    assert len(bare.targets) == 6, "without prices it has no cost"
 
 
 def test_annotations_mark_what_happened() -> None:

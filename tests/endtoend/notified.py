@@ -20,6 +20,8 @@ class Everybody:
 
     port: int
     page: str = ""
+    down: bool = False
+    """Whether it answers a scrape with an error."""
     posted: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
@@ -37,7 +39,7 @@ def everybody() -> Iterator[Everybody]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.answer(200, "text/plain; version=0.0.4", told.page)
+            self.answer(503 if told.down else 200, "text/plain; version=0.0.4", told.page)
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -87,6 +87,11 @@ def told() -> Iterator[Everybody]:
 @pytest.fixture
 def built(told: Everybody, tmp_path: Path) -> Path:
     """The files of the environment, with secrets beside them where Alertmanager looks."""
+    return files_of(SPEC, told, tmp_path)
+
+
+def files_of(spec: str, told: Everybody, tmp_path: Path) -> Path:
+    """The folder of what a spec compiles to, made as quick as it can be."""
     specs, secrets = tmp_path / "specs", tmp_path / "secrets"
     (secrets / "hook").mkdir(parents=True)
     (secrets / "HOOK_URL").write_text(f"{told.url}/hook\n")
@@ -96,7 +101,7 @@ def built(told: Everybody, tmp_path: Path) -> Path:
     specs.mkdir()
     names = {"alertmanager": f"http://127.0.0.1:{free_port()}", "secrets": str(secrets), "port": told.port}
     (specs / "environment.yaml").write_text(ENVIRONMENT % names)
-    (specs / "shop.yaml").write_text(SPEC % names)
+    (specs / "shop.yaml").write_text(spec % names)
     for path, text in api.generated_files(api.build([specs])).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(re.sub("(evaluation_interval|  interval): 1s", r"\1: 250ms", text))

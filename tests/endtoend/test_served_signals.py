@@ -23,6 +23,7 @@ from harness.binaries import component, program
 from harness.controlplane import ControlPlane
 from harness.processes import free_port, serving
 from harness.prometheus import Start
+from jobs.cluster import workload
 
 SPECS = Path(__file__).parents[2] / "specs"
 OTHERS = {"service": "other", "source": "web"}
@@ -35,10 +36,11 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "specs/shop.yaml").write_text(
         (SPECS / "shop.yaml").read_text().replace("  environments: [production]\n", "")
     )
+    login = ", auth: {bearer: {env: TOKEN}}, trigger_authentication: {name: prometheus-login}"
     for name in ("adapter", "keda"):
         (tmp_path / f"specs/{name}.yaml").write_text(
             f"apiVersion: capgen/v1\nkind: Environment\nmetadata: {{name: {name}}}\nkubernetes: {{namespace: monitoring}}\n"
-            f'deliver: {{metrics: {name}}}\nprometheus: {{url: "http://prometheus.monitoring:9090"}}\n'
+            f'deliver: {{metrics: {name}}}\nprometheus: {{url: "http://prometheus.monitoring:9090"{login if name == "keda" else ""}}}\n'
         )
     built = run("build", cwd=tmp_path)
     assert built.code == 0, built.err
@@ -116,6 +118,67 @@ def test_the_adapter_tells_the_hpa_the_value_of_its_signal(
         assert [item["value"] for item in others] == ["99"], "each service sees its own series"
 
 
+@contextmanager
+def aggregated(plane: ControlPlane, address: str) -> Iterator[None]:
+    """The API server hands questions for external metrics on to the adapter, as it does in a cluster."""
+    service = {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "metrics-adapter", "namespace": "default"},
+        "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": 443}]},
+    }  # fmt: skip
+    told = {
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "v1beta1.external.metrics.k8s.io"},
+        "spec": {
+            "group": "external.metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100,
+            "insecureSkipTLSVerify": True,
+            "service": {"name": "metrics-adapter", "namespace": "default", "port": int(address.rpartition(":")[2])},
+        },
+    }  # fmt: skip
+    documents = {"apiVersion": "v1", "kind": "List", "items": [service, told]}
+    plane.kubectl("create", "-f", "-", stdin=documents)
+    try:
+        plane.kubectl(
+            "wait", "--for=condition=Available", "apiservice/v1beta1.external.metrics.k8s.io", "--timeout=60s"
+        )
+        yield
+    finally:
+        plane.kubectl("delete", "--wait=true", "-f", "-", stdin=documents)
+
+
+@pytest.mark.usefixtures("controllers")
+def test_kubernetes_own_controller_scales_a_workload_by_the_signal(
+    project: Path, control_plane: ControlPlane, prometheus: Start, tmp_path: Path
+) -> None:
+    """From the recorded series through the adapter and the API server to the number of replicas: 248 requests a second at 40
+    for each pod are seven pods, and another service's are no part of it."""
+    hpa = loaded(project / "adapter/shop/hpa-shop-web.yaml")
+    config = loaded(project / "adapter/configmap-metrics-adapter.yaml")["data"]["config.yaml"]
+    record = record_of(loaded(project / "adapter/shop/rules.yml"), "web.throughput")
+    namespace = control_plane.new_namespace()
+    hpa["metadata"]["namespace"] = namespace
+    deployment = workload("Deployment", "shop-web", 4, requests={"cpu": "100m"}, limits={})
+    control_plane.kubectl("create", "-n", namespace, "-f", "-", stdin=deployment)
+    values = [({"service": "shop", "source": "web"}, 248.0), (OTHERS, 4000.0)]
+    with (
+        prometheus(recording(tmp_path, record, values)) as server,
+        adapter(control_plane, server.url, config, tmp_path) as address,
+        aggregated(control_plane, address),
+    ):
+        control_plane.apply_as("capgen", hpa)
+
+        def live() -> dict[str, Any]:
+            return control_plane.get("hpa", hpa["metadata"]["name"], namespace)["status"]
+
+        def scaled() -> bool:
+            return control_plane.get("deployment", "shop-web", namespace)["spec"]["replicas"] == 7
+
+        until(scaled, bool, 60)
+        assert live()["desiredReplicas"] == 7, live()
+        (told,) = [one["external"] for one in live()["currentMetrics"] if one["type"] == "External"]
+        assert told["metric"] == next(
+            m["external"]["metric"] for m in hpa["spec"]["metrics"] if m["type"] == "External"
+        )
+
+
 def test_a_scaled_object_is_what_kedas_crd_takes_and_its_query_gives_the_value(
     project: Path, control_plane: ControlPlane, prometheus: Start, tmp_path: Path
 ) -> None:
@@ -138,6 +201,13 @@ def test_a_scaled_object_is_what_kedas_crd_takes_and_its_query_gives_the_value(
     (trigger,) = [trigger for trigger in document["spec"]["triggers"] if trigger["type"] == "prometheus"]
     assert (trigger["metricType"], trigger["metadata"]["threshold"]) == ("AverageValue", "40")
     assert trigger["metadata"]["ignoreNullValues"] == "false", "no data is no reason to scale down"
+    assert (trigger["metadata"]["authModes"], trigger["authenticationRef"]["name"]) == ("bearer", "prometheus-login")
+    # What a trigger says is what KEDA's own scalers read, and all that they need.
+    known = json.loads((crds / "triggers.json").read_text())
+    for one in document["spec"]["triggers"]:
+        fields = known[one["type"]]
+        assert {name for name, needed in fields.items() if needed} <= one["metadata"].keys() <= fields.keys()
+        assert all(isinstance(value, str) for value in one["metadata"].values())
     record = record_of(loaded(project / "keda/shop/rules.yml"), "web.throughput")
     values = [({"service": "shop", "source": "web"}, 1234.0), (OTHERS, 99.0)]
     with prometheus(recording(tmp_path, record, values)) as server:

@@ -211,6 +211,7 @@ def _api_server(binary: Path, etcd: str, folder: Path) -> Iterator[str]:
     url = f"https://127.0.0.1:{port}"
     key = folder / "service-account.key"
     subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+    aggregating = _aggregating(folder)
     (folder / "audit-policy.json").write_text(json.dumps(_AUDIT))
     tokens = "".join(f'{user}-token,{user},{user},"{group}"\n' for user, group in USERS.items())
     (folder / "tokens.csv").write_text(tokens)
@@ -220,13 +221,27 @@ def _api_server(binary: Path, etcd: str, folder: Path) -> Iterator[str]:
         "--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/24",
         f"--token-auth-file={folder / 'tokens.csv'}", "--authorization-mode=RBAC",
         "--disable-admission-plugins=ServiceAccount",
-        f"--audit-policy-file={folder / 'audit-policy.json'}", f"--audit-log-path={folder / 'audit.log'}",
+        f"--audit-policy-file={folder / 'audit-policy.json'}", f"--audit-log-path={folder / 'audit.log'}", *aggregating,
     ]  # fmt: skip
     with serving("kube-apiserver", command, folder / "kube-apiserver.log") as process:
         process.wait_until(lambda: answers(f"{url}/readyz", tls=_unverified(), token="admin-token"))
         for user in USERS:
             _write_kubeconfig(folder, user, url)
         yield url
+
+
+def _aggregating(folder: Path) -> list[str]:
+    """How the server says for whom it asks an API server behind it: by a certificate that is its own authority."""
+    key, certificate = folder / "front-proxy.key", folder / "front-proxy.crt"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=front-proxy", "-addext",
+            "extendedKeyUsage=clientAuth", "-keyout", str(key), "-out", str(certificate)]  # fmt: skip
+    subprocess.run(made, check=True, capture_output=True)
+    return [
+        f"--proxy-client-cert-file={certificate}", f"--proxy-client-key-file={key}",
+        f"--requestheader-client-ca-file={certificate}", "--requestheader-allowed-names=front-proxy",
+        "--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+    ]  # fmt: skip
 
 
 def _unverified() -> ssl.SSLContext:

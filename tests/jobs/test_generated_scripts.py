@@ -14,6 +14,7 @@ import yaml
 from harness.binaries import unavailable
 from hypothesis import Phase, given, settings
 from jobs.running import HOST, SHELLS, Script, built, capacity, host_script, serving_webhook
+from jobs.shell_words import BUILTINS, commands
 from properties.strangers import LINES, TEXTS
 
 from capgen import api, disk
@@ -97,6 +98,23 @@ def test_shellcheck_finds_nothing(generated: dict[str, str], tmp_path: Path) -> 
     command = [shellcheck, "--severity=style", "--norc", *sorted(tmp_path.iterdir())]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
+
+
+def test_the_default_image_has_every_program_of_a_pods_script(generated: dict[str, str]) -> None:
+    """Also on branches that no test runs. alpine/k8s cannot be pulled here; its Dockerfile (github.com/alpine-docker/k8s) starts
+    from Alpine, whose programs are busybox', adds curl, bash and jq with apk, and puts kubectl into /usr/bin."""
+    busybox = shutil.which("busybox") or unavailable("busybox is not installed")
+    there = set(subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split())
+    there |= {"curl", "kubectl"}  # and neither bash nor jq: an image of one's own need not have them
+    used: set[str] = set()
+    for path, text in generated.items():
+        if path.endswith("/script.yaml"):
+            programs = commands(text) - set(re.findall(r"(?m)^\s*([a-z_]\w*)\(\)", text)) - BUILTINS
+            # A report is made by capgen, in an image of one's own that has it (`jobs.report_image`).
+            more = {"capgen"} if "/report-" in path else set()
+            assert programs <= there | more, f"{path}: {sorted(programs - there - more)}"
+            used |= programs
+    assert {"awk", "curl", "date", "kubectl", "mktemp", "sed"} <= used, "the scripts were read"
 
 
 @pytest.mark.parametrize("shell", SHELLS)

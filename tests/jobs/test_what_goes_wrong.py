@@ -123,7 +123,7 @@ def test_a_secret_that_is_no_address_is_not_used(look: Script, address: str) -> 
 def test_a_secret_is_read_from_the_folder_of_secrets(look: Script, webhook: Webhook, tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     folder.mkdir()
-    (folder / "CHAT_URL").write_text(webhook.url + "\n")
+    (folder / "CHAT_URL").write_text(webhook.url + "\r\n")  # as some editors end a line
     assert look.run(CHAT_URL="", CAPGEN_SECRETS=str(folder)).code == 0
     assert webhook.paths == ["/hook/s3cr3t-path"]
 

@@ -27,6 +27,7 @@ from capgen.blueprint.dashboards import (
 from capgen.blueprint.origin import Origin
 from capgen.compile.dashboards import frame
 from capgen.compile.dashboards.glance import NOT_IN_SIGHT, ROOM, ROOM_LINES, TIME, until
+from capgen.compile.dashboards.levels import COLORS
 from capgen.compile.dashboards.signals import RECORDED, SUMMED
 
 _KINDS = ("cpu", "memory", "cpu_of_request", "memory_of_request", "throughput", "errors", "latency", "total_cost")
@@ -213,7 +214,10 @@ def _indicators(records: dict[str, list[str]], *, scaled: bool) -> Iterator[tupl
             "kpi/alerts", "timeseries", "Alerts that fire, by severity", 12, 8,
             "How many levels stand at each moment.\n\nWhat to do: many at once point at something that they share; many all the time, at levels that are too tight.",
             Target(f'count by ({naming.SEVERITY}) ({_FIRING[:-1]},{naming.KIND}="level"}})', f"{{{{{naming.SEVERITY}}}}}"),
-            unit="short", decimals=0, no_value="none fires",
+            unit="short", decimals=0, no_value="none fires", overrides=tuple(
+                Override("byName", severity, (("color", {"mode": "fixed", "fixedColor": color}),))
+                for severity, color in COLORS.items() if severity is not None
+            ),
         ),
         _panel(
             "kpi/noisiest", "timeseries", "Services with most alerts", 12, 8,

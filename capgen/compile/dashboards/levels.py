@@ -65,6 +65,14 @@ def amounts(
             yield Target(f"{units.number(level.threshold)} * {limit}", legend), COLORS[level.severity]
 
 
+def mirrored(signal: Signal, measured: str) -> Iterator[tuple[Target, str]]:
+    """The levels as lines for what is drawn downwards, each with its colour: Grafana's own lines are above only."""
+    for level in signal.levels:
+        if level.severity is not None:
+            line = f"vector({units.number(level.threshold)}) and on () {measured}"
+            yield Target(line, f"{name(signal, level)}, downwards"), COLORS[level.severity]
+
+
 def lines(signal: Signal, measured: str) -> tuple[Target, tuple[Override, ...]] | None:
     """The levels that are told as series of their own, so that the legend names what the dashed lines are; None
     without any. They are there only while something is `measured`, so that missing data shows as missing."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from capgen import markdown, naming
 from capgen.blueprint import Delivery, Hpa, Signal, Vpa
 from capgen.blueprint.dashboards import Dashboard, Link, Panel, Row
+from capgen.blueprint.planning import Planning
 from capgen.compile.context import Context
 from capgen.compile.dashboards import frame
 from capgen.compile.dashboards.autoscaling import hpa_keys, hpa_panels, vpa_keys, vpa_panels
@@ -15,7 +16,15 @@ from capgen.compile.dashboards.glance import glance_panels
 from capgen.compile.dashboards.kubernetes import Cluster
 from capgen.compile.dashboards.money import money_of
 from capgen.compile.dashboards.provenance import digest, provenance_panel
-from capgen.compile.dashboards.signals import address, heatmap_panel, is_share_of_a_limit, now_panel, signal_panel
+from capgen.compile.dashboards.signals import (
+    ALONE,
+    Related,
+    address,
+    heatmap_panel,
+    is_share_of_a_limit,
+    now_panel,
+    signal_panel,
+)
 from capgen.compile.dashboards.waste import waste_keys, waste_panels
 from capgen.compile.sources import Bound
 
@@ -48,6 +57,7 @@ def derive_dashboard(
     hpas: Sequence[Hpa],
     vpas: Sequence[Vpa],
     delivery: Delivery,
+    planning: Planning | None,
 ) -> Dashboard | None:
     """The dashboard; None where the environment takes none."""
     if delivery.grafana.deliver == "none":
@@ -84,7 +94,7 @@ def derive_dashboard(
             )
         planned = list(forecast_panels(service, model.planning, alone, money, ids))
         planned += [_panel(signal, ids, context, 8) for signal in alone if signal.section == "cost"]
-        planned += waste_panels(service, sources, alone, money, ids)
+        planned += waste_panels(service, sources, alone, money, planning, ids)
         yield _row("forecast", "Forecast and cost", planned, ids, collapsed=True)
         provenance = provenance_panel(
             ids["provenance"], spec=context.spec.path, said=digest(context.spec.node), title=title, owner=owner, runbook=runbook,
@@ -163,14 +173,18 @@ def _companions(signal: Signal, mine: Signals) -> tuple[Signal, ...]:
     )  # fmt: skip
 
 
-def _related(signal: Signal, bound: Bound, mine: Signals) -> tuple[Signal | None, Signal | None]:
-    """The signal of the other direction and the share of the limit, as the catalogue names them, where the service has
-    them by the same labels."""
+def _related(signal: Signal, bound: Bound, mine: Signals) -> Related:
+    """What the catalogue relates the signal to, where the service has it by the same labels."""
     definition = bound.entry.exporter.signals.get(signal.id.removeprefix(f"{bound.name}."))
+    if definition is None:
+        return ALONE
     alike = {other.id: other for other, _ in mine if other.labels == signal.labels}
-    names = (definition.opposite, definition.share) if definition else (None, None)
-    opposite, share = (alike.get(f"{bound.name}.{name}") for name in names)
-    return (opposite if opposite and opposite.unit == signal.unit else None, share)
+    opposite, share = (alike.get(f"{bound.name}.{name}") for name in (definition.opposite, definition.share))
+    return Related(
+        opposite=opposite if opposite and opposite.unit == signal.unit else None,
+        share=share,
+        downwards=next((part for part in definition.downwards.items() if part[0] in signal.labels), None),
+    )
 
 
 def _has_bars(signal: Signal) -> bool:
@@ -193,11 +207,11 @@ def _heat(signal: Signal, bound: Bound, ids: Mapping[str, int], context: Context
 
 def _panel(
     signal: Signal, ids: Mapping[str, int], context: Context, width: int, beside: Sequence[Signal] = (),
-    related: tuple[Signal | None, Signal | None] = (None, None), fixed: Collection[str] = (),
+    related: Related = ALONE, fixed: Collection[str] = (),
 ) -> Panel:  # fmt: skip
     return signal_panel(
         context.spec.name, signal, ids[signal.id], title=signal.title, width=width, runbook=_runbook(signal, context), beside=beside,
-        opposite=related[0], share=related[1], fixed=fixed,
+        related=related, fixed=fixed,
     )  # fmt: skip
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from itertools import cycle
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from capgen import markdown, naming, promql, units
 from capgen.blueprint import Signal
@@ -22,19 +25,35 @@ RECORDED = "reads series that capgen records, which carry the service and the so
 SUMMED = "its series are sums over all instances"
 NO_RATE = "reads recorded rates: what the window is was decided where they are recorded"
 DASHED = (("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}), ("custom.fillOpacity", 0), ("custom.lineWidth", 2))
+DOWNWARDS = ("custom.transform", "negative-Y")
+BESIDE = ("purple", "semi-dark-orange", "light-blue")
+"""Colours of what is drawn beside a signal: none that a level has."""
 _UNITS: Mapping[str, str] = {"throughput": "reqps", "disk_iops": "iops"}
 _SAFE = "/:?#@!&'()*+,;=%~"
 
 
-def series(service: str, signal: Signal) -> str:
-    """The recorded series of a signal, of the instances that are chosen."""
-    return selected(service, signal, instances="instance" in signal.labels)
+class Related(Struct, frozen=True):
+    """What a signal's panel also shows. `opposite`: the signal of the other direction, drawn downwards; `downwards`: the
+    label and the value of those of its own series that are; `share`: the signal whose levels are lines here, as amounts."""
+
+    opposite: Signal | None = None
+    share: Signal | None = None
+    downwards: tuple[str, str] | None = None
 
 
-def selected(service: str, signal: Signal, *, instances: bool = False) -> str:
+ALONE = Related()
+
+
+def series(service: str, signal: Signal, only: str = "") -> str:
+    """The recorded series of a signal, of the instances that are chosen; `only` those with a further matcher."""
+    return selected(service, signal, instances="instance" in signal.labels, only=only)
+
+
+def selected(service: str, signal: Signal, *, instances: bool = False, only: str = "") -> str:
     """The recorded series of a signal, of all instances unless those that are chosen are wanted."""
     scope = f"{naming.SERVICE}={promql.string(service)},{naming.SOURCE}={promql.string(signal.source)}"
-    return f"{signal.record}{{{scope}{',instance=~' + promql.string('$instance') if instances else ''}}}"
+    chosen = f"instance=~{promql.string('$instance')}" if instances else ""
+    return f"{signal.record}{{{','.join(part for part in (scope, only, chosen) if part)}}}"
 
 
 def unit_of(signal: Signal) -> str:
@@ -53,26 +72,43 @@ def legend(signal: Signal, fixed: Collection[str] = ()) -> str:
 
 def signal_panel(
     service: str, signal: Signal, id_: int, *, title: str, width: int, runbook: str, beside: Sequence[Signal] = (),
-    opposite: Signal | None = None, share: Signal | None = None, fixed: Collection[str] = (),
+    related: Related = ALONE, fixed: Collection[str] = (),
 ) -> Panel:  # fmt: skip
     """The panel. `beside`: signals without levels that are read together with this one, drawn in the same panel;
-    `opposite`: the one of the other direction, drawn downwards; `share`: the one whose levels are lines here, as amounts;
     `fixed`: labels that have one value on all series of the source."""
     state = signal.record.endswith(":state")
-    measured = series(service, signal)
-    targets = [Target(measured, legend(signal, fixed))]
+    opposite, share, downwards = related.opposite, related.share, related.downwards
+    upwards = f"{downwards[0]}!={promql.string(downwards[1])}" if downwards else ""
+    measured = series(service, signal, upwards)
+    # On which side of nothing a series is says its direction.
+    targets = [Target(measured, legend(signal, {*fixed, *(downwards or ())[:1]}))]
     overrides: tuple[Override, ...] = ()
-    drawn = None if state else levels.lines(signal, measured)
+    drawn = None if state else levels.lines(signal, series(service, signal))
     if drawn is not None:
         targets.append(drawn[0])
         overrides = drawn[1]
-    targets += [Target(series(service, other), markdown.plain(legend(other, fixed))) for other in beside]
+    for other, color in zip(beside, cycle(BESIDE)):
+        if not signal.labels:
+            overrides += (
+                Override("byFrameRefID", _next(targets), (("color", {"mode": "fixed", "fixedColor": color}),)),
+            )
+        targets.append(Target(series(service, other), markdown.plain(legend(other, fixed))))
     about = description(signal)
     if opposite is not None:
         targets[0] = Target(measured, _directed(signal, fixed))
-        overrides += (Override("byFrameRefID", _next(targets), (("custom.transform", "negative-Y"),)),)
+        overrides += (Override("byFrameRefID", _next(targets), (DOWNWARDS,)),)
         targets.append(Target(series(service, opposite), _directed(opposite, fixed)))
         about = f"{markdown.inline(f'Downwards: {opposite.title}.')}\n\n{about}"
+    if downwards is not None:
+        label, value = downwards
+        below = series(service, signal, f"{label}={promql.string(value)}")
+        overrides += (Override("byFrameRefID", _next(targets), (DOWNWARDS, _hidden(tooltip=False))),)
+        targets.append(Target(below, legend(signal, fixed)))
+        about = f"{markdown.inline(f'Downwards: {value}.')}\n\n{about}"
+        for line, color in levels.mirrored(signal, below):
+            mirrored = (*DASHED, DOWNWARDS, _hidden(tooltip=True), ("color", {"mode": "fixed", "fixedColor": color}))
+            overrides += (Override("byFrameRefID", _next(targets), mirrored),)
+            targets.append(line)
     if share is not None:
         for line, color in levels.amounts(signal, measured, share, series(service, share), fixed):
             drawing = (*DASHED, ("color", {"mode": "fixed", "fixedColor": color}))
@@ -91,7 +127,7 @@ def signal_panel(
         height=8,
         targets=tuple(targets),
         unit="" if state else unit_of(signal),
-        minimum=0.0 if opposite is None else None,
+        minimum=0.0 if opposite is None and downwards is None else None,
         soft_maximum=1.0 if ratio and signal.ladder == "utilisation" else None,
         decimals=1 if ratio and signal.ladder == "utilisation" else None,
         steps=levels.steps(signal),
@@ -102,6 +138,11 @@ def signal_panel(
         signal=signal.id,
         exempt=exempt(signal),
     )
+
+
+def _hidden(*, tooltip: bool) -> tuple[str, dict[str, bool]]:
+    """Drawn, and not in the legend, which has room for one side."""
+    return "custom.hideFrom", {"legend": True, "tooltip": tooltip, "viz": False}
 
 
 def _next(targets: Sequence[Target]) -> str:

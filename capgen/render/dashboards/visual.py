@@ -97,12 +97,12 @@ _DRAWN: Mapping[str, Json] = {
 
 
 def _timeseries(panel: Panel) -> Json:
-    # A legend has a third of its panel. The names of levels have to be in sight, so beside them there are no numbers.
+    # A legend has a third of its panel, which is a table of three rows below a curve and of the whole height beside it. The names of levels have to be in sight, so beside them there are no numbers.
     levels = len(panel.steps) > 1
     wide = panel.width >= 12 and not levels
     return {
         "legend": {
-            "showLegend": True, "displayMode": "table" if wide else "list", "placement": "bottom",
+            "showLegend": True, "displayMode": "table" if wide else "list", "placement": "right" if wide else "bottom",
             "calcs": [] if levels else ["lastNotNull", "max"] if wide else ["lastNotNull"],
         },
         "tooltip": {"mode": "multi", "sort": "desc"},

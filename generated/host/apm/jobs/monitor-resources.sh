@@ -128,7 +128,7 @@ state_save() {
 
 state_load
 
-address_1=$(printf '%s' "${SLACK_WEBHOOK_URL:-}")
+address_1=$(printf '%s' "${SLACK_WEBHOOK_URL:-}" | tr -d '\r')
 unset SLACK_WEBHOOK_URL
 secrets=${CAPGEN_SECRETS:-/etc/capgen/secrets}
 
@@ -140,6 +140,8 @@ find_receiver() {
         kind=slack
         address=$address_1
         [ -n "$address" ] || [ ! -r "$secrets/SLACK_WEBHOOK_URL" ] || read -r address <"$secrets/SLACK_WEBHOOK_URL" || :
+        # Some editors end a line with one character more.
+        address=$(printf '%s' "$address" | tr -d '\r')
         [ -n "$address" ] || kind=
         ;;
     esac

@@ -71,7 +71,7 @@ fi
 trap '[ $? -ne 1 ] || log error failed "message=a command failed that should not"; rm -rf "$work"' EXIT
 trap 'log error stopped; exit 143' TERM INT HUP
 
-address_1=$(printf '%s' "${SLACK_WEBHOOK_URL:-}")
+address_1=$(printf '%s' "${SLACK_WEBHOOK_URL:-}" | tr -d '\r')
 unset SLACK_WEBHOOK_URL
 secrets=${CAPGEN_SECRETS:-/etc/capgen/secrets}
 
@@ -83,6 +83,8 @@ find_receiver() {
         kind=slack
         address=$address_1
         [ -n "$address" ] || [ ! -r "$secrets/SLACK_WEBHOOK_URL" ] || read -r address <"$secrets/SLACK_WEBHOOK_URL" || :
+        # Some editors end a line with one character more.
+        address=$(printf '%s' "$address" | tr -d '\r')
         [ -n "$address" ] || kind=
         ;;
     esac
