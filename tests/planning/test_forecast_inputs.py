@@ -222,3 +222,11 @@ def test_further_ahead_than_the_history_reaches_back_begins_like_a_week_ahead() 
 def test_an_event_over_all_of_the_history_leaves_nothing_to_forecast_from() -> None:
     with pytest.raises(TooLittle, match="events without a multiplier"):
         ahead(BASE, events=(Event("all", START - 1, START + 1e9, None),))
+
+
+def test_a_noisy_quantity_that_is_near_nothing_now_and_then_has_no_outages() -> None:
+    noisy = np.clip(2.0 + noise(len(BASE), 41), 0.0, None)
+    assert "CG908" not in codes(ahead(noisy))
+    still = BASE.copy()
+    still[[300, 301, 302, 900, 1500]] = 0.0
+    assert "CG908" in codes(ahead(still))
