@@ -101,7 +101,7 @@ def forecast(
         raise TooLittle(f"{ahead:,} steps of {grid.step:g} s are more than {MOST_AHEAD:,}; give a longer --step")
     if ahead > len(grid.values):
         seen, far = (units.duration(count * grid.step) for count in (len(grid.values), ahead))
-        message = f"{far} ahead from {seen} of history: what comes after {seen} has never been seen to happen; do not plan by it"
+        message = f"{far} ahead from {seen} of history: no back-test reaches so far, the intervals are drawn out from nearer ones"
         notices.append(Notice("CG957", message))
     notices += masking.gaps(grid)
     grid = ordinary(grid, events)
