@@ -235,9 +235,7 @@ def _roadmap(declared: Planning, outlooks: Mapping[str, Outlook], now: float | N
     items = []
     for entry in declared.roadmap:
         outlook = outlooks.get(entry.moves)
-        paging = [
-            level.reached for level in (outlook.levels if outlook else ()) if level.severity in (*PAGES, "limit")
-        ]
+        paging = [level.reached for level in (outlook.levels if outlook else ()) if level.severity in (*PAGES, "limit")]
         already = any(reached.already for reached in paging)
         dates = [reached.expected for reached in paging if reached.expected is not None]
         full = now if already else min(dates, default=None)

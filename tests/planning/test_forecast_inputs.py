@@ -230,3 +230,19 @@ def test_a_noisy_quantity_that_is_near_nothing_now_and_then_has_no_outages() -> 
     still = BASE.copy()
     still[[300, 301, 302, 900, 1500]] = 0.0
     assert "CG908" in codes(ahead(still))
+
+
+def test_an_event_ahead_multiplies_what_a_volume_grows_by_and_not_the_volume() -> None:
+    filled = 1000.0 + np.cumsum(BASE / 100)
+    begin = START + HOUR * (len(BASE) + 24)
+    plain, busy = ahead(filled), ahead(filled, events=(Event("sale", begin, begin + 24 * HOUR, 3.0),))
+    growth = np.diff(plain.p50[23:48])
+    assert np.diff(busy.p50[23:48]) == pytest.approx(3.0 * growth)
+    assert busy.p50[-1] == pytest.approx(plain.p50[-1] + 2.0 * growth.sum())
+    assert (busy.lo80 <= busy.p50).all() and (busy.p50 <= busy.hi80).all()
+
+
+def test_weeks_of_gaps_at_the_end_leave_a_forecast_and_no_warning() -> None:
+    gone = series(np.concatenate([np.arange(30.0) % 7 + 1, np.full(13, np.nan)]), step=WEEK * HOUR)
+    with np.errstate(all="raise"):
+        assert np.isfinite(forecast(gone, 4 * WEEK * HOUR).p50).all()
