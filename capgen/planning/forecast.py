@@ -18,7 +18,7 @@ from capgen.planning.counters import accumulated, continued
 from capgen.planning.ensemble import Trial, lifted, mixed, tried, weights
 from capgen.planning.grid import Grid, regular
 from capgen.planning.intervals import MOST_WINDOWS, Backtest, Window, backtest, scale, usual_power, width
-from capgen.planning.members import Seasons, table
+from capgen.planning.seasons import Seasons, table
 from capgen.planning.weekend import weekly
 
 DAY, WEEK = 86400.0, 604800.0

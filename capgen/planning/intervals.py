@@ -13,7 +13,8 @@ import numpy as np
 from msgspec import Struct
 
 from capgen.history.series import Bools, Floats
-from capgen.planning.members import quantile, seasonal_naive, straight_line
+from capgen.planning.members import seasonal_naive, straight_line
+from capgen.planning.seasons import quantile
 
 MOST_WINDOWS = 10
 FEW = 0.35

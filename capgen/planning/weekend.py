@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from capgen.history.series import Floats
-from capgen.planning.members import columns_median, table
+from capgen.planning.seasons import columns_median, table
 
 _DAY = 86400.0
 _SHIFTS = (0.0, 0.25, 0.5, 0.75)
