@@ -184,7 +184,7 @@ def _lines(
     values = grid.values
     shares: tuple[tuple[str, float], ...] = ()
     steps = _steps(season)
-    pace = season.seasons.short or steps
+    pace = season.seasons.short if season.seasons.short > 1 else steps
     level = float(np.nanmean(np.abs(values)))
     if growing:
         p50, seen = _accumulated(values, steps, ahead)

@@ -125,6 +125,8 @@ def lines(values: Floats, seasons: Seasons, horizon: int) -> Floats:
 
 def _growing(rows: Floats, horizon: int) -> Floats:
     """The recent median, the steady growth from season to season taken out before and put on again after."""
+    if np.isnan(rows).all():
+        return np.full(horizon, np.nan)
     rows = without_empty_columns(rows)
     count, season = rows.shape
     ahead = np.arange(horizon)

@@ -246,3 +246,10 @@ def test_weeks_of_gaps_at_the_end_leave_a_forecast_and_no_warning() -> None:
     gone = series(np.concatenate([np.arange(30.0) % 7 + 1, np.full(13, np.nan)]), step=WEEK * HOUR)
     with np.errstate(all="raise"):
         assert np.isfinite(forecast(gone, 4 * WEEK * HOUR).p50).all()
+
+
+def test_a_history_that_begins_with_months_of_gaps_after_its_first_days_is_forecast() -> None:
+    """At an earlier origin nothing recent is known, and growth from day to day or week to week cannot be told."""
+    days = weekly(26, seed=43).reshape(-1, 24).mean(axis=1)
+    days[10:150] = np.nan
+    assert np.isfinite(forecast(series(days, step=24 * HOUR), 14 * 24 * HOUR).p50).all()
