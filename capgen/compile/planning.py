@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -136,6 +137,7 @@ def _costs(context: Context, plan: CostPlan) -> Costs:
             listed = tuple(CostItem(item, _needed(amount)) for item, amount in sorted(amounts.items()))
             parts.append(_part(name, listed, None, None, "", []))
     budget = plan.budget
+    _check_day(context, plan.as_of)
     return Costs(
         currency=plan.currency,
         months=plan.months,
@@ -147,6 +149,14 @@ def _costs(context: Context, plan: CostPlan) -> Costs:
         as_of=plan.as_of or "",
         origin=context.origin(("planning", "cost")),
     )
+
+
+def _check_day(context: Context, written: str | None) -> None:
+    try:
+        date.fromisoformat(written or "2000-01-01")
+    except ValueError:
+        path: Path = ("planning", "cost", "as_of")
+        context.error("CG959", f"{written} is no day of the calendar", path, "write the day that the prices were true")
 
 
 def _option(name: str, option: CostOption) -> SavingOption:

@@ -1,4 +1,4 @@
-"""What the service costs, month by month, to the cent.
+"""What the service costs, month by month, to the cent (or the currency's smallest coin).
 
 A part grows by compounding on what it costs today, at its declared rate or with a signal's forecast: then there are
 three amounts, from the same 10th, 50th and 90th percentile as every other number of the plan. Steps are added at their
@@ -8,7 +8,7 @@ and a total is the sum of what is shown. What has no price is named, and never g
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
 from msgspec import Struct
@@ -19,7 +19,11 @@ from capgen.blueprint.planning import CostPart, Costs, SavingOption
 from capgen.planning.compute import NodeMonth
 from capgen.planning.rates import Rate
 
-CENT = Decimal("0.01")
+_MINOR = {
+    **dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+"""Decimal places of currencies that have other than two, by ISO 4217."""
 
 
 class CostMonth(Struct, frozen=True):
@@ -82,19 +86,19 @@ class CostForecast(Struct, frozen=True):
         return any(month.low != month.high for month in self.months)
 
 
-def cents(amount: Decimal) -> Decimal:
-    """Rounded to the cent, half up, as bills are."""
-    return amount.quantize(CENT, ROUND_HALF_UP)
+def cents(amount: Decimal, currency: str) -> Decimal:
+    """Rounded to the currency's smallest coin (a cent, a whole yen), half up, as bills are."""
+    return amount.quantize(Decimal(1).scaleb(-_MINOR.get(currency, 2)), ROUND_HALF_UP)
 
 
 def forecast_costs(costs: Costs, rates: Mapping[str, Rate] | None = None) -> CostForecast:
     """The months, the savings and the budget. `rates` are by signal."""
     known = rates or {}
-    months = tuple(_month(costs.parts, month, known) for month in range(costs.months + 1))
+    months = tuple(_month(costs, month, known) for month in range(costs.months + 1))
     alerts: tuple[BudgetAlert, ...] = ()
     if costs.budget is not None:
         shares = costs.alert_at if Decimal(1) in costs.alert_at else (*costs.alert_at, Decimal(1))
-        alerts = tuple(_alert(share, costs.budget, months) for share in sorted(shares))
+        alerts = tuple(_alert(share, costs.budget, months, costs.currency) for share in sorted(shares))
     return CostForecast(
         currency=costs.currency,
         months=months,
@@ -129,10 +133,16 @@ def with_right_size(
     counts = sorted(set(fewer))
     words = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     assumes = (
-        f"with requests as advised the compute plan needs {words} nodes fewer, each at {cents(each)} a month; they are "
+        f"with requests as advised the compute plan needs {words} nodes fewer, each at {cents(each, costs.currency)} a month; they are "
         "taken away once the scheduler has emptied them"
     )
-    saving = Saving("right_size", "compute", cents(each * sum(fewer)), cents(each * fewer[0]), assumes)
+    saving = Saving(
+        "right_size",
+        "compute",
+        cents(each * sum(fewer), costs.currency),
+        cents(each * fewer[0], costs.currency),
+        assumes,
+    )
     return replace(made, savings=(*made.savings, saving))
 
 
@@ -150,9 +160,12 @@ def _growth(part: CostPart, rates: Mapping[str, Rate]) -> Rate:
     return rates.get(part.signal) or Rate(part.growth, part.growth, part.growth)
 
 
-def _month(parts: Sequence[CostPart], month: int, rates: Mapping[str, Rate]) -> CostMonth:
+def _month(costs: Costs, month: int, rates: Mapping[str, Rate]) -> CostMonth:
     low, expected, high = (
-        tuple((part.name, cents(part_after(part, month, getattr(_growth(part, rates), end)))) for part in parts)
+        tuple(
+            (part.name, cents(part_after(part, month, getattr(_growth(part, rates), end)), costs.currency))
+            for part in costs.parts
+        )
         for end in ("low", "expected", "high")
     )
     totals = (sum((amount for _, amount in amounts), Decimal(0)) for amounts in (expected, low, high))
@@ -169,11 +182,11 @@ def _saving(option: SavingOption, costs: Costs, rates: Mapping[str, Rate]) -> Sa
         # An item has no steps of its own: what is added is bought for the part.
         due = whole * share * (1 + growth) ** month + (Decimal(0) if option.item else _steps(part, month))
         if option.term is None:
-            amounts.append(cents(cents(due) * option.covers * option.saves))
+            amounts.append(cents(cents(due, costs.currency) * option.covers * option.saves, costs.currency))
         elif month <= option.term:
             # A commitment is for what there is today: it saves nothing on growth, and is paid when less is used.
             committed = whole * share * option.covers
-            amounts.append(cents(min(due, committed) - committed * (1 - option.saves)))
+            amounts.append(cents(min(due, committed) - committed * (1 - option.saves), costs.currency))
         else:
             amounts.append(Decimal(0))
     return Saving(option.name, option.of, sum(amounts, Decimal(0)), amounts[0], _assumes(option))
@@ -199,8 +212,8 @@ def _percent(share: Decimal) -> str:
     return f"{round(share * 100, 2):f}".rstrip("0").rstrip(".") + "%"
 
 
-def _alert(share: Decimal, budget: Decimal, months: tuple[CostMonth, ...]) -> BudgetAlert:
-    amount = cents(budget * share)
+def _alert(share: Decimal, budget: Decimal, months: tuple[CostMonth, ...], currency: str) -> BudgetAlert:
+    amount = cents(budget * share, currency)
 
     def first(end: str) -> int | None:
         # At the declared share already, as people expect of "alert at 80 %"; the whole budget may be spent.

@@ -27,7 +27,7 @@ CALMEST = 0.9
 ONLY_WEEK, UNLIKE_WEEK = 5.0, 0.8
 """What last week counts when it is the only one: where its days differ as weekdays do, and where nothing says so."""
 GROWTH_OF_DAYS = 0.05
-"""What growth from day to day counts then: a Saturday after a Friday looks like a fall."""
+"""What growth from day to day counts before two weeks were seen: a Saturday after a Friday looks like a fall."""
 FAR = 2
 """After how many seasons a member's error tells as much as one of the whole horizon would."""
 PEAK = 0.95
@@ -68,6 +68,7 @@ def weights(
     if present[LAST] and not present[MEDIAN]:
         # One week was seen: a Saturday is known from one Saturday only, but no other member knows it at all.
         prior[LAST] *= UNLIKE_WEEK + (ONLY_WEEK - UNLIKE_WEEK) * weekly
+    if not present[MEDIAN]:
         prior[DAILY] *= GROWTH_OF_DAYS
     prior /= prior.sum()
     size, usual = np.zeros(len(present)), np.zeros(len(present))

@@ -84,6 +84,7 @@ def _budget(costs: CostForecast, origin: Origin) -> Iterator[Diagnostic]:
 
 def _late(item: RoadmapItem) -> Diagnostic:
     entry = item.entry
-    message = f"{entry.title!r} is due by {day(item.due)}, and {entry.moves} is full on {day(item.full)}"
+    full = "already" if item.already else f"on {day(item.full)}"
+    message = f"{entry.title!r} is due by {day(item.due)}, and {entry.moves} is full {full}"
     hint = "bring it forward, or plan capacity to bridge the time"
     return Diagnostic("CG917", message, entry.origin.span, hint, Severity.WARNING)

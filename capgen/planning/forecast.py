@@ -101,11 +101,12 @@ def forecast(
         raise TooLittle(f"{ahead:,} steps of {grid.step:g} s are more than {MOST_AHEAD:,}; give a longer --step")
     if ahead > len(grid.values):
         seen, far = (units.duration(count * grid.step) for count in (len(grid.values), ahead))
-        message = f"{far} ahead from {seen} of history: what comes after {seen} has never been seen to happen; do not plan by it"
+        message = f"{far} ahead from {seen} of history: no back-test reaches so far, the intervals are drawn out from nearer ones"
         notices.append(Notice("CG957", message))
     notices += masking.gaps(grid)
-    grid = ordinary(grid, events)
     if not growing:
+        # An event multiplies what happens; the height that a counter or a volume has reached is no demand.
+        grid = ordinary(grid, events)
         notices += masking.at_a_limit(grid, limit)
         grid, told = masking.without_bad_samples(grid)
         notices += told
@@ -132,7 +133,11 @@ def forecast(
     lines = tuple(
         np.where(idle > part, lower, line) if part else line for line, part in zip(lines, _BELOW, strict=True)
     )
-    p50, lo80, hi80, lo95, hi95 = (np.clip(line, lower, upper) * factor for line in lines)
+    clipped = [np.clip(line, lower, upper) for line in lines]
+    if growing:
+        p50, lo80, hi80, lo95, hi95 = (lower + np.cumsum(np.diff(line, prepend=lower) * factor) for line in clipped)
+    else:
+        p50, lo80, hi80, lo95, hi95 = (line * factor for line in clipped)
     return Forecast(
         series.name, grid, season.name, growing, p50, lo80, hi80, lo95, hi95, tested, shares, tuple(notices)
     )
@@ -179,7 +184,7 @@ def _lines(
     values = grid.values
     shares: tuple[tuple[str, float], ...] = ()
     steps = _steps(season)
-    pace = season.seasons.short or steps
+    pace = season.seasons.short if season.seasons.short > 1 else steps
     level = float(np.nanmean(np.abs(values)))
     if growing:
         p50, seen = _accumulated(values, steps, ahead)

@@ -2,7 +2,7 @@
 
 An outage is a run of values at less than a tenth of what its hour of the week usually has. Where more than a seventh of
 all values are like that, it is how the service works and no outage; nor is a low that has lasted to the end for
-three days, which is rather the new normal. A value below zero in a series that hardly ever has one is a bad sample.
+three days, which is rather the new normal; nor are single values, several a week, of what is as noisy as that. A value below zero in a series that hardly ever has one is a bad sample.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from capgen.planning.seasons import columns_median, table
 
 MOST_LISTED = 20
 _LASTING = 3 * 86400
+_FEW_OUTAGES, _PER_WEEK = 5, 2.0
 
 
 def runs(mask: Bools) -> Iterator[tuple[int, int]]:
@@ -52,6 +53,14 @@ def without_outages(grid: Grid, season: int) -> tuple[Grid, tuple[Notice, ...]]:
         if end == len(values) and (end - begin) * grid.step > _LASTING:
             low[begin:end] = False
     if not low.any() or np.count_nonzero(low) > np.count_nonzero(known) / 7:
+        return grid, ()
+    lengths = [end - begin for begin, end in runs(low)]
+    if (
+        len(lengths) > _FEW_OUTAGES
+        and len(lengths) > _PER_WEEK * len(values) * grid.step / 604800
+        and np.mean(lengths) < 2
+    ):
+        # So often and so briefly: a noisy quantity is low now and then, and that belongs to it.
         return grid, ()
     notices = _listed("CG908", "an outage, at less than a tenth of the usual, is left out", grid, low)
     return Grid(grid.start, grid.step, np.where(low, np.nan, values)), notices

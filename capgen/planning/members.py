@@ -48,6 +48,9 @@ def ridge(rows: Floats, horizon: int) -> Floats:
     count, season = rows.shape
     times = (np.arange(count * season, dtype=np.float64).reshape(count, season) - count * season) / season
     known = ~np.isnan(rows)
+    if not known.any():
+        # All that is as recent as this is a gap; the other members look further back.
+        return np.full(horizon, np.nan)
     y, t = np.where(known, rows, 0.0), np.where(known, times, 0.0)
     n, sum_y, sum_t = known.sum(axis=0).astype(np.float64), y.sum(axis=0), t.sum(axis=0)
     weight = 1.0 / (n + _chance(rows))
@@ -122,6 +125,8 @@ def lines(values: Floats, seasons: Seasons, horizon: int) -> Floats:
 
 def _growing(rows: Floats, horizon: int) -> Floats:
     """The recent median, the steady growth from season to season taken out before and put on again after."""
+    if np.isnan(rows).all():
+        return np.full(horizon, np.nan)
     rows = without_empty_columns(rows)
     count, season = rows.shape
     ahead = np.arange(horizon)

@@ -235,10 +235,9 @@ def _roadmap(declared: Planning, outlooks: Mapping[str, Outlook], now: float | N
     items = []
     for entry in declared.roadmap:
         outlook = outlooks.get(entry.moves)
-        dates = [
-            level.reached.expected
-            for level in (outlook.levels if outlook else ())
-            if level.severity in (*PAGES, "limit") and level.reached.expected is not None
-        ]
-        items.append(RoadmapItem(entry, due_at(entry.quarter, now), min(dates, default=None)))
+        paging = [level.reached for level in (outlook.levels if outlook else ()) if level.severity in (*PAGES, "limit")]
+        already = any(reached.already for reached in paging)
+        dates = [reached.expected for reached in paging if reached.expected is not None]
+        full = now if already else min(dates, default=None)
+        items.append(RoadmapItem(entry, due_at(entry.quarter, now), full, already))
     return tuple(items)

@@ -15,7 +15,8 @@ class RoadmapItem(Struct, frozen=True):
     entry: RoadmapEntry
     due: float | None
     full: float | None
-    """When the signal it moves reaches its first level that pages."""
+    """When the signal it moves reaches its first level that pages; the moment that is planned from, where it has."""
+    already: bool
 
     @property
     def late(self) -> bool:

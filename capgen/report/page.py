@@ -126,7 +126,8 @@ def _chart(identity: str, chart: Chart) -> str:
     )
     quarters = "".join(f'<span class="q{part}">{_date(first + (last - first) * part / 4)}</span>' for part in (1, 2, 3))
     marks = "".join(
-        f'<span class="mark">{_text(f"{name} {_amount(value, chart.unit)}")}</span>' for name, value, _ in shown
+        f'<span class="mark {_text(kind)}">{_text(f"{name} {_amount(value, chart.unit)}")}</span>'
+        for name, value, kind in shown
     )
     data = {
         "unit": chart.unit,

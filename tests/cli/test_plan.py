@@ -95,6 +95,9 @@ def test_history_dates_levels_and_the_roadmap_is_held_against_them(folder: Path)
     assert [month["month"] for month in scaled["replicas"]] == [0, 1, 2, 3]
     assert sized["joint"]["together"]["most"] <= 40 and sized["containers"][0]["vpa"]
     assert [finding["code"] for finding in plan["findings"]] == ["CG915", "CG917"]
+    full = planned(folder, "--format", "json", "--set", "signals.app.backlog.levels.critical=60")
+    late = json.loads(full.out)["services"][0]["findings"][1]
+    assert (late["code"], "app.backlog is full already" in late["message"]) == ("CG917", True)
     # 10 GiB × 1.5² is 22.5: over 20 in the second of three months.
     assert [resize["month"] for resize in plan["storage"][0]["resizes"]] == [2]
 

@@ -140,6 +140,13 @@ def test_a_browser_finds_nothing_to_complain_about(folder: Path, browser: Browse
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             found = Axe().run(page)
             assert found.violations_count == 0, found.generate_report()
+        # The dash of a level's name in the key has the colour of its line.
+        lines, marks = (
+            page.locator(where).evaluate_all(f"(all) => all.map((one) => getComputedStyle(one{rest})")
+            for where, rest in (("line.level", ").stroke"), (".key .mark", ", '::before').borderTopColor"))
+        )
+        assert lines == marks != []
+        assert len(set(lines)) > 1
         page.set_viewport_size({"width": 360, "height": 800})
         tall = page.evaluate("Math.max(...[...document.querySelectorAll('td')].map((cell) => cell.offsetHeight))")
         assert tall < 200

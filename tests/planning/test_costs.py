@@ -111,6 +111,7 @@ def test_options_that_say_too_little_or_too_much(words: str, code: str) -> None:
         ("storage: {logs: {size: 1Gi, growth: 1%, keep: [30d]}}", "CG931"),
         ("storage: {logs: {size: 1Gi, growth: 1%, retention: 7d, keep: [30d]}}", "CG931"),
         ("cost: {currency: USD, months: 3, compute: {instances: 1, each: 1, growth: 5%, signal: host.cpu}}", "CG932"),
+        ('cost: {currency: USD, months: 3, as_of: "2026-02-30", compute: {instances: 1, each: 1}}', "CG959"),
         ("cost: {currency: USD, months: 3, compute: {instances: 1, each: 1, signal: host.nothing}}", "CG306"),
     ],
 )
@@ -129,3 +130,12 @@ def test_a_recommendation_is_the_same_one_when_only_its_numbers_moved() -> None:
     new, gone = new_and_gone(reviewed)  # type: ignore[arg-type]
     assert [what.partition(":")[0] for what in new] == ["reserved"]
     assert gone == []
+
+
+def test_amounts_have_the_places_of_their_currency() -> None:
+    """450 × 1.15² is 595.125: a cent of a dollar, no part of a yen, a fils of a dinar."""
+    totals = {
+        currency: str(dict(forecast_costs(template(currency=currency)).months[2].parts)["compute"])
+        for currency in ("USD", "JPY", "KWD")
+    }
+    assert totals == {"USD": "595.13", "JPY": "595", "KWD": "595.125"}

@@ -156,3 +156,14 @@ def test_three_days_have_peaks_too_and_their_wider_interval_is_the_wider_one() -
     made = forecast(series(uneven), WEEK * 3600.0)
     assert np.quantile(made.p50, 0.95) >= 0.85 * np.quantile(uneven, 0.95)
     assert (made.hi95 > made.hi80).all()
+
+
+def test_three_days_are_not_drawn_out_as_growth() -> None:
+    ratios = []
+    for kind in ("regular", "bursts", "growing 8 % a week", "holidays"):
+        values = KINDS[kind](84)
+        for end in (5 * WEEK, 8 * WEEK - 29, 12 * WEEK - 58):
+            past, came = values[end - 72 : end], values[end : end + WEEK]
+            again = np.resize(past[-24:], WEEK)
+            ratios.append(np.abs(forecast(series(past), WEEK * 3600.0).p50 - came).mean() / np.abs(again - came).mean())
+    assert geometric(ratios) <= 1.0

@@ -222,3 +222,34 @@ def test_further_ahead_than_the_history_reaches_back_begins_like_a_week_ahead() 
 def test_an_event_over_all_of_the_history_leaves_nothing_to_forecast_from() -> None:
     with pytest.raises(TooLittle, match="events without a multiplier"):
         ahead(BASE, events=(Event("all", START - 1, START + 1e9, None),))
+
+
+def test_a_noisy_quantity_that_is_near_nothing_now_and_then_has_no_outages() -> None:
+    noisy = np.clip(2.0 + noise(len(BASE), 41), 0.0, None)
+    assert "CG908" not in codes(ahead(noisy))
+    still = BASE.copy()
+    still[[300, 301, 302, 900, 1500]] = 0.0
+    assert "CG908" in codes(ahead(still))
+
+
+def test_an_event_ahead_multiplies_what_a_volume_grows_by_and_not_the_volume() -> None:
+    filled = 1000.0 + np.cumsum(BASE / 100)
+    begin = START + HOUR * (len(BASE) + 24)
+    plain, busy = ahead(filled), ahead(filled, events=(Event("sale", begin, begin + 24 * HOUR, 3.0),))
+    growth = np.diff(plain.p50[23:48])
+    assert np.diff(busy.p50[23:48]) == pytest.approx(3.0 * growth)
+    assert busy.p50[-1] == pytest.approx(plain.p50[-1] + 2.0 * growth.sum())
+    assert (busy.lo80 <= busy.p50).all() and (busy.p50 <= busy.hi80).all()
+
+
+def test_weeks_of_gaps_at_the_end_leave_a_forecast_and_no_warning() -> None:
+    gone = series(np.concatenate([np.arange(30.0) % 7 + 1, np.full(13, np.nan)]), step=WEEK * HOUR)
+    with np.errstate(all="raise"):
+        assert np.isfinite(forecast(gone, 4 * WEEK * HOUR).p50).all()
+
+
+def test_a_history_that_begins_with_months_of_gaps_after_its_first_days_is_forecast() -> None:
+    """At an earlier origin nothing recent is known, and growth from day to day or week to week cannot be told."""
+    days = weekly(26, seed=43).reshape(-1, 24).mean(axis=1)
+    days[10:150] = np.nan
+    assert np.isfinite(forecast(series(days, step=24 * HOUR), 14 * 24 * HOUR).p50).all()
