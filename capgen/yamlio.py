@@ -25,6 +25,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 MAX_NODES = 50_000
 LEADS_OUT = "it leads out of the project through a link, or to a hidden file"
+LEADS_BACK = "the link leads to a folder that is read anyway"
 """The fault of a file that a link puts where nothing is read."""
 
 Data: TypeAlias = "str | int | float | bool | list[Data] | dict[str, Data] | None"
@@ -121,6 +122,8 @@ def read(source: Source, *, times: int = 1, foreign: bool = False) -> tuple[Node
         code, hint = "CG619", "make it readable, or remove it: without it what it declares would be missing"
         if source.fault == LEADS_OUT:
             code, hint = "CG622", "put a copy of what it leads to in its place"
+        elif source.fault == LEADS_BACK:
+            code, hint = "CG625", "remove the link: what is in the folder is read once"
         span = Span(source.name, 1, 1, 1, 2)
         return None, (Diagnostic(code, f"the file cannot be read: {source.fault}", span, hint),)
     try:
