@@ -133,9 +133,22 @@ def read(source: Source, *, times: int = 1, foreign: bool = False) -> tuple[Node
     except yaml.YAMLError as error:
         return None, (yamlfaults.told(source.name, source.text, error),)
     except UnicodeEncodeError as error:
-        line, column = place_of(source.text, error.start)
-        span, text = Span(source.name, line, column, line, column + 1), source.line(line)
-        return None, (Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8", excerpt=text),)
+        return None, (_no_text(source, error),)
+
+
+def no_text(source: Source) -> Diagnostic | None:
+    """What is wrong with a file that is not read as YAML, where its bytes are no UTF-8."""
+    try:
+        source.text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return _no_text(source, error)
+    return None
+
+
+def _no_text(source: Source, error: UnicodeEncodeError) -> Diagnostic:
+    line, column = place_of(source.text, error.start)
+    span, text = Span(source.name, line, column, line, column + 1), source.line(line)
+    return Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8", excerpt=text)
 
 
 def plain(text: str) -> Data:
