@@ -86,9 +86,7 @@ def disagreements(
     ]
 
 
-def unseen(
-    exporter: Exporter, pages: Iterable[str], version: str | None, *, flags: Collection[str] = ()
-) -> set[str]:
+def unseen(exporter: Exporter, pages: Iterable[str], version: str | None, *, flags: Collection[str] = ()) -> set[str]:
     """The metrics that an exporter of that version, started with these flags, should give and no page shows.
 
     `disagreements` lets a metric be that is not required: a fact about a metric that nobody has seen proves nothing, so
