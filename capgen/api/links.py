@@ -60,7 +60,7 @@ def walk(folder: Path, bound: str | None, suffix: str | tuple[str, ...]) -> Iter
             # `..data` and the dated folder behind it are how Kubernetes mounts a ConfigMap: the files are links to it.
             names[:] = [name for name in names if not name.startswith("..")]
             links.extend(f"{inside}/{name}" for name in sorted(names) if os.path.islink(f"{inside}/{name}"))  # noqa: PTH114 (thousands)
-            yield from ((Path(f"{inside}/{name}"), "") for name in files if _counts(inside, name, suffix))
+            yield from ((Path(f"{inside}/{name}"), "") for name in files if _counts(inside, name, suffix, bound))
 
     yield from below(str(folder))
     known = set()
@@ -76,12 +76,14 @@ def walk(folder: Path, bound: str | None, suffix: str | tuple[str, ...]) -> Iter
             yield from below(link)
 
 
-def _counts(folder: str, name: str, suffix: str | tuple[str, ...]) -> bool:
-    """Whether a name is one of those looked for, or a link that leads nowhere, which may have been a folder of them."""
+def _counts(folder: str, name: str, suffix: str | tuple[str, ...], bound: str | None) -> bool:
+    """Whether a name is one of those looked for, or in a project a link that leads nowhere where a folder of them was."""
     if name.startswith(".#"):
         return False  # Emacs' locks are such links
     path = f"{folder}/{name}"
-    return name.endswith(suffix) or (os.path.islink(path) and not os.path.exists(path))  # noqa: PTH110, PTH114
+    if name.endswith(suffix):
+        return True
+    return bound is not None and "." not in name and os.path.islink(path) and not os.path.exists(path)  # noqa: PTH110, PTH114
 
 
 def _leads_out(path: str | Path, bound: str) -> bool:

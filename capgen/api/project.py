@@ -239,7 +239,7 @@ def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Pat
     from capgen.render.templates import Templates
 
     catalog, path = load_catalog(folder / ".."), folder / f"{name}.yaml"
-    chosen = [exporter(catalog, one) for one in exporters]
+    chosen = [exporter(catalog, one) for one in dict.fromkeys(exporters)]
     text = Templates().render("init/spec.yaml.j2", **first_spec(name, chosen, kind))
     if path.exists():
         raise Refused(f"{path} exists already: choose another name, or remove it first")

@@ -35,10 +35,10 @@ def read_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
     """The YAML files at the paths; a folder stands for all below it. Raises UsageError for what is not there.
 
     Of a checkout, nothing outside of it is read; elsewhere links are their owner's (`rules.d` of a host)."""
-    return _sources(paths, checkout)
+    return _sources(paths, checkout, "")
 
 
-def _sources(paths: Sequence[Path], bound: Callable[[Path], str | None]) -> tuple[Source, ...]:
+def _sources(paths: Sequence[Path], bound: Callable[[Path], str | None], first: str) -> tuple[Source, ...]:
     sources: dict[str, Source] = {}
     for path in paths:
         if path.is_dir():
@@ -46,15 +46,15 @@ def _sources(paths: Sequence[Path], bound: Callable[[Path], str | None]) -> tupl
         elif path.exists() or path.is_symlink():
             sources[path.as_posix()] = guarded(bound(path.parent), source_of)(path.as_posix(), path)
         else:
-            raise UsageError(f"there is no file or folder {path}: name one, or run `capgen init` for a first spec")
+            raise UsageError(f"there is no file or folder {path}: name one{first and f', or {first}'}")
     if not sources:
-        raise UsageError(f"no *.yaml below {', '.join(map(str, paths))}: run `capgen init` for a first spec")
+        raise UsageError(f"no *.yaml below {', '.join(map(str, paths))}{first and f': {first}'}")
     return tuple(source for _, source in sorted(sources.items()))
 
 
 def read_project(paths: Sequence[Path]) -> Reading:
     """As `read_sources`, with the Defaults and Environments around what is named."""
-    sources = {source.name: source for source in _sources(paths, _bound)}
+    sources = {source.name: source for source in _sources(paths, _bound, "run `capgen init` for a first spec")}
     beside: dict[str, Source] = {}
     partial = False
     for path in (p for p in paths if specs_root(p) != p or not p.is_dir()):
