@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from capgen import promql, units
+from capgen.catalog.expressions import STAND_IN, tree, unscoped, version_numbers
 from capgen.catalog.model import Exporter, Ladder, Metric, SignalDef
 from capgen.diagnostics import Diagnostic, nearest, suggest
 from capgen.promql import Aggregate, BadPromQL, Call, Expr, Selector
@@ -19,7 +20,6 @@ from capgen.validation import told
 from capgen.yamlio import Node, Path
 
 _ALWAYS = ("selector", "window", "replicas")
-_MARK = "__capgen__"
 _COUNTERS = frozenset({"rate", "irate", "increase", "resets"})
 _GAUGES = frozenset({"delta", "idelta", "deriv", "predict_linear"})
 _PARTS = ("_bucket", "_sum", "_count")
@@ -57,15 +57,11 @@ def _metrics(exporter: Exporter, node: Node) -> Iterator[Diagnostic]:
         if metric.job is not None and metric.job not in exporter.jobs:
             message = f"{name} comes from the job {metric.job!r}, and `jobs` has none of that name"
             yield _at(node, (*at, "job"), "CG626", message, suggest(metric.job, exporter.jobs, what="jobs"))
-        if metric.since and metric.until and _numbers(metric.until) < _numbers(metric.since):
+        if metric.since and metric.until and version_numbers(metric.until) < version_numbers(metric.since):
             message = f"{name} is there until {metric.until}, which is before {metric.since}"
             yield _at(
                 node, (*at, "until"), "CG205", message, "`since` is the first version that has it, `until` the last"
             )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
 
 
 def _levels(name: str, signal: SignalDef, node: Node, ladders: Mapping[str, Ladder]) -> Iterator[Diagnostic]:
@@ -146,40 +142,25 @@ def _expression(text: _Text, signal: SignalDef, exporter: Exporter, node: Node) 
             yield _at(node, text.path, "CG311", f"`${name}` has no value", hint)
             return
     try:
-        tree = _tree(text.text)
+        expr = tree(text.text)
     except BadPromQL as error:
         yield _at(node, text.path, "CG320", f"not valid PromQL: {error}", "try it in Prometheus' expression browser")
         return
-    yield from _reads(text.path, tree, exporter, node)
+    yield from _reads(text, expr, exporter, node)
 
 
-def _tree(template: str) -> Expr:
-    """The expression with stand-ins for its placeholders: a param may stand where a number can, or a label's name."""
-    try:
-        return promql.parse(_filled(template, "0.5"))
-    except BadPromQL:
-        return promql.parse(_filled(template, "x"))
-
-
-def _filled(template: str, value: str) -> str:
-    values = {name: "5m" if name == "window" else value for name in promql.placeholders(template)}
-    values["replicas"] = "replica"
-    return promql.fill(template, lambda _: f'{_MARK}="1"', values)
-
-
-def _reads(at: Path, tree: Expr, exporter: Exporter, node: Node) -> Iterator[Diagnostic]:
-    labels: set[str] = set()
-    for selector in promql.selectors(tree):
-        if not any(matcher.name == _MARK for matcher in selector.matchers):
-            bare = selector.name or "{…}"
-            hint = f"write `{bare}{{$selector}}`, so that other services' series do not count"
-            yield _at(node, at, "CG321", f"`{bare}` is not narrowed down to this service", hint)
+def _reads(text: _Text, expr: Expr, exporter: Exporter, node: Node) -> Iterator[Diagnostic]:
+    at, labels = text.path, set[str]()
+    if bare := unscoped(text.text):
+        hint = f"write `{bare}{{$selector}}`, so that other services' series do not count"
+        yield _at(node, at, "CG321", f"`{bare}` is not narrowed down to this service", hint)
+    for selector in promql.selectors(expr):
         metric = _metric(exporter, selector.name)
         labels |= set(metric.labels if metric else ())
-        if selector.name not in ("", "up") and metric is None:
+        if selector.name not in ("", "up", STAND_IN) and metric is None:
             hint = suggest(selector.name, exporter.metrics, what="metrics")
             yield _at(node, at, "CG626", f"`metrics` does not declare {selector.name}", hint)
-    for part in promql.walk(tree):
+    for part in promql.walk(expr):
         if isinstance(part, Call) and part.function in _COUNTERS | _GAUGES:
             yield from _typed(at, part, exporter, node)
         if isinstance(part, Aggregate) and part.grouping == "by":
