@@ -61,6 +61,13 @@ def test_memory_of_children_counts(tmp_path: Path) -> None:
     assert 128 * MIB < cost.memory < 400 * MIB
 
 
+def test_memory_of_whoever_measures_does_not_count(tmp_path: Path) -> None:
+    held = b"x" * (256 * MIB)
+    wait = "import time; time.sleep(0.2)"
+    cost = measure([sys.executable, "-c", wait], tmp_path, runs=1, before=lambda: None, environment=ENVIRONMENT)
+    assert MIB < cost.memory < 64 * MIB < len(held)
+
+
 def test_processor_time_of_children_counts(tmp_path: Path) -> None:
     spin = "import time\nwhile time.process_time() < 0.3: pass"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {spin!r}])"
