@@ -40,22 +40,19 @@ class Unit(Struct, frozen=True):
     suffixes: Mapping[str, Decimal]
     examples: str
     grafana: str
-    annotate: str = ""
-    """The Prometheus template function that prints a value of this unit; "" prints three digits."""
 
 
 UNITS: Mapping[str, Unit] = {
     unit.name: unit
     for unit in (
-        Unit("ratio", "a share", {"%": Decimal("0.01"), "": Decimal(1)}, "80%, 0.8", "percentunit", "humanizePercentage"),
-        Unit("seconds", "a duration", _SECONDS, "200ms, 5s, 1h30m", "s", "humanizeDuration"),
-        Unit("bytes", "an amount of data", _BYTES, "512Mi, 4Gi, 1TB", "bytes", "humanize1024"),
+        Unit("ratio", "a share", {"%": Decimal("0.01"), "": Decimal(1)}, "80%, 0.8", "percentunit"),
+        Unit("seconds", "a duration", _SECONDS, "200ms, 5s, 1h30m", "s"),
+        Unit("bytes", "an amount of data", _BYTES, "512Mi, 4Gi, 1TB", "bytes"),
         Unit(
             "bytes_per_second", "a bandwidth",
             {**_BITS_PER_SECOND, **{key + "/s": value for key, value in _BYTES.items() if key}},
             "1Gbps, 125MB/s",
             "Bps",
-            "humanize1024",
         ),
         Unit("per_second", "a rate", {**_COUNT, "/s": Decimal(1)}, "100, 1.5k, 20/s", "reqps"),
         Unit("short", "a number", _COUNT, "500, 2k", "short"),

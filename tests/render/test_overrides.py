@@ -74,6 +74,23 @@ def test_annotations_of_ones_own_and_the_sidecars_are_one_mapping(
     )
 
 
+def test_annotations_of_ones_own_and_kedas_are_one_mapping(tmp_path: Path) -> None:
+    own = '{% include "capgen/kubernetes/metadata.yaml.j2" %}\n  annotations:\n    example.com/for: {{ service }}\n'
+    environment = (
+        "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: there}\nkubernetes: {namespace: monitoring}\n"
+        'deliver: {metrics: keda}\nprometheus: {url: "http://prometheus:9090"}\n'
+    )
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "there.yaml").write_text(environment)
+    text = build(tmp_path, {"kubernetes/metadata.yaml.j2": own}, SPEC.replace("cpu: 60%", "cpu: 60%, host.load: 2"))[
+        "shop/scaledobject-shop.yaml"
+    ]
+    assert yaml.safe_load(text)["metadata"]["annotations"] == {
+        "example.com/for": "shop",
+        "scaledobject.keda.sh/transfer-hpa-ownership": "true",
+    }
+
+
 def test_an_included_part_is_replaced_everywhere(tmp_path: Path) -> None:
     own = "metadata:\n  name: {{ name }}\n  namespace: {{ namespace }}\n  labels: {cost-centre: {{ service }}}\n"
     hpa = yaml.safe_load(build(tmp_path, {"kubernetes/metadata.yaml.j2": own})["shop/hpa-shop.yaml"])
