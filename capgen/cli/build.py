@@ -78,8 +78,10 @@ def command(
     if show_diff:
         _show(changes, out)
     elif form == "text":
-        for change in changes:
-            click.echo(f"{_SIGNS[change.state]} {(out / change.path).as_posix()}")
+        # One text: a flush for each of thousands of lines takes as long as writing the files.
+        below = (out / "_").as_posix()[:-1]
+        lines = (f"{_SIGNS[change.state]} {below}{change.path}\n" for change in changes)
+        click.echo("".join(lines), nl=False)
     same = len(files.wanted) - sum(change.after is not None for change in changes)
     left = "; files about all services are left as they are" if files.partial else ""
     click.echo(f"{len(changes)} changed, {same} unchanged in {out.as_posix()}/{left}", err=True)

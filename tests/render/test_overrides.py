@@ -46,6 +46,15 @@ def test_a_block_is_added_to(tmp_path: Path) -> None:
     assert all("summary" in alert["annotations"] for alert in alerts)
 
 
+def test_a_template_that_replaces_nothing_changes_no_byte(tmp_path: Path) -> None:
+    """Without templates of a project's own the packaged ones run without their blocks and outside of the sandbox."""
+    before = build(tmp_path, {})
+    extended = ("prometheus/groups.yml.j2", "kubernetes/hpa.yaml.j2", "pages/service.md.j2")
+    after = build(tmp_path, {name: f'{{% extends "capgen/{name}" %}}' for name in extended})
+    assert "shop/hpa-shop.yaml" in before
+    assert after == before
+
+
 @pytest.mark.parametrize(
     ("own", "whole"),
     [
