@@ -25,6 +25,7 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 MAX_NODES = 50_000
 LEADS_OUT = "it leads out of the project through a link, or to a hidden file"
+LEADS_BACK = "the link leads to a folder that is read anyway"
 """The fault of a file that a link puts where nothing is read."""
 
 Data: TypeAlias = "str | int | float | bool | list[Data] | dict[str, Data] | None"
@@ -121,6 +122,8 @@ def read(source: Source, *, times: int = 1, foreign: bool = False) -> tuple[Node
         code, hint = "CG619", "make it readable, or remove it: without it what it declares would be missing"
         if source.fault == LEADS_OUT:
             code, hint = "CG622", "put a copy of what it leads to in its place"
+        elif source.fault == LEADS_BACK:
+            code, hint = "CG625", "remove the link: what is in the folder is read once"
         span = Span(source.name, 1, 1, 1, 2)
         return None, (Diagnostic(code, f"the file cannot be read: {source.fault}", span, hint),)
     try:
@@ -130,9 +133,22 @@ def read(source: Source, *, times: int = 1, foreign: bool = False) -> tuple[Node
     except yaml.YAMLError as error:
         return None, (yamlfaults.told(source.name, source.text, error),)
     except UnicodeEncodeError as error:
-        line, column = place_of(source.text, error.start)
-        span, text = Span(source.name, line, column, line, column + 1), source.line(line)
-        return None, (Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8", excerpt=text),)
+        return None, (_no_text(source, error),)
+
+
+def no_text(source: Source) -> Diagnostic | None:
+    """What is wrong with a file that is not read as YAML, where its bytes are no UTF-8."""
+    try:
+        source.text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return _no_text(source, error)
+    return None
+
+
+def _no_text(source: Source, error: UnicodeEncodeError) -> Diagnostic:
+    line, column = place_of(source.text, error.start)
+    span, text = Span(source.name, line, column, line, column + 1), source.line(line)
+    return Diagnostic("CG109", "the file is not UTF-8 text", span, "save it as UTF-8", excerpt=text)
 
 
 def plain(text: str) -> Data:

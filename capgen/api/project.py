@@ -29,7 +29,7 @@ from capgen.errors import Findings, Refused, UsageError
 from capgen.spec.layers import steps
 from capgen.spec.parse import IMPLICIT, Project, Spec, parse_project, specs
 from capgen.spec.quotes import quoting
-from capgen.yamlio import read
+from capgen.yamlio import no_text, read
 
 if TYPE_CHECKING:  # only the verbs that need these rooms pay for importing them
     from capgen.explain import Answer
@@ -73,7 +73,8 @@ def load_templates(folder: Path) -> Templates:
     if _is_packaged(folder / "templates"):
         return Templates()
     names = brought(folder, "templates", "**/*.j2")
-    if unread := [finding for source in names.values() if source.fault for finding in read(source)[1]]:
+    unread = [finding for source in names.values() if source.fault for finding in read(source)[1]]
+    if unread := unread + [finding for source in names.values() if (finding := no_text(source))]:
         raise Findings(unread)
     return Templates({name: Template(name, source.name, source.text) for name, source in names.items()})
 
@@ -238,7 +239,7 @@ def init(name: str, folder: Path, *, exporters: Sequence[str], kind: str) -> Pat
     from capgen.render.templates import Templates
 
     catalog, path = load_catalog(folder / ".."), folder / f"{name}.yaml"
-    chosen = [exporter(catalog, one) for one in exporters]
+    chosen = [exporter(catalog, one) for one in dict.fromkeys(exporters)]
     text = Templates().render("init/spec.yaml.j2", **first_spec(name, chosen, kind))
     if path.exists():
         raise Refused(f"{path} exists already: choose another name, or remove it first")

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
-from capgen.api.links import checkout, guarded
+from capgen.api.links import checkout, guarded, walk
 from capgen.errors import TargetError, UsageError
 from capgen.naming import SPECS
 from capgen.yamlio import MAX_BYTES, Source, read
 
+YAML = (".yaml", ".yml")
 _SHARED = re.compile(r"\b(?:Defaults|Environment)\b")
 _KIND = re.compile(r"^[ {]*[\"']?kind[\"']?\s*:\s*[\"']?(Capacity|Defaults|Environment)\b", re.MULTILINE)
 
@@ -34,35 +35,34 @@ def read_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
     """The YAML files at the paths; a folder stands for all below it. Raises UsageError for what is not there.
 
     Of a checkout, nothing outside of it is read; elsewhere links are their owner's (`rules.d` of a host)."""
-    return _sources(paths, checkout)
+    return _sources(paths, checkout, "")
 
 
-def _sources(paths: Sequence[Path], bound: Callable[[Path], str | None]) -> tuple[Source, ...]:
+def _sources(paths: Sequence[Path], bound: Callable[[Path], str | None], first: str) -> tuple[Source, ...]:
     sources: dict[str, Source] = {}
     for path in paths:
         if path.is_dir():
-            source = guarded(bound(path), source_of)
-            sources.update({name: source(name, found) for found in _below(path) if (name := found.as_posix())})
+            sources.update(_found(walk(path, bound(path), YAML), guarded(bound(path), source_of)))
         elif path.exists() or path.is_symlink():
             sources[path.as_posix()] = guarded(bound(path.parent), source_of)(path.as_posix(), path)
         else:
-            raise UsageError(f"there is no file or folder {path}: name one, or run `capgen init` for a first spec")
+            raise UsageError(f"there is no file or folder {path}: name one{first and f', or {first}'}")
     if not sources:
-        raise UsageError(f"no *.yaml below {', '.join(map(str, paths))}: run `capgen init` for a first spec")
+        raise UsageError(f"no *.yaml below {', '.join(map(str, paths))}{first and f': {first}'}")
     return tuple(source for _, source in sorted(sources.items()))
 
 
 def read_project(paths: Sequence[Path]) -> Reading:
     """As `read_sources`, with the Defaults and Environments around what is named."""
-    sources = {source.name: source for source in _sources(paths, _bound)}
+    sources = {source.name: source for source in _sources(paths, _bound, "run `capgen init` for a first spec")}
     beside: dict[str, Source] = {}
     partial = False
     for path in (p for p in paths if specs_root(p) != p or not p.is_dir()):
         of = guarded(_bound(path), source_of)
-        for file in _around(path):
+        for file, fault in _around(path):
             if (name := file.as_posix()) in sources or name in beside:
                 continue
-            source = of(name, file)
+            source = Source(name, "", name, fault) if fault else of(name, file)
             kind = _kind(source)
             partial = partial or kind == "Capacity"
             if kind in ("Defaults", "Environment"):
@@ -83,10 +83,13 @@ def project_folder(paths: Sequence[Path]) -> Path:
 
 def brought(folder: Path, name: str, pattern: str) -> dict[str, Source]:
     """The files that a project brings in its folder of a name, by their path in it."""
-    own = folder / name
-    of = guarded(checkout(folder) or os.path.realpath(folder), source_of)
-    found = [path for path in sorted(own.glob(pattern)) if path.is_symlink() or not path.is_dir()]
-    return {path.relative_to(own).as_posix(): of(path.as_posix(), path) for path in found}
+    own, bound = folder / name, checkout(folder) or os.path.realpath(folder)
+    if pattern.startswith("**"):
+        found = sorted(walk(own, bound, pattern.rpartition("*")[2]))
+    else:
+        found = [(path, "") for path in sorted(own.glob(pattern)) if path.is_symlink() or not path.is_dir()]
+    sources = _found(found, guarded(bound, source_of))
+    return {Path(name).relative_to(own).as_posix(): source for name, source in sources.items()}
 
 
 def _bound(path: Path) -> str:
@@ -131,21 +134,19 @@ def called_below(folder: Path, source: Source) -> Source:
     return Source(name, source.text, name, source.fault)
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for inside, _, names in os.walk(folder):
-        # A link that leads nowhere is read too, and found to be unreadable: a service must not vanish with its file.
-        yield from (Path(f"{inside}/{name}") for name in names if name.endswith((".yaml", ".yml")))
+def _found(files: Iterable[tuple[Path, str]], of: Callable[[str, Path], Source]) -> dict[str, Source]:
+    """What `walk` found, by name; what cannot be read has its reason for a text."""
+    named = ((file.as_posix(), file, fault) for file, fault in files)
+    return {name: Source(name, "", name, fault) if fault else of(name, file) for name, file, fault in named}
 
 
-def _around(path: Path) -> Iterable[Path]:
+def _around(path: Path) -> Iterable[tuple[Path, str]]:
     """The files that may concern what is at a path. Outside of `specs`, no tree of somebody's is searched."""
     root = specs_root(path)
     if root.name == SPECS:
-        return sorted(_below(root))
+        return sorted(walk(root, _bound(path), YAML))
     folders = [root, root / "environments"]
-    return sorted(
-        p for folder in folders for p in folder.glob("*.y*ml") if p.suffix in (".yaml", ".yml") and not p.is_dir()
-    )
+    return sorted((p, "") for folder in folders for p in folder.glob("*.y*ml") if p.suffix in YAML and not p.is_dir())
 
 
 def _kind(source: Source) -> str:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
+from capgen.catalog.consistency import inconsistencies
 from capgen.catalog.model import Exporter, Ladder, Ladders
 from capgen.diagnostics import Diagnostic, Span, suggest
 from capgen.errors import Findings
@@ -62,6 +63,8 @@ class Catalog(Struct, dict=True):
                         )
                     ]
                 )
+            if own and (wrong := inconsistencies(exporter, node, self.ladders)):
+                raise Findings(wrong)
             self._entries[name] = Entry(exporter, node)
         return self._entries[name]
 

@@ -26,7 +26,7 @@ class Metric(Model):
     about: Text = ""
     unit: Text = ""
     """The base unit of a sample: seconds, bytes, ratio, …; "" for a plain count."""
-    labels: dict[LabelName, int] = Field(default_factory=dict)
+    labels: dict[LabelName, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Labels beside the target's own, each with how many values it typically has (for the cost estimate)."""
     series: Annotated[int, Field(ge=1)] | None = None
     """How many series a target typically gives, where labels go together; the product of their sizes if left out."""

@@ -147,7 +147,8 @@ def check_budget(context: Context, found: Sequence[GroupCost]) -> None:
     if budget is not None:
         dearest = [one.subject for one in sorted(found, key=lambda one: -one.cost.samples_per_second)][:3]
         for name, message, hint in _exceeded(budget, total(one.cost for one in found), ", ".join(dearest)):
-            context.error("CG380", message, ("budget", name), hint)
+            # A budget of the Defaults holds for each service: the place alone does not say whose this is.
+            context.error("CG380", f"{context.spec.name}: {message}", ("budget", name), hint)
 
 
 def over_budget(node: Node, budget: BudgetSpec, spent: Mapping[str, Cost]) -> Iterator[Diagnostic]:

@@ -9,7 +9,8 @@ from msgspec import Struct
 from capgen import naming, promql, units
 from capgen.blueprint import Signal
 from capgen.blueprint.origin import Origin
-from capgen.catalog.model import SignalDef
+from capgen.catalog.expressions import unscoped
+from capgen.catalog.model import Param, SignalDef
 from capgen.compile import templates
 from capgen.compile.context import Context
 from capgen.compile.levels import resolve_levels
@@ -273,7 +274,8 @@ def _given(words: SignalSpec, name: str) -> str | int | float | None:
 
 def _values(context: Context, wanted: Wanted) -> dict[str, str]:
     """The params' values as PromQL: the signal's as numbers, the source's as they are."""
-    declared = wanted.definition.params if wanted.definition else {}
+    taken = {"quantile": Param(unit="ratio")} if "$quantile" in (wanted.words.expr or "") else {}
+    declared = wanted.definition.params if wanted.definition else taken
     values = dict(wanted.source.params)
     for name in ("quantile", "capacity", *wanted.words.params):
         if _given(wanted.words, name) is not None and name not in declared and wanted.definition is not None:
@@ -332,7 +334,7 @@ def _fill(
     except promql.BadPromQL as error:
         context.error("CG320", f"not valid PromQL: {error}", path, "try it in Prometheus' expression browser")
         return None
-    if own and (bare := templates.unscoped(template)):
+    if own and (bare := unscoped(template)):
         context.error(
             "CG321",
             f"`{bare}` is not narrowed down to this service",

@@ -85,7 +85,10 @@ def _drifting(ahead: Ahead) -> Iterator[Piece]:
     slope = begin * pace / WEEK * (1 if up else -1)
     ends = begin
     start = ends - slope * (2 * WEEK + 35)
-    yield Piece("drifting slowly", 2 * WEEK + 35, start, slope)
+    early = 2 * WEEK + 10
+    yield Piece("drifting slowly", early, start, slope)
+    yield Piece("three missed hours", 3, math.nan)
+    yield Piece("drifting on", 22, start + slope * (early + 3), slope)
     yield Piece("a missed hour", 1, math.nan)
     # Past the limit within these weeks, or as far as the pace gets.
     faster = slope * 4

@@ -19,7 +19,7 @@ from capgen.prove.oracle import follow, rules, trace
 from capgen.prove.pace import pace, reach
 from capgen.prove.plan import prepare
 from capgen.prove.suite import Case, Suite
-from capgen.prove.tape import Tape
+from capgen.prove.tape import Tape, failures
 from capgen.prove.universe import Universe, doubled, populate
 from capgen.prove.vectors import Conflict, Vector
 from capgen.prove.witness import NoWitness
@@ -63,7 +63,8 @@ def _case(group: Group, signal: Signal, levels: Sequence[Level], universe: Unive
     ]
     state = [slope if m.counter else value for m, slope, value in zip(universe.members, falling, still, strict=True)]
     freed = [0.0 if m.counter else value for m, value in zip(universe.members, still, strict=True)]
-    tape.hold("running out", state, steps, start=start)
+    missed = failures(max(4, steps // 4), time.interval, time.step)
+    tape.hold("running out", state, steps, start=start, missed=missed if missed[1].at < steps else ())
     tape.hold("freed", freed, time.keep + 2, start={i: 10 * value for i, value in start.items()})
     tape.hold("gone", [math.nan] * len(state), 2)
     expr = parse(signal.expr)
@@ -77,7 +78,7 @@ def _case(group: Group, signal: Signal, levels: Sequence[Level], universe: Unive
     readings = follow(rules(signal, group.alerts), value, None, time.step)
     extra = next((r.labels for r in group.records if r.name == signal.record), ())
     ends = [segment.last for segment in tape.segments]
-    instants = sorted({3, steps // 2, *ends})
+    instants = sorted({3, steps // 2, *ends, *tape.segments[0].missed})
     samples = [*check_states(readings, tape.segments, time.step, extra)]
     for record in group.records:
         if record.name == HEADROOM:

@@ -59,7 +59,7 @@ def _labels(found: Expected, extra: Labels) -> Labels:
 def check_states(
     readings: Sequence[Reading], segments: Sequence[Segment], step: float, extra: Labels
 ) -> tuple[SampleCheck, ...]:
-    """ALERTS on both sides of each change, and at the end of each segment."""
+    """ALERTS on both sides of each change, where scrapes fail, and at the end of each segment."""
     tables = [tuple(state_table(reading, extra) for reading in both) for both in readings]
     certain = [table[0] == table[1] for table in tables]
     chosen: set[int] = set()
@@ -71,8 +71,7 @@ def check_states(
             before = next((j for j in range(k - 1, segment.first - 1, -1) if certain[j]), None)
             after = next((j for j in range(k, last + 1) if certain[j]), None)
             chosen.update(j for j in (before, after) if j is not None)
-        if certain[last]:
-            chosen.add(last)
+        chosen.update(k for k in (*segment.missed, last) if certain[k])
     return tuple(SampleCheck(k * step, "ALERTS", tables[k][0]) for k in sorted(chosen))
 
 

@@ -1,6 +1,6 @@
 """The tests of a source's group: a metric that is gone and a source that is down raise exactly their alert.
 
-Everything is there: silence. Then each metric ends for a while, one after another, and each raises its own alert
+Everything is there: silence, also while up to three scrapes in a row fail. Then each metric ends for a while, one after another, and each raises its own alert
 while the others stay quiet. Then one of two targets fails, then all, then none is left to ask. Series of
 another job, of which nothing can be said to be well, must not matter.
 """
@@ -21,7 +21,7 @@ from capgen.prove.pace import reach, step_of
 from capgen.prove.plan import matches, prepare
 from capgen.prove.sources import Moment
 from capgen.prove.suite import Case, Gap, Suite
-from capgen.prove.tape import Tape
+from capgen.prove.tape import Tape, failures
 from capgen.prove.templates import UnknownTemplate
 from capgen.prove.universe import NoSeries, Universe, populate
 from capgen.prove.vectors import Conflict, Labels, Unsupported, Vector
@@ -79,7 +79,10 @@ def _case(group: Group) -> Case:
     tape = Tape(universe, interval, step)
     scenes: list[_Scene] = []
     for scene in _scenes(alarms, universe, hold):
-        segment = tape.hold(scene.name, scene.state, scene.steps)
+        # Nothing is gone yet when scrapes fail: their samples are still seen.
+        missed = failures(scene.steps, interval, step) if not scenes else ()
+        extra = missed[1].at if missed else 0
+        segment = tape.hold(scene.name, scene.state, scene.steps + extra, missed=missed)
         scenes += [scene] * (segment.last - segment.first + 1)
     recording = tape.recording()
     histories = [

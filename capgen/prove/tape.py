@@ -26,6 +26,21 @@ class Segment(Struct, frozen=True):
     state: tuple[float, ...]
     first: int
     last: int
+    missed: tuple[int, ...] = ()
+    """Evaluations that see nothing newer than what was scraped before some scrapes failed."""
+
+
+class Missed(Struct, frozen=True):
+    """Scrapes in a row that fail, the last of them at an evaluation, counted from the segment's begin: there a range
+    holds the fewest samples."""
+
+    at: int
+    scrapes: int
+
+
+def failures(after: int, interval: float, step: float) -> tuple[Missed, Missed]:
+    """One scrape fails, and then three in a row, some evaluations after a state's begin."""
+    return Missed(after, 1), Missed(after + 1 + math.ceil(3 * interval / step), 3)
 
 
 class Tape:
@@ -52,12 +67,12 @@ class Tape:
         state: Sequence[float],
         steps: int,
         *,
-        missed: int = 0,
+        missed: Sequence[Missed] = (),
         restart: int = 0,
         start: Mapping[int, float] | None = None,
     ) -> Segment:
-        """Keeps a state for some evaluations. `missed` and `restart` are evaluations after its begin: there one
-        scrape fails, or all counters begin anew. `start` sets series that have slopes to a value first."""
+        """Keeps a state for some evaluations. `restart` is an evaluation after its begin, right after which all
+        counters begin anew. `start` sets series that have slopes to a value first."""
         for series, value in (start or {}).items():
             self._level[series] = value - state[series] * self.interval
         per_step = round(self.step / self.interval)
@@ -65,26 +80,29 @@ class Tape:
         count = steps * per_step + (0 if begin else 1)
         done = len(self.rows[0])
         self.changes.append((done - 1) * self.interval)
-        for event in (missed, restart):
-            if event:
-                self.changes.append((done + event * per_step) * self.interval)
+        # The sample of evaluation n: the first segment has one more, at its very begin.
+        ends = [gap.at * per_step + (0 if begin else 1) for gap in missed]
+        holes = [(end - gap.scrapes, end) for gap, end in zip(missed, ends, strict=True)]
+        for event in (*(place for hole in holes for place in hole), *((restart * per_step,) if restart else ())):
+            self.changes.append((done + event) * self.interval)
         for series in range(len(self.rows)):
-            self._extend(series, state[series], count, missed * per_step, restart * per_step)
+            self._extend(series, state[series], count, holes, restart * per_step)
         first = self.evaluations
         self.evaluations += steps + (0 if begin else 1)
-        segment = Segment(name, tuple(state), first, self.evaluations - 1)
+        seen = tuple(first + gap.at - (1 if begin else 0) for gap in missed)
+        segment = Segment(name, tuple(state), first, self.evaluations - 1, seen)
         self.segments.append(segment)
         return segment
 
-    def _extend(self, series: int, value: float, count: int, missed: int, restart: int) -> None:
+    def _extend(self, series: int, value: float, count: int, holes: Sequence[tuple[int, int]], restart: int) -> None:
         if math.isnan(value):
             self._gone(series, count)
             return
-        cuts = sorted({0, count, *((missed, missed + 1) if missed else ()), *((restart,) if restart else ())})
+        cuts = sorted({0, count, *(place for hole in holes for place in hole), *((restart,) if restart else ())})
         for start, end in pairwise(cuts):
             if restart and start == restart and self.universe.counters[series]:
                 self._level[series] = 0.0
-            self._run(series, value, end - start, missing=bool(missed) and start == missed)
+            self._run(series, value, end - start, missing=any(first <= start < last for first, last in holes))
 
     def _run(self, series: int, value: float, count: int, *, missing: bool) -> None:
         increment = self.interval if self.clocks else 0.0

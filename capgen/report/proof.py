@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def as_text(proven: Sequence[Proven], *, color: bool = False, width: int = 80) -> str:
-    """What is not proven, with the reason, then a summary of each environment."""
+    """What is not proven, with the reason, and what proven rules are not made for; then a summary of each environment."""
     lines: list[str] = []
     for one in proven:
         for result in one.proof.results:
@@ -24,6 +24,8 @@ def as_text(proven: Sequence[Proven], *, color: bool = False, width: int = 80) -
                 head = f"{one.environment}: {result.rule} in {result.group} is {result.status}"
                 lines.append(painted(visible(head), "red", color))
                 lines += [textwrap.indent(visible(line), "  ")[:width] for line in result.detail.splitlines()[:12]]
+        for gap in one.proof.gaps:
+            lines.append(painted(f"{one.environment}: {visible(gap.group)}: {visible(gap.reason)}", "yellow", color))
         for mutation in one.mutations or ():
             if not mutation.killed:
                 lines.append(

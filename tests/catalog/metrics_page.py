@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -84,6 +84,20 @@ def disagreements(
             name, metric, shown, version, flags, wanted=name in also, open_labels=exporter.open_labels
         )
     ]
+
+
+def unseen(exporter: Exporter, pages: Iterable[str], version: str | None, *, flags: Collection[str] = ()) -> set[str]:
+    """The metrics that an exporter of that version, started with these flags, should give and no page shows.
+
+    `disagreements` lets a metric be that is not required: a fact about a metric that nobody has seen proves nothing, so
+    a test says why each of these is not there.
+    """
+    shown = {name for page in pages for name in families(page)}
+    return {
+        name
+        for name, metric in exporter.metrics.items()
+        if name not in shown and within(version, metric) and (not metric.flag or metric.flag in flags)
+    }
 
 
 def _differences(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from catalog.metrics_page import disagreements, families
+from catalog.metrics_page import disagreements, families, unseen
 from catalog.replay import ALONE, PAIR, Answer, Target, Values, history
 from catalog.servers import debian, node_exporter
 from harness.binaries import program
@@ -48,10 +48,12 @@ def oldest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_the_catalogue_agrees_with_node_exporter_1_12(newest: str) -> None:
     assert disagreements(NODE, newest, NODE.newest) == []
+    assert unseen(NODE, [newest], NODE.newest) <= set(OF_THE_MACHINE)
 
 
 def test_the_catalogue_agrees_with_node_exporter_1_5(oldest: str) -> None:
     assert disagreements(NODE, oldest, NODE.oldest) == []
+    assert unseen(NODE, [oldest], NODE.oldest) <= set(OF_THE_MACHINE)
 
 
 def test_what_is_not_required_is_of_the_machine_and_not_of_the_exporter() -> None:

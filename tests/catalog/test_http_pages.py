@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
-from catalog.metrics_page import disagreements, families
+from catalog.metrics_page import disagreements, families, unseen
 from catalog.replay import ALONE, PAIR, STEP, Answer, Target, Values, history
 from catalog.servers import Fetch, app, blackbox_exporter, nginx, nginx_exporter
 
@@ -80,6 +80,7 @@ def test_the_catalogue_agrees_with_the_fastapi_instrumentator(pages: dict[str, s
 def test_the_catalogue_agrees_with_opentelemetrys_python_sdk(pages: dict[str, str]) -> None:
     otel = exporter("otel_http")
     assert disagreements(otel, pages["otel_http"], also=["http_server_active_requests"]) == []
+    assert unseen(otel, [pages["otel_http"]], None) == set()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from catalog import databases
 from catalog.databases import mysql, scrape, session, until
 from catalog.facts import exporter, only, page, version_of
-from catalog.metrics_page import disagreements
+from catalog.metrics_page import disagreements, unseen
 from catalog.replay import PAIR, Answer, Target, history
 
 DIGESTS = "--collect.perf_schema.eventsstatements"
@@ -90,6 +90,7 @@ def test_the_catalogue_agrees_with_debians_mysqld_exporter(
     following = [f"{SLAVE}{name}" for name in ("seconds_behind_master", "slave_io_running", "slave_sql_running")]
     assert disagreements(exporter("mysql"), pages["primary"], at, flags=[DIGESTS], also=counted) == []
     assert disagreements(exporter("mysql"), pages["replica"], at, flags=[DIGESTS], also=following) == []
+    assert unseen(exporter("mysql"), pages.values(), at, flags=[DIGESTS]) == set()
     assert f"{SLAVE}seconds_behind_master" not in pages["stopped"], "a stopped replica tells no lag"
 
 

@@ -17,7 +17,7 @@ import pytest
 from catalog import databases
 from catalog.databases import psql, scrape, session, until
 from catalog.facts import exporter, numbers, only, page, version_of
-from catalog.metrics_page import disagreements
+from catalog.metrics_page import disagreements, unseen
 from catalog.replay import PAIR, Answer, Target, history
 
 
@@ -122,6 +122,7 @@ def test_the_catalogue_agrees_with_debians_postgres_exporter(
         found = disagreements(exporter("postgres"), without_server[name], at, also=also)
         assert {line.partition(" ")[0] for line in found} == younger_labels
         assert all("has a series with ['datname', 'state'], without " in line for line in found)
+    assert unseen(exporter("postgres"), pages.values(), at) == set()
 
 
 def test_the_catalogue_agrees_with_the_current_postgres_exporters_page() -> None:

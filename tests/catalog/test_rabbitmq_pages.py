@@ -14,7 +14,7 @@ import pytest
 from catalog import databases
 from catalog.databases import scrape, until
 from catalog.facts import exporter, only, version
-from catalog.metrics_page import disagreements
+from catalog.metrics_page import disagreements, unseen
 from catalog.replay import PAIR, Answer, Target, history
 from harness.processes import free_port
 
@@ -87,6 +87,7 @@ def test_the_catalogue_agrees_with_debians_rabbitmq(node: tuple[str, Answer]) ->
     running = version(page.split("rabbitmq_version=")[1])
     assert running == exporter("rabbitmq").oldest
     assert disagreements(exporter("rabbitmq"), page, running) == []
+    assert unseen(exporter("rabbitmq"), [page], running) == set()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from catalog import databases
 from catalog.databases import redis_cli, scrape, session, until
 from catalog.facts import exporter, only, version
-from catalog.metrics_page import disagreements
+from catalog.metrics_page import disagreements, unseen
 from catalog.replay import PAIR, Answer, Target, Values, history
 
 
@@ -60,6 +60,7 @@ def test_the_catalogue_agrees_with_debians_redis_exporter(redis: tuple[dict[str,
         ("replica", ["redis_master_link_up"]),
     ):
         assert disagreements(exporter("redis"), pages[name], version(found[1]), also=also) == []
+    assert unseen(exporter("redis"), pages.values(), version(found[1])) == set()
 
 
 @pytest.mark.parametrize("world", ["alone", PAIR])

@@ -242,7 +242,7 @@ def test_explain_knows_lines_signals_fields_and_codes(project: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "exporters"),
-    [("host", ()), ("Deployment", ()), ("StatefulSet", ("postgres",)), ("host", ("redis", "nginx")), ("Deployment", ("otel_http",))],
+    [("host", ()), ("Deployment", ()), ("StatefulSet", ("postgres",)), ("host", ("redis", "nginx", "redis")), ("Deployment", ("otel_http",))],
 )  # fmt: skip
 def test_a_first_spec_is_valid_and_builds(kind: str, exporters: tuple[str, ...], tmp_path: Path) -> None:
     ran = run("init", "web", "--kind", kind, *(f"--exporter={name}" for name in exporters), cwd=tmp_path)

@@ -90,6 +90,12 @@ def test_a_signal_of_ones_own_is_scoped_named_and_labelled_like_any_other() -> N
     assert records(found)[own.record].labels == (("service", "shop"), ("source", "app"))
 
 
+def test_a_signal_of_ones_own_may_take_its_quantile_from_the_spec() -> None:
+    expr = "expr: 'histogram_quantile($quantile, sum by (le) (rate(t_bucket{$selector}[$window])))', quantile: 99%, unit: seconds"
+    found = signal(service(OWN % expr), "own.queue").expr
+    assert found == 'histogram_quantile(0.99, sum by (le) (rate(t_bucket{job="shop-app"}[5m])))'
+
+
 def test_the_replicas_of_a_pair_are_counted_once_under_their_own_label() -> None:
     text = "prometheus: {replica_labels: [replica, cluster_member]}"
     assert "without (cluster_member, replica)" in signal(service(text), "app.throughput").expr

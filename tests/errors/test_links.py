@@ -106,3 +106,56 @@ def test_a_host_links_its_rules_as_it_likes(
     (tmp_path / "rules.d/up.yml").symlink_to("../rules.available/up.yml")
     monkeypatch.chdir(tmp_path)
     assert run(["check", "rules.d"]) == 0, capsys.readouterr().out
+
+
+def test_a_linked_folder_of_the_checkout_is_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Specs and templates that several projects of a repository share."""
+    shared = project.parent / "shared"
+    (shared / "templates").mkdir(parents=True)
+    (project / "specs/shop.yaml").rename(shared / "shop.yaml")
+    (project / "specs/team").symlink_to("../../shared")
+    assert run(["validate"]) == 0
+    assert "4 specs are valid" in capsys.readouterr().err
+    assert run(["validate", "specs/team/shop.yaml"]) == 0
+    (shared / "templates/rules.yml.j2").write_text("{{ unfinished\n", encoding="utf-8")
+    (project / "templates").mkdir()
+    (project / "templates/prometheus").symlink_to("../../shared/templates")
+    assert run(["build"]) == 3
+    assert "templates/prometheus/rules.yml.j2:1:1: error CG701: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("leads_to", "code"),
+    [
+        (".", "CG625"),
+        ("..", "CG625"),
+        ("environments", "CG625"),
+        ("../../.git", "CG622"),
+        ("../../../outside", "CG622"),
+        ("../nowhere", "CG619"),
+    ],
+)
+def test_a_linked_folder_that_is_not_read_is_told(
+    leads_to: str, code: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project.parents[1] / "outside").mkdir()
+    (project / "specs/more").symlink_to(leads_to)
+    assert run(["validate"]) == 3
+    said = capsys.readouterr().out
+    assert f"specs/more:1:1: error {code}: " in said
+    assert "1 error" in said
+
+
+def test_a_folder_mounted_from_a_configmap_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(SPECS, tmp_path / "specs/..2026_11_24")
+    (tmp_path / "specs/..data").symlink_to("..2026_11_24")
+    for name in ("apm.yaml", "cache.yaml", "ledger.yaml", "shop.yaml", "defaults.yaml"):
+        (tmp_path / "specs" / name).symlink_to(f"..data/{name}")
+    (tmp_path / "specs/.#shop.yaml").symlink_to("somebody@somewhere.1234")
+    monkeypatch.chdir(tmp_path)
+    for name in ("host", "production"):
+        (tmp_path / f"specs/{name}.yaml").symlink_to(f"..data/environments/{name}.yaml")
+    assert run(["validate"]) == 0, capsys.readouterr().out
+    assert "4 specs are valid" in capsys.readouterr().err

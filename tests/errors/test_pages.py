@@ -40,6 +40,7 @@ SCENARIOS = {
     "CG619",
     "CG622",
     "CG623",
+    "CG625",
     "CG701",
     "CG702",
     "CG801",
@@ -58,8 +59,8 @@ def examples(code: str) -> tuple[str, str]:
     return found[3], found[5]
 
 
-UNTOLD = ("CG352", "CG358")
-"""Nobody is told of alerts: true of most examples with an environment, and the point of these pages alone."""
+UNTOLD = ("CG352", "CG358", "CG442")
+"""Nobody is told of alerts, no job scales: true of many examples, and the point of these pages alone."""
 
 
 def said(project: Path, example: str, code: str = "") -> list[str]:
@@ -114,6 +115,17 @@ def test_a_link_that_leads_out_of_the_project(tmp_path: Path) -> None:
         (specs / "shop.yaml").unlink(missing_ok=True)
         subprocess.run(shlex.split(example)[1:], cwd=tmp_path / "project", check=True)
         assert [finding.code for finding in findings(specs)] == said_of_it
+
+
+def test_a_link_to_a_folder_that_is_read_anyway(tmp_path: Path) -> None:
+    bad, good = examples("CG625")
+    specs = write(tmp_path / "project", SHOP)
+    (tmp_path / "project/shared/specs").mkdir(parents=True)
+    (specs / "shop.yaml").rename(tmp_path / "project/shared/specs/shop.yaml")
+    subprocess.run(shlex.split(good)[1:], cwd=tmp_path / "project", check=True)
+    assert findings(specs) == ()
+    subprocess.run(shlex.split(bad)[1:], cwd=tmp_path / "project", check=True)
+    assert [finding.code for finding in findings(specs)] == ["CG625"]
 
 
 def test_an_expression_that_is_too_large(

@@ -11,7 +11,9 @@ from prove.groups import CPU, ERRORS, FREE, SIGNALS, group, signal, watch
 from capgen.blueprint import Blueprint, Delivery, Group
 from capgen.blueprint.origin import Origin
 from capgen.errors import CapgenError
+from capgen.prove.environment import Proven
 from capgen.prove.run import Proof, prepare, prove
+from capgen.report.proof import as_text
 
 
 def blueprint(*groups: Group) -> Blueprint:
@@ -114,6 +116,7 @@ def test_an_expression_that_two_replicas_double_is_told(promtool: Path) -> None:
     assert [gap.reason for gap in proof.gaps] == [
         "not safe for a pair of Prometheus replicas: with every series twice the value is another one"
     ]
+    assert "default: capgen/shop/app.value: not safe for a pair" in as_text([Proven("default", proof, None)])
 
 
 def test_an_alert_that_cannot_see_its_metric_go_is_unproven(promtool: Path) -> None:

@@ -127,6 +127,16 @@ def test_a_template_that_breaks_is_named_by_file_and_line(tmp_path: Path, text: 
     assert finding.span.line == line
 
 
+def test_a_template_that_is_no_text_is_named_by_file_and_line(tmp_path: Path) -> None:
+    """Whatever it writes: a page is not read back as YAML is."""
+    (tmp_path / "templates/pages").mkdir(parents=True)
+    (tmp_path / "templates/pages/service.md.j2").write_bytes(b"# {{ title }}\ncaf\xe9\n")
+    with pytest.raises(Findings) as broken:
+        build(tmp_path, {})
+    (finding,) = broken.value.diagnostics
+    assert (finding.code, finding.span and (finding.span.line, finding.span.column)) == ("CG109", (2, 4))
+
+
 META = "kubernetes/metadata.yaml.j2"
 TOO_MUCH, ENDLESS, NO_TEMPLATE, FORBIDDEN = "too much", "without end", "there is no template", "is not allowed"
 HOSTILE = {

@@ -18,6 +18,7 @@ from capgen.check.scaling import (
     same_resource,
     scale_to_zero,
     target_above_level,
+    unscaled,
 )
 from capgen.diagnostics import Diagnostic, in_order
 from capgen.spec.parse import Spec
@@ -27,6 +28,7 @@ SpecCheck = Callable[[Spec, Blueprint], Iterator[Diagnostic]]
 SPEC_CHECKS: tuple[SpecCheck, ...] = (
     same_resource.check, target_above_level.check, min_above_max.check, scale_to_zero.check,
     bounds_exclude_target.check, fixed_replicas.check, resize_beside_vpa.check, missing_request.check,
+    unscaled.check,
 )  # fmt: skip
 
 
