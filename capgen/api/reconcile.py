@@ -63,8 +63,9 @@ class Status(Struct, frozen=True):
     dashboards: tuple[Shown, ...] = ()
 
 
-def plan_delivery(request: Request, *, seconds: float = SECONDS) -> Delivery:
-    """What applying would change in an environment's target. Reads only. `seconds` is the time for the whole run.
+def plan_delivery(request: Request, *, seconds: float = SECONDS, whole: bool = False) -> Delivery:
+    """What applying would change in an environment's target. Reads only. `seconds` is the time for the whole run; `whole`
+    keeps what is as it is wanted as well, as it stands there.
 
     Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
     """
@@ -85,10 +86,10 @@ def plan_delivery(request: Request, *, seconds: float = SECONDS) -> Delivery:
         if request.offline
         else target_of(declared, project_folder(paths), root=root, seconds=seconds)
     )
-    live = target.read(artifacts)
+    live = target.read(artifacts, whole=whole)
     rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared), frozenset(request.replace))
     plan = build_plan(target.name, artifacts, live, rules)
-    if unknown := sorted(rules.replace - {change.key for change in plan.changes if change.after is not None}):
+    if unknown := sorted(rules.replace - {change.key for change in plan.changes if change.path}):
         named = suggest(unknown[0], [change.key for change in plan.changes], what="objects")
         raise UsageError(f"the specs make no {unknown[0]} to replace; {named}")
     if not built.compiled.partial:
@@ -174,7 +175,7 @@ def status(
 ) -> Status:
     """What is delivered and how it is; `rules` and `dashboards` ask the environment's Prometheus and Grafana too.
     Reads only."""
-    delivery = plan_delivery(Request(tuple(paths), tuple(settings), environment, str(root or "")))
+    delivery = plan_delivery(Request(tuple(paths), tuple(settings), environment, str(root or "")), whole=True)
     healths = tuple(
         health(change.kind, change.before) if isinstance(change.before, Mapping) else None
         for change in delivery.plan.changes

@@ -16,7 +16,7 @@ from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import Manifest, read_manifests
-from capgen.reconcile.packed import Packed, head, unpacked
+from capgen.reconcile.packed import AsWanted, Packed, head, unpacked
 from capgen.reconcile.plan import Action, Change, Document, FieldChange, Plan, Verdict
 from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.prune import leftovers
@@ -42,7 +42,10 @@ _UNTOLD = "the files of an earlier run are in place and not loaded: the next app
 
 
 def build_plan(target: str, desired: Sequence[Artifact], live: Live, rules: Rules = CAREFUL) -> Plan:
-    """The plan for a target. Raises Findings when an artifact for an API server is no manifest."""
+    """The plan for a target. `desired` is not gone through again where what stands there knows what it was read for.
+
+    Raises Findings when an artifact for an API server is no manifest.
+    """
     match live:
         case LiveFiles():
             notes = (_UNTOLD,) if live.reload_due else ()
@@ -61,7 +64,7 @@ def _left(change: Change) -> Change:
 
 
 def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, rules: Rules) -> Plan:
-    manifests = read_manifests(desired, live.namespace)
+    manifests = live.wanted or read_manifests(desired, live.namespace)
     ids = {inventory.id for inventory in live.inventories.values()}
     left = leftovers({manifest.key for manifest in manifests}, live, handed_over(manifests))
     back = handed_back(manifests, live, left) if rules.prune else {}
@@ -129,21 +132,38 @@ def _file_change(artifact: Artifact, live: LiveFiles) -> Change:
     return change(Action.CONFLICT if there.obstacle else Action.UPDATE, there.text, there.obstacle)
 
 
+def is_as_wanted(manifest: Manifest, live: Document, home: str) -> bool:
+    """Whether nothing is to be done about a live object, whatever a person decided beforehand: nothing differs, and nobody
+    else has anything in it that could be taken over.
+    """
+    metadata = live["metadata"]
+    if metadata.get("ownerReferences") or metadata.get("deletionTimestamp"):
+        return False
+    if policy.has_others(live):
+        return False
+    return compare(manifest.kind.name, applyset.member(manifest.document, manifest.service, home), live) == Difference()
+
+
 def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Change:
-    kind, artifact = manifest.kind, manifest.artifact
-    document = applyset.member(unpacked(manifest.document), artifact.service, live.namespace)
+    kind = manifest.kind
     found = live.found.get(manifest.key)
+    obstacle = manifest.obstacle or live.blocked.get(manifest.key, "")
+    if isinstance(found, AsWanted) and not obstacle:
+        return Change(
+            manifest.key, Action.UNCHANGED, kind.name, manifest.service, manifest.path, found, verdict=Verdict.ESTIMATED
+        )
+    document = applyset.member(manifest.document, manifest.service, live.namespace)
     before = unpacked(found) if found is not None else None
 
     def change(action: Action, reason: str = "", verdict: Verdict = Verdict.ESTIMATED, **more: Any) -> Change:
         # What stays as it is only has to be at hand; a fleet has thousands of such objects.
         standing, wanted = (found, Packed(document)) if action is Action.UNCHANGED else (before, document)
         return Change(
-            manifest.key, action, kind.name, artifact.service, artifact.path, standing, wanted,
+            manifest.key, action, kind.name, manifest.service, manifest.path, standing, wanted,
             reason=reason, verdict=verdict, **more,
         )  # fmt: skip
 
-    if reason := manifest.obstacle or live.blocked.get(manifest.key, "") or _elsewhere(document, before):
+    if reason := obstacle or _elsewhere(document, before):
         return replace(change(Action.BLOCKED, reason, Verdict.EXACT), before=None)
     if before is None:
         return change(Action.CREATE)

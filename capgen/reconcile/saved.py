@@ -39,7 +39,8 @@ class Request(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """One change that was approved. `fields` is for people; `pin` and `exact` decide."""
+    """One change that was approved. `fields` is for people; `pin` and `exact` decide. What is to stay as it is has no pin:
+    it is looked at anew, and counts when it is not as it should be any more."""
 
     key: str
     action: str
@@ -83,7 +84,7 @@ def dump(plan: Plan, rehearsed: Plan, request: Request, place: Mapping[str, str]
         "specs_sha256": digest,
         "notes": list(plan.notes),
         "changes": [
-            {**entry.shown, "pin": entry.pin, **({"dry_run_pin": entry.exact} if entry.exact else {})}
+            {**entry.shown, **({"pin": entry.pin} if entry.pin else {}), **({"dry_run_pin": entry.exact} if entry.exact else {})}
             for entry in entries
         ],
     }
@@ -107,7 +108,7 @@ def load(text: str, name: str) -> Saved:
             tuple(asked["adopt"]), tuple(asked["replace"]),
         )  # fmt: skip
         entries = tuple(
-            Entry(change["key"], change["action"], change["pin"], change.get("dry_run_pin", ""), change)
+            Entry(change["key"], change["action"], change.get("pin", ""), change.get("dry_run_pin", ""), change)
             for change in data["changes"]
         )
         return Saved(request, data["place"], entries)
@@ -181,7 +182,7 @@ def shown(change: Change) -> dict[str, Any]:
 
 def _entry(base: Change, exact: Change) -> Entry:
     return Entry(
-        base.key, str(base.action), pin(base), _exact_pin(exact) if _answered(exact) else "",
+        base.key, str(base.action), "" if base.action is Action.UNCHANGED else pin(base), _exact_pin(exact) if _answered(exact) else "",
         {**shown(exact), "action": str(base.action)},
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ A file that capgen did not write, or that was edited since, is a conflict and is
 from __future__ import annotations
 
 import fcntl
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -52,11 +53,12 @@ class Directory(Struct, frozen=True):
         """The folder, as it was given: a plan for a checkout is good in every copy of it."""
         return {"root": str(self.root)}
 
-    def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> LiveFiles:
+    def read(self, desired: Sequence[Artifact], services: Collection[str] = (), *, whole: bool = False) -> LiveFiles:
         """What stands at the artifacts' places, and what is left of earlier deliveries of their services.
 
         `services` are looked at beside those of the artifacts. Raises TargetError when the root cannot be read.
         """
+        del whole  # a file is compared as it is
         unusable = _path_problems(desired)
         try:
             with tree.opened(self.root) as root:
@@ -145,11 +147,11 @@ def _path_problems(desired: Sequence[Artifact]) -> dict[str, str]:
     """Path -> why it cannot be used, by itself or beside the others."""
     paths = [artifact.path for artifact in desired]
     folders = {path[: path.index("/", at)] for path in paths for at in _slashes(path)}
-    problems = {}
-    for path in paths:
+    problems, times = {}, Counter(paths)
+    for path in times:
         if problem := tree.path_problem(path):
             problems[path] = problem
-        elif path == record.NAME or paths.count(path) > 1:
+        elif path == record.NAME or times[path] > 1:
             problems[path] = f"{path} is wanted twice" if path != record.NAME else f"capgen keeps its record in {path}"
         elif path in folders:
             problems[path] = f"{path} is wanted as a file and as a folder"
