@@ -18,7 +18,6 @@ from capgen.diagnostics import Diagnostic, in_order
 from capgen.errors import Findings
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.packed import alike, pack, unpack
-from capgen.reconcile.plan import Document
 
 PART_OF = "applyset.kubernetes.io/part-of"
 """Says which inventory an object belongs to; see `applyset`."""
@@ -106,9 +105,7 @@ def _manifest(node: yamlio.Node, artifact: Artifact, namespace: str, likes: dict
     packed = pack(document, like)
     if not like:
         likes[kind.name] = alike(document)
-    return Manifest(
-        key(kind.name, place, name), kind, place, artifact.service, artifact.path, packed, like, obstacle
-    )
+    return Manifest(key(kind.name, place, name), kind, place, artifact.service, artifact.path, packed, like, obstacle)
 
 
 def _kind(name: str, api_version: str) -> tuple[Kind, str]:

@@ -18,6 +18,7 @@ from capgen.errors import UsageError
 from capgen.reconcile.masked import masked
 from capgen.reconcile.packed import unpacked
 from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict
+from capgen.reconcile.summary import summary
 
 SCHEMA = 2
 _KIND = "capgen plan"
@@ -84,7 +85,11 @@ def dump(plan: Plan, rehearsed: Plan, request: Request, place: Mapping[str, str]
         "specs_sha256": digest,
         "notes": list(plan.notes),
         "changes": [
-            {**entry.shown, **({"pin": entry.pin} if entry.pin else {}), **({"dry_run_pin": entry.exact} if entry.exact else {})}
+            {
+                **entry.shown,
+                **({"pin": entry.pin} if entry.pin else {}),
+                **({"dry_run_pin": entry.exact} if entry.exact else {}),
+            }
             for entry in entries
         ],
     }
@@ -138,6 +143,28 @@ def stale_answers(saved: Saved, rehearsed: Plan) -> tuple[Stale, ...]:
     )
 
 
+def misshown(saved: Saved, plan: Plan, rehearsed: Plan) -> tuple[Stale, ...]:
+    """What the file shows otherwise than it would be done: somebody approved what its pins do not say."""
+    told = {entry.key: entry for entry in saved.entries if entry.action != Action.UNCHANGED}
+    found = []
+    for base, exact in zip(plan.changes, rehearsed.changes, strict=True):
+        if (entry := told.get(base.key)) is None:
+            continue
+        if entry.shown.get("verdict") == Verdict.EXACT and exact.verdict is not Verdict.EXACT and exact is not base:
+            continue  # the server told it then, and cannot be asked now
+        # As it was told from its declared fields, or as the server told it then.
+        ways = [_readable_part({**shown(one), "action": str(base.action)}) for one in (base, exact)]
+        if _readable_part(entry.shown) not in ways:
+            found.append(Stale(base.key, entry.shown, shown(base)))
+    return tuple(found)
+
+
+def _readable_part(facts: Mapping[str, Any]) -> Any:
+    """What of a shown change says what is done. When a field was taken by whom moves by itself."""
+    fields = [{name: value for name, value in field.items() if name != "since"} for field in facts.get("fields") or ()]
+    return json.loads(json.dumps([facts.get("action"), fields, facts.get("summary") or []]))
+
+
 def pin(change: Change) -> str:
     """A digest of all that decides what would be done."""
     uid = change.before.get("metadata", {}).get("uid", "") if isinstance(change.before, Mapping) else ""
@@ -175,6 +202,7 @@ def shown(change: Change) -> dict[str, Any]:
         "action": str(change.action),
         "verdict": str(change.verdict),
         **{name: value for name, value in facts.items() if value},
+        **({"summary": list(told)} if (told := summary(change)) else {}),
         "fields": [_shown_field(field) for field in change.fields],
         **({"mutated": [_shown_field(field) for field in change.mutated]} if change.mutated else {}),
     }

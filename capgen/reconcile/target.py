@@ -6,7 +6,7 @@ check of the staged files) as far as rights allow; `apply` carries out the plan 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct, field
@@ -82,7 +82,7 @@ class Target(Protocol):
     def place(self) -> Mapping[str, str]:
         """What tells this target from every other one; a saved plan is for one place."""
 
-    def read(self, desired: Sequence[Artifact], services: Collection[str] = (), *, whole: bool = False) -> Live:
+    def read(self, desired: Iterable[Artifact], services: Collection[str] = (), *, whole: bool = False) -> Live:
         """What stands there now, as far as the artifacts care, and what earlier deliveries of their services left.
 
         `services` are looked at beside those of the artifacts. `whole`: what is as it is wanted is kept as well, for who

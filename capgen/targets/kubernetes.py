@@ -62,6 +62,8 @@ class Cluster(Struct, frozen=True):
     server: str = ""
     environment: str = ""
     """Whose delivery it is; "" where nobody asks."""
+    project: str = ""
+    """What its project calls itself; "" where it has no name."""
 
     @_verb
     def place(self) -> Mapping[str, str]:
@@ -108,7 +110,10 @@ class Cluster(Struct, frozen=True):
             unsearched = dict.fromkeys(meant, f"the inventories cannot be read: {inventories}")
         return LiveObjects(
             self.namespace, found, blocked, mine, _members(by_scope, wanted), unsearched, tuple(_notes(mine, unsearched, by_scope)),
-            frozenset(s for s, inventory in known.items() if inventory.environment in ("", self.environment)),
+            frozenset(
+                s for s, inventory in known.items()
+                if inventory.environment in ("", self.environment) and inventory.project in ("", self.project)
+            ),
             manifests,
         )  # fmt: skip
 
@@ -155,7 +160,7 @@ class Cluster(Struct, frozen=True):
             standing = self._inventories() if written else {}
             declared = {change.service for change in plan.changes if change.path} - {""}
             wide = {
-                s: _widened(s, self.namespace, rest, standing.get(s)).kept_for(self.environment, declared)
+                s: _widened(s, self.namespace, rest, standing.get(s)).kept_for(self.environment, declared, self.project)
                 for s in written
             }
             refused = self._record(wide, standing)
@@ -215,7 +220,8 @@ class Cluster(Struct, frozen=True):
     def _whose(self, inventory: Inventory, declared: Collection[str], known: Mapping[str, Inventory]) -> Inventory:
         """The inventory, with a problem when it is somebody else's."""
         return replace(
-            inventory, problem=inventory.problem or inventory.whose(self.environment, declared, known.keys())
+            inventory,
+            problem=inventory.problem or inventory.whose(self.environment, declared, known.keys(), self.project),
         )
 
     def _inventories(self) -> Mapping[str, Inventory]:
@@ -274,7 +280,9 @@ class Cluster(Struct, frozen=True):
         return blocked
 
 
-def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 300, environment: str = "") -> Cluster:
+def connect(
+    access: kubeconfig.Access, namespace: str = "", *, seconds: float = 300, environment: str = "", project: str = ""
+) -> Cluster:
     """A cluster to deliver to; objects that name no namespace go to `namespace`, else to the context's. `seconds` is
     the time for everything that is asked of it.
 
@@ -283,7 +291,7 @@ def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 
     home = namespace or access.namespace or "default"
     wire = Wire(lambda left: log_in(access, left), seconds)
     name = f"the cluster of context {access.context}"
-    return Cluster(name, home, wire, PAGE, lease.SECONDS, access.server, environment)
+    return Cluster(name, home, wire, PAGE, lease.SECONDS, access.server, environment, project)
 
 
 def identity(cluster: Cluster) -> str:

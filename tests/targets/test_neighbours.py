@@ -9,6 +9,7 @@ from harness.delivery import apply, contents, file, plan
 from harness.manifests import config_map
 from msgspec.structs import replace
 
+from capgen.artifact import Artifact
 from capgen.errors import PartlyDone
 from capgen.reconcile import applyset
 from capgen.reconcile.build import build_plan
@@ -76,7 +77,49 @@ def test_a_folder_of_another_project_or_environment_is_left_as_it_is(tmp_path: P
     found = plan(staging, file("prometheus.yml", "b", ""), file("shop/r.yml", "b", "shop"))
     assert len(found.of(Action.BLOCKED)) == 2 and "the environment live, and this is staging" in found.changes[0].reason
     assert staging.apply(found).error() is not None and contents(folder.root) == before
+    destroyed = build_plan(staging.name, (), staging.read((), ["shop"]))
+    assert not destroyed.of(Action.DELETE) and "the environment live" in destroyed.changes[0].reason
     # The project itself goes on, service by service and as a whole.
     assert apply(folder, cart).error() is None
     assert apply(folder, file("prometheus.yml", "b", ""), cart).error() is None
     assert contents(folder.root)["prometheus.yml"] == "b"
+
+
+def test_a_project_with_a_name_is_known_when_its_only_service_is_renamed_and_by_nothing_else(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    ours, theirs = (
+        (
+            replace(cluster, environment="live", project=name),
+            Directory(tmp_path / "out", environment="live", project=name),
+        )
+        for name in ("store", "bank")
+    )
+    for (target, of_others, nameless), made in (
+        ((ours[0], theirs[0], replace(ours[0], project="")), _maps),
+        ((ours[1], theirs[1], replace(ours[1], project="")), _files),
+    ):
+        assert apply(target, *made("shop", "a")).error() is None
+        renamed = plan(target, *made("web", "b"))
+        assert not renamed.of(Action.BLOCKED, Action.CONFLICT) and target.apply(renamed).error() is None
+        assert plan(target, *made("web", "b")).is_clean
+        for stranger, called in ((of_others, "the project bank"), (nameless, "names none here")):
+            found = plan(stranger, *made("web", "c"))
+            assert not [change for change in found.changes if change.writes], "the same names, and another project's"
+            reason = found.of(Action.BLOCKED)[0].reason
+            assert "the project store" in reason and (called.removeprefix("the project ") in reason)
+            assert stranger.apply(found).error() is not None
+            gone = build_plan(stranger.name, (), stranger.read((), ["web", "shop"]))
+            assert not gone.of(Action.DELETE)
+        assert plan(target, *made("web", "b")).is_clean
+        assert {change.service for change in build_plan("it", (), target.read((), ["shop"])).of(Action.DELETE)} == {
+            "shop"
+        }
+
+
+def _maps(service: str, text: str) -> list[Artifact]:
+    return [config_map("routes", {"to": text}, service=""), config_map(service, {"text": text}, service=service)]
+
+
+def _files(service: str, text: str) -> list[Artifact]:
+    return [file("prometheus.yml", text, ""), file(f"{service}/r.yml", text, service)]
