@@ -147,7 +147,7 @@ def _alert(rule: Mapping[str, Any]) -> str:
 
 
 def _scrape_config(spec: Mapping[str, Any]) -> Iterator[str]:
-    targets = [t for part in _maps(spec.get("staticConfigs")) for t in part.get("targets") or ()]
+    targets = [t for part in _maps(spec.get("staticConfigs")) for t in _list(part.get("targets"))]
     found = [name for name in sorted(spec) if name.endswith("SDConfigs")]
     yield f"scrapes {_named([str(t) for t in targets] or found)} every {spec.get('scrapeInterval', 'usual interval')}"
 
@@ -155,9 +155,9 @@ def _scrape_config(spec: Mapping[str, Any]) -> Iterator[str]:
 def _monitor(spec: Mapping[str, Any]) -> Iterator[str]:
     labels = _map(_map(spec.get("selector")).get("matchLabels"))
     chosen = ",".join(f"{name}={value}" for name, value in sorted(labels.items())) or "every service"
-    homes = _map(spec.get("namespaceSelector")).get("matchNames") or ()
+    homes = _map(spec.get("namespaceSelector")).get("matchNames")
     for end in _maps(spec.get("endpoints")):
-        place = f" in {_named([str(home) for home in homes])}" if homes else ""
+        place = f" in {_named(_list(homes))}" if homes else ""
         yield f"scrapes port {end.get('port')} of {chosen}{place} every {end.get('interval', 'usual interval')}"
 
 
@@ -208,7 +208,7 @@ def _cron_job(spec: Mapping[str, Any]) -> Iterator[str]:
 
 def _role(document: Mapping[str, Any]) -> Iterator[str]:
     for rule in _maps(document.get("rules")):
-        names = f" named {_named(list(map(str, rule['resourceNames'])))}" if rule.get("resourceNames") else ""
+        names = f" named {_named(_list(rule['resourceNames']))}" if rule.get("resourceNames") else ""
         yield f"may {_named(_list(rule.get('verbs')))} {_named(_list(rule.get('resources')))}{names}"
 
 

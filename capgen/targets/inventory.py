@@ -39,7 +39,8 @@ def write_inventory(wire: Wire, inventory: Inventory, standing: Inventory | None
         if not inventory.places:
             answer = remove(wire, path, there.document) if there is not None and there.status == 200 else there
             return "" if answer is None or answer.status in (200, 404) else answer.message
-        query = {"fieldManager": _WRITER, "force": "true", "fieldValidation": "Strict"}
+        # KEP-3659: what is said about one's own inventory is forced. One that is not there yet may be somebody else's by now.
+        query = {"fieldManager": _WRITER, "force": str(standing is not None).lower(), "fieldValidation": "Strict"}
         answer = wire.request("PATCH", path, query, encode(applyset.parent_document(inventory)), APPLY)
     except TargetError as error:
         return str(error)
