@@ -38,6 +38,7 @@ class Rules(Struct, frozen=True):
 
 
 CAREFUL = Rules()
+_STAY = (Action.UNCHANGED, Action.BLOCKED)
 _UNTOLD = "the files of an earlier run are in place and not loaded: the next apply reloads, also when it writes nothing"
 
 
@@ -157,7 +158,7 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
 
     def change(action: Action, reason: str = "", verdict: Verdict = Verdict.ESTIMATED, **more: Any) -> Change:
         # What stays as it is only has to be at hand; a fleet has thousands of such objects.
-        standing, wanted = (found, Packed(document)) if action is Action.UNCHANGED else (before, document)
+        standing, wanted = (found, Packed(document)) if action in _STAY else (before, document)
         return Change(
             manifest.key, action, kind.name, manifest.service, manifest.path, standing, wanted,
             reason=reason, verdict=verdict, **more,

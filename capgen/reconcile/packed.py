@@ -77,12 +77,16 @@ def pack(document: Document, like: bytes = b"") -> bytes:
 
 def unpack(packed: bytes, like: bytes = b"") -> dict[str, Any]:
     """The object again, as plain data."""
-    text = zlib.decompressobj(zdict=like).decompress(packed)
-    try:
-        document: dict[str, Any] = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        document = json.loads(text)
+    document: dict[str, Any] = decoded(zlib.decompressobj(zdict=like).decompress(packed))
     return document
+
+
+def decoded(text: bytes | msgspec.Raw) -> Any:
+    """What JSON says, as the standard library reads it. Raises ValueError for what is none."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return json.loads(bytes(text))
 
 
 def alike(document: Document) -> bytes:

@@ -30,7 +30,7 @@ def summary(change: Change) -> tuple[str, ...]:
         return ()
     value = change.after if change.action is Action.CREATE else change.before
     if isinstance(value, str):
-        return tuple(_of_text(change.key, value))
+        return tuple(_content(change.key, value))
     return tuple(_of_object(change.kind, unpacked(value))) if value else ()
 
 
@@ -38,12 +38,6 @@ def _of_object(kind: str, document: Mapping[str, Any]) -> Iterator[str]:
     spec = _map(document.get("spec"))
     told = list(_KINDS[kind](spec if kind in _OF_SPEC else document)) if kind in _KINDS else []
     yield from told or _fields(document)
-
-
-def _of_text(path: str, text: str) -> Iterator[str]:
-    """A file, by what is in it."""
-    told = list(_content(path, text))
-    yield from told or [_counted(len(text.splitlines()), "line")]
 
 
 def _content(name: str, text: str) -> Iterator[str]:
