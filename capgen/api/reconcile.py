@@ -99,7 +99,10 @@ def _planned(request: Request, desired: Desired, seconds: float, *, whole: bool 
             f"the specs compile to nothing for {request.environment!r}: an empty delivery is never what was meant; "
             "`capgen destroy` removes what was delivered"
         )
-    rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared), frozenset(request.replace))
+    rules = Rules(
+        request.prune, frozenset(request.adopt), field_policies(declared), frozenset(request.replace),
+        whole=not desired.partial,
+    )  # fmt: skip
     plan = build_plan(target.name, given if isinstance(given, tuple) else (), live, rules)
     if unknown := sorted(rules.replace - {change.key for change in plan.changes if change.path}):
         named = suggest(unknown[0], [change.key for change in plan.changes], what="objects")

@@ -35,9 +35,12 @@ class Rules(Struct, frozen=True):
     replace: frozenset[str] = frozenset()
     follows: str = ""
     """What has to be gone before the object is written."""
+    whole: bool = False
+    """Whether these are all services of the project: objects of others that were its own go over to them."""
 
 
 CAREFUL = Rules()
+_EITHER = "remove it there, or give one of the two another name"
 _STAY = (Action.UNCHANGED, Action.BLOCKED)
 _UNTOLD = "the files of an earlier run are in place and not loaded: the next apply reloads, also when it writes nothing"
 
@@ -164,7 +167,9 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
             reason=reason, verdict=verdict, **more,
         )  # fmt: skip
 
-    if reason := obstacle or _elsewhere(document, before):
+    other = _elsewhere(document, before)
+    moved = live.renamed.get(other, "") if rules.whole else ""
+    if reason := obstacle or (f"it belongs to another inventory ({other}): {_EITHER}" if other and not moved else ""):
         return replace(change(Action.BLOCKED, reason, Verdict.EXACT), before=None)
     if before is None:
         return change(Action.CREATE)
@@ -184,6 +189,7 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
         action = Action.UPDATE
     told = [
         reason,
+        f"it goes over from {moved}, which no spec declares any more" if moved else "",
         f"takes over what {' and '.join(managers)} declared" if managers else "",
         *(
             f"{f.path} is left to {f.owner}, as the environment says: {f.old!r} stays, not {f.new!r}"
@@ -198,10 +204,9 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
 
 
 def _elsewhere(document: Document, before: Document | None) -> str:
-    """An object is a member of one set; which of two would delete it otherwise?"""
-    if before is None or not (other := applyset.part_of(before)) or other == applyset.part_of(document):
-        return ""
-    return f"it belongs to another inventory ({other}): remove it there, or give one of the two another name"
+    """The other set that an object is a member of, "" for none: of two either would delete it."""
+    other = applyset.part_of(before) if before is not None else ""
+    return "" if other == applyset.part_of(document) else other
 
 
 def judge(difference: Difference, taken: Sequence[FieldChange] = ()) -> tuple[Action, str]:

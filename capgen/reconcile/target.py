@@ -65,6 +65,8 @@ class LiveObjects(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     services: frozenset[str] = frozenset()
     """Everybody who has an inventory here."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Id of an inventory -> its service, of those that were this project's and are none of those that it is read for."""
     wanted: tuple[Manifest, ...] = ()
     """What it was read for, in the order in which it is written."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from capgen.errors import TargetError
 from capgen.naming import MANAGER
@@ -23,6 +23,22 @@ def read_inventories(wire: Wire, home: str, page: int) -> Mapping[str, Inventory
         return listed
     found = (applyset.read_parent(parent) for name, parent in listed.items() if _is_ours(name))
     return {inventory.service: inventory for inventory in found}
+
+
+def renamed(
+    known: Mapping[str, Inventory], declared: Collection[str], environment: str, project: str
+) -> dict[str, str]:
+    """Id -> service of the inventories that are a project's, by its name or by what the one of all its services says, and
+    of none of the services that it declares."""
+    fleet = known.get("")
+    ours = fleet.services if fleet and not fleet.problem else frozenset()
+    return {
+        inventory.id: service
+        for service, inventory in known.items()
+        if service not in declared and service and not inventory.problem
+        and environment and inventory.environment == environment
+        and (inventory.project == project if inventory.project else service in ours)
+    }  # fmt: skip
 
 
 def write_inventory(wire: Wire, inventory: Inventory, standing: Inventory | None) -> str:

@@ -26,7 +26,7 @@ from capgen.reconcile.packed import Packed, as_wanted
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
 from capgen.targets import kubeconfig, lease, objects
-from capgen.targets.inventory import read_inventories, write_inventory
+from capgen.targets.inventory import read_inventories, renamed, write_inventory
 from capgen.targets.listing import list_objects, quoted
 from capgen.targets.login import log_in
 from capgen.targets.objects import meta
@@ -114,7 +114,7 @@ class Cluster(Struct, frozen=True):
                 s for s, inventory in known.items()
                 if inventory.environment in ("", self.environment) and inventory.project in ("", self.project)
             ),
-            manifests,
+            renamed(known, declared, self.environment, self.project), manifests,
         )  # fmt: skip
 
     @_verb

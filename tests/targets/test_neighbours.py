@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from capgen.artifact import Artifact
 from capgen.errors import PartlyDone
 from capgen.reconcile import applyset
-from capgen.reconcile.build import build_plan
+from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.plan import Action
 from capgen.targets.directory import Directory
 from capgen.targets.kubernetes import Cluster
@@ -115,6 +115,34 @@ def test_a_project_with_a_name_is_known_when_its_only_service_is_renamed_and_by_
         assert {change.service for change in build_plan("it", (), target.read((), ["shop"])).of(Action.DELETE)} == {
             "shop"
         }
+
+
+def test_what_a_renamed_service_still_wants_goes_over_to_it_and_never_from_who_is_declared(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str
+) -> None:
+    """Objects that are called by their workload and not by their service keep their names, and their place."""
+    whole = Rules(whole=True)
+    live = replace(cluster, environment="live", project="store")
+    assert (
+        apply(live, config_map("web", {"n": "1"}, service="shop"), config_map("old", {}, service="shop")).error()
+        is None
+    )
+    uid = control_plane.get("configmap", "web", namespace)["metadata"]["uid"]
+    wanted = [config_map("web", {"n": "2"}, service="store-web")]
+    for target, rules in ((live, Rules()), (replace(live, project="bank"), whole), (replace(live, project=""), whole)):
+        found = build_plan("it", (), target.read(wanted), rules)
+        assert "belongs to another inventory" in found.of(Action.BLOCKED)[0].reason, (
+            "a part of the project, or another's"
+        )
+    found = build_plan("it", (), live.read(wanted), whole)
+    assert "it goes over from shop" in found.of(Action.UPDATE)[0].reason and live.apply(found).error() is None
+    assert control_plane.get("configmap", "web", namespace)["metadata"]["uid"] == uid
+    assert build_plan("it", (), live.read(wanted), whole).is_clean
+    gone = build_plan("it", (), live.read((), ["shop"]))
+    assert [change.key.rpartition("/")[2] for change in gone.of(Action.DELETE)] == ["old"], (
+        "what moved is not the old one's"
+    )
+    assert live.apply(gone).error() is None and build_plan("it", (), live.read(wanted), whole).is_clean
 
 
 def _maps(service: str, text: str) -> list[Artifact]:
