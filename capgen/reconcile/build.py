@@ -217,7 +217,7 @@ def judge(difference: Difference, taken: Sequence[FieldChange] = ()) -> tuple[Ac
     if held := sorted({field.owner for field in difference.fields if field.owner and field not in taken}):
         return (
             Action.CONFLICT,
-            f"held by {' and '.join(held)}, and nothing is forced: change the spec, or let them give it up",
+            f"held by {' and '.join(held)}, and {policy.ways_out(held)}",
         )
     if taken:
         return (
