@@ -196,7 +196,8 @@ def meant(live: Document | str | None) -> Any:
 
 def shown(change: Change) -> dict[str, Any]:
     """A change as people read it."""
-    facts = {"path": change.path, "reason": change.reason, "service": change.service}
+    last = _last_change(change.before) if change.action is Action.DELETE else ""
+    facts = {"path": change.path, "reason": change.reason, "service": change.service, "last_change": last}
     return {
         "key": change.key,
         "action": str(change.action),
@@ -206,6 +207,13 @@ def shown(change: Change) -> dict[str, Any]:
         "fields": [_shown_field(field) for field in change.fields],
         **({"mutated": [_shown_field(field) for field in change.mutated]} if change.mutated else {}),
     }
+
+
+def _last_change(live: Document | str | None) -> str:
+    """Who declared something in an object last: of one that goes it is all that tells two states apart."""
+    entries = live.get("metadata", {}).get("managedFields") or () if isinstance(live, Mapping) else ()
+    times = [(str(e.get("time", "")), str(e.get("manager", ""))) for e in entries if not e.get("subresource")]
+    return "by {1} at {0}".format(*max(times)) if times else ""
 
 
 def _entry(base: Change, exact: Change) -> Entry:

@@ -117,7 +117,8 @@ def _told(change: Mapping[str, Any] | None) -> list[str]:
         return ["nothing to do"]
     fields = [line for field in change["fields"] for line in _told_field(field)]
     reason = f" ({visible(' '.join(change['reason'].split()))})" if change.get("reason") else ""
-    return [f"{change['action']}{reason}", *fields]
+    last = f", last changed {visible(change['last_change'])}" if change.get("last_change") else ""
+    return [f"{change['action']}{reason}{last}", *fields]
 
 
 def _told_field(field: Mapping[str, Any]) -> list[str]:

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capgen.artifact import Artifact
+from capgen.reconcile import saved
 from capgen.reconcile.build import build_plan
 from capgen.reconcile.plan import Action, Change, Plan
 from capgen.reconcile.summary import summary
 from capgen.reconcile.target import LiveFiles, LiveObjects
-from capgen.report.plan import render
+from capgen.report.plan import render, stale_lines
 
 DASHBOARD = json.dumps({"title": "APM", "panels": [{"type": "row", "panels": [{"title": "CPU"}]}, {"title": "Errors"}]})
 SAID = (
@@ -62,6 +63,24 @@ def test_what_goes_is_told_as_lost() -> None:
     text = render(gone, "text")
     assert "lost: keeps Deployment apm between 2 and 20 replicas" in text
     assert "lost: alert ApmCpuCritical (critical) after 5m" in text
+
+
+def test_a_deletion_that_is_stale_says_what_moved() -> None:
+    def going(*managers: tuple[str, str]) -> Plan:
+        held = [{"manager": name, "time": at, "operation": "Update", "fieldsV1": {"f:x": {}}} for name, at in managers]
+        held += [{"manager": "controller", "time": "2027-01-01T00:00:00Z", "subresource": "status"}]
+        document = {"metadata": {"name": "x", "managedFields": held, "labels": {str(len(held)): "x"}}}
+        return Plan("it", (Change("HPA/x", Action.DELETE, "HPA", "shop", "", before=document),))
+
+    then, now = (
+        going(("capgen", "2026-01-01T00:00:00Z")),
+        going(("capgen", "2026-01-01T00:00:00Z"), ("kubectl", "2026-02-01T00:00:00Z")),
+    )
+    approved = saved.load(saved.dump(then, then, saved.Request((), (), "live"), {}, ""), "plan.json")
+    (found,) = saved.stale(approved, now)
+    lines = stale_lines(found)
+    assert "last changed by capgen at 2026-01-01" in lines[1] and "last changed by kubectl at 2026-02-01" in lines[2]
+    assert saved.stale(approved, then) == ()
 
 
 @pytest.mark.parametrize("width", [80, 120])
