@@ -28,7 +28,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup ## build the example specs, check them, apply the host environment to deploy/, show what changes and the plan
+demo: setup ## build the example specs, check them, apply the host environment to deploy/, show what changes, the plan and a report
 	$(BIN)/capgen validate specs
 	$(BIN)/capgen build specs --out generated
 	$(BIN)/capgen check generated --scrape-interval 15s --evaluation-interval 15s
@@ -39,8 +39,13 @@ demo: setup ## build the example specs, check them, apply the host environment t
 	$(BIN)/capgen diff specs --env host --root deploy --exit-code
 	@echo "--- why one line of it says what it says:"
 	$(BIN)/capgen explain apm:host.cpu --env host
-	@echo "--- and the plan that follows from the same spec:"
+	@echo "--- the plan that follows from the same spec:"
 	$(BIN)/capgen plan specs/apm.yaml --env host
+	@echo "--- and the week's report, on a history that is made up for the occasion:"
+	$(BIN)/python docs/examples/history.py build/demo/history
+	$(BIN)/capgen report weekly specs/apm.yaml --env host --history build/demo/history --format html > build/demo/report.html
+	$(BIN)/capgen report weekly specs/apm.yaml --env host --history build/demo/history --format text
+	@echo "The same report with charts is build/demo/report.html; what was delivered is in deploy/."
 
 test: setup debian components ## run every test with the real servers (ARGS="-k word" for some of them)
 	$(NODE) $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -265,7 +264,7 @@ def _moment(text: str, option: str) -> int:
 
 def server_of(url: str, endpoint: PrometheusEndpoint | None, environment: str) -> Server:
     """Where to ask; a secret of the environment's Prometheus goes to that address and no other."""
-    from capgen.history.login import headers
+    from capgen.history.login import asking
     from capgen.history.prometheus import Server
 
     declared = endpoint.url if endpoint else None
@@ -274,7 +273,7 @@ def server_of(url: str, endpoint: PrometheusEndpoint | None, environment: str) -
     if url and not url.startswith(("http://", "https://")):
         raise UsageError(f"--prometheus {url!r} is no address: write http://… or https://…, and name specs before it")
     own = endpoint is not None and url in ("", declared)
-    return Server(url or declared or "", headers(endpoint.auth, os.environ) if own and endpoint else {})
+    return Server(url or declared or "", asking(endpoint) if own else {})
 
 
 def _compiled(paths: Sequence[Path], environment: str, settings: Sequence[str], under: Path = Path()) -> api.Compiled:

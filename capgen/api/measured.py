@@ -106,7 +106,7 @@ def _asked(
     sources: Sources, service: Blueprint, queries: Mapping[str, str], *, length: float, step: float
 ) -> dict[str, Series]:  # fmt: skip
     from capgen.history.cache import Cache
-    from capgen.history.login import headers
+    from capgen.history.login import asking
     from capgen.history.prometheus import Server, query_range
 
     endpoint, now = sources.endpoint, sources.now
@@ -114,7 +114,7 @@ def _asked(
         raise UsageError(f"the environment {service.environment!r} has no prometheus.url to ask")
     if now is None:
         raise UsageError("a Prometheus is asked up to a moment: give --now")
-    server = Server(endpoint.url, headers(endpoint.auth))
+    server = Server(endpoint.url, asking(endpoint))
     remembered = Cache(sources.cache, now) if sources.cache is not None else None
     found = {}
     for name, query in queries.items():
@@ -160,4 +160,7 @@ def read_text(path: Path) -> str:
         raise UsageError(f"there is no file {path}")
     if path.stat().st_size > MOST_BYTES:
         raise UsageError(f"{path} is larger than {MOST_BYTES >> 20} MiB: resample it, or read it from Prometheus")
-    return path.read_bytes().decode("utf-8", errors="surrogateescape")
+    content = path.read_bytes()
+    # Spreadsheets write "Unicode text" in two bytes a letter, and mark it.
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return content.decode("utf-16" if wide else "utf-8", errors="replace" if wide else "surrogateescape")

@@ -26,6 +26,7 @@ from capgen.preview.live import Prometheus
 from capgen.preview.page import page
 from capgen.render.dashboards.classic import classic
 from capgen.render.dashboards.deliver import FLEET
+from capgen.spec.documents import PrometheusEndpoint
 
 Data = Literal["live", "sample"]
 _LABEL = re.compile(r"\{\{\s*\$labels\.(\w+)\s*\}\}")
@@ -131,13 +132,11 @@ def _of_specs(
     now: float | None,
 ) -> Iterator[_Found]:
     built = api.build(paths, settings=settings, environments=environments)
-    urls = {
-        document.name: model.prometheus.url
-        for document, model in built.compiled.project.environments
-        if model.prometheus and model.prometheus.url
-    }
+    declared = {document.name: model.prometheus for document, model in built.compiled.project.environments}
     for fleet in built.compiled.fleets:
-        url = prometheus or urls.get(fleet.environment) or ""
+        endpoint = declared.get(fleet.environment)
+        own = endpoint.url if endpoint else None
+        url = prometheus or own or ""
         if data == "live" and not url:
             raise UsageError(
                 "there is no Prometheus to ask: give --prometheus URL, or say `prometheus: {url: …}` in the environment "
@@ -146,7 +145,7 @@ def _of_specs(
         for dashboard in _dashboards(fleet, whole=not built.compiled.partial):
             known = _known(fleet, dashboard.service) if data == "sample" else {}
             alerts = _standing(fleet, dashboard.service, known) if data == "sample" else ()
-            source, moment = _source(data, url, alerts, known, now)
+            source, moment = _source(data, url, alerts, known, now, endpoint if url == own else None)
             # Classic JSON also where v2 is delivered: both say the same, and this is what is drawn here.
             board = classic(dashboard, fleet.delivery.grafana)
             yield f"{fleet.environment}/{_name(dashboard)}", board, source, moment
@@ -170,13 +169,16 @@ def _source(
     alerts: Iterable[StandingAlert],
     known: Mapping[str, tuple[str, ...]],
     now: float | None,
+    endpoint: PrometheusEndpoint | None = None,
 ) -> tuple[DataSource, float]:
     if data == "sample":
         return sample.Sample(tuple(alerts), known), sample.NOW
     if not prometheus:
         raise UsageError("there is no Prometheus to ask: give --prometheus URL")
     moment = datetime.now(UTC).timestamp() if now is None else now
-    return Prometheus(prometheus, moment), moment
+    from capgen.history.login import asking
+
+    return Prometheus(prometheus, moment, asking(endpoint)), moment
 
 
 def _known(fleet: Fleet, service: str) -> dict[str, tuple[str, ...]]:

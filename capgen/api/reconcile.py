@@ -195,7 +195,7 @@ def status(
         health(change.kind, change.before) if isinstance(change.before, Mapping) else None
         for change in delivery.plan.changes
     )
-    from capgen.history.login import headers
+    from capgen.history.login import asking, headers
 
     groups: tuple[RuleGroup, ...] = ()
     if rules:
@@ -204,7 +204,7 @@ def status(
         endpoint = environment_of([Path(path) for path in paths], environment).prometheus
         if endpoint is None or endpoint.url is None:
             raise UsageError(f"the environment {environment!r} does not say where its Prometheus is: prometheus.url")
-        groups = with_missing(rule_groups(endpoint.url, headers(endpoint.auth)), delivery.groups)
+        groups = with_missing(rule_groups(endpoint.url, asking(endpoint)), delivery.groups)
     shown: tuple[Shown, ...] = ()
     if dashboards:
         from capgen.targets import grafana

@@ -183,6 +183,8 @@ class JobDelivery(Struct, frozen=True):
     time_zone: str
     prometheus: str
     """Its URL, "" for none."""
+    headers: tuple[tuple[str, str], ...]
+    """What a question to it carries, by name."""
 
 
 class CronEntry(Struct, frozen=True):
@@ -196,4 +198,4 @@ class CronEntry(Struct, frozen=True):
     """The period of a report, "" for a script."""
 
 
-NO_JOBS = JobDelivery("none", "", "", "", "", "", "")
+NO_JOBS = JobDelivery("none", "", "", "", "", "", "", ())

@@ -17,5 +17,7 @@ class KedaTriggers(Struct, frozen=True):
 
     server: str
     """Prometheus' address."""
+    headers: str
+    """What a question to it carries, as KEDA writes it: `Name=value`, with commas between them."""
     queries: tuple[str, ...]
     """For each of the HPA's metrics the query that gives its value; "" for what the kubelet measures."""

@@ -1,4 +1,5 @@
-"""Checks of what an environment says about its Alertmanager: whether alerts reach it, and it them."""
+"""Checks of what an environment says about its servers: whether alerts reach Alertmanager, and it them; and whether what
+a question to Prometheus carries may stand in a file."""
 
 from __future__ import annotations
 
@@ -20,7 +21,32 @@ def check_environments(project: Project, used: Collection[str]) -> tuple[Diagnos
     )
 
 
+_SECRET = frozenset(("authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "apikey"))
+_TAKEN = frozenset((
+    "host", "connection", "content-length", "content-type", "content-encoding", "transfer-encoding", "accept",
+    "accept-encoding", "te", "trailer", "upgrade", "expect", "user-agent",
+))  # fmt: skip
+
+
+def _headers(document: Document, environment: Environment) -> Iterator[Diagnostic]:
+    seen: dict[str, str] = {}
+    for name in environment.prometheus.headers if environment.prometheus else ():
+        low = name.lower()
+        message = hint = ""
+        if low in _SECRET:
+            message = f"{name} is a secret, and what is declared here stands in files that anybody may read"
+            hint = "use `prometheus: {auth: …}`, which refers to a secret"
+        elif low in _TAKEN:
+            message, hint = f"{name} is said by whoever asks, as each request needs it", "leave it out"
+        elif low in seen:
+            message, hint = f"{name} and {seen[low]} are one header", "write it once"
+        if message:
+            yield _finding(document, "CG958", message, ("prometheus", "headers", name), hint, Severity.ERROR)
+        seen[low] = name
+
+
 def _check(document: Document, environment: Environment) -> Iterator[Diagnostic]:
+    yield from _headers(document, environment)
     deliver, given = environment.deliver, environment.alertmanager
     files = environment.directory is not None and deliver.prometheus == deliver.alertmanager == "files"
     if files and (given is None or given.url is None):

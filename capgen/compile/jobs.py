@@ -27,6 +27,7 @@ from capgen.compile.context import Context
 from capgen.compile.reports import report_jobs
 from capgen.compile.scaling_jobs import resize, scale
 from capgen.compile.sources import Bound
+from capgen.spec.documents import PrometheusEndpoint
 from capgen.spec.operations import JobSpec, ProbeSpec
 from capgen.yamlio import Path
 
@@ -47,12 +48,12 @@ def job_delivery(context: Context) -> JobDelivery:
     """How the environment runs jobs."""
     environment = context.spec.environment
     run = environment.jobs
-    url = environment.prometheus.url if environment.prometheus else None
+    endpoint = environment.prometheus or PrometheusEndpoint()
     root = environment.directory.root if environment.directory else ""
     folder = root if _FOLDER.fullmatch(root) and "folder" not in run.model_fields_set else run.folder
     return JobDelivery(
         environment.deliver.jobs, folder, run.image, run.report_image or "", run.secret, run.time_zone or "",
-        (url or "").rstrip("/"),
+        (endpoint.url or "").rstrip("/"), tuple(sorted(endpoint.headers.items())),
     )  # fmt: skip
 
 

@@ -98,6 +98,8 @@ def _endpoint(context: Context) -> tuple[dict[str, Any], Secret | None]:
         said[name] = duration(prometheus_setting(context, name) or DEFAULT_INTERVAL)
     if declared.replica_labels:
         said["replica_labels"] = declared.replica_labels
+    if declared.headers:
+        said["headers"] = dict(sorted(declared.headers.items()))
     if declared.version:
         said["version"] = declared.version
     auth = declared.auth

@@ -62,7 +62,8 @@ def _by_keda(context: Context, path: Path, hpa: Hpa, signals: Mapping[str, tuple
             )
             return hpa
     queries = tuple(_query(context, metric, signals) for metric in hpa.metrics)
-    return replace(hpa, keda=KedaTriggers(url, queries))
+    headers = ",".join(f"{name}={value}" for name, value in sorted(endpoint.headers.items())) if endpoint else ""
+    return replace(hpa, keda=KedaTriggers(url, headers, queries))
 
 
 def _query(context: Context, metric: HpaMetric, signals: Mapping[str, tuple[Signal, Bound]]) -> str:

@@ -42,7 +42,7 @@ def listed(
 ) -> list[tuple[str, float, float, Mapping[str, object]]]:
     """Name, begin, end and all cells of each row of a list of spans of time. `check` raises ValueError for what is wrong
     in other cells. Raises Findings with the place of every mistake, under that code."""
-    rows = _from_csv(source) if source.name.lower().endswith(".csv") else _from_yaml(source, code)
+    rows = _from_csv(source, code, keys) if source.name.lower().endswith(".csv") else _from_yaml(source, code)
     events: list[tuple[str, float, float, Mapping[str, object]]] = []
     found: list[Diagnostic] = []
     for span, cells in rows:
@@ -59,6 +59,10 @@ def listed(
 
 
 def _from_yaml(source: Source, code: str) -> list[tuple[Span, Mapping[str, object]]]:
+    if not source.text.strip():
+        raise Findings(
+            [Diagnostic(code, "there is nothing in this list", Span(source.name, 1, 1, 1, 2), "write `[]` for none")]
+        )
     node, found = read(source)
     if found:
         raise Findings(found)
@@ -75,18 +79,30 @@ def _from_yaml(source: Source, code: str) -> list[tuple[Span, Mapping[str, objec
     return rows
 
 
-def _from_csv(source: Source) -> list[tuple[Span, Mapping[str, object]]]:
-    reader = csv.DictReader(io.StringIO(source.text.removeprefix("\ufeff"), newline=""))
+def _from_csv(source: Source, code: str, keys: Sequence[str]) -> list[tuple[Span, Mapping[str, object]]]:
+    text = source.text.removeprefix("\ufeff")
+    first = text.partition("\n")[0]
+    separator = max((",", ";", "\t"), key=first.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    if "start" not in [name.strip().lower() for name in reader.fieldnames or ()]:
+        # Without it the first event would be taken for the names of columns, and nobody would be told.
+        hint = f"begin with a row of names: {','.join(keys)}"
+        span = Span(source.name, 1, 1, 1, 2)
+        raise Findings([Diagnostic(code, "no column is called `start`", span, hint, excerpt=source.line(1))])
     rows: list[tuple[Span, Mapping[str, object]]] = []
     for row in reader:
         line = reader.line_num
         cells = {str(key or "").strip().lower(): value or None for key, value in row.items()}
+        if not cells.get(""):
+            cells.pop("", None)  # a row that ends with a separator
         rows.append((Span(source.name, line, 1, line, 2), cells))
     return rows
 
 
 def _span(cells: Mapping[str, object], keys: Sequence[str]) -> tuple[str, float, float]:
     for key in cells:
+        if not key:
+            raise ValueError(f"there is a value without a name; known keys: {', '.join(keys)}")
         if key not in keys:
             raise ValueError(f"there is no {key!r} here; {suggest(key, keys, what='keys')}")
     if cells.get("start") is None:

@@ -98,14 +98,14 @@ def _plain(text: str) -> Series | None:
 
 
 _EMPTY = ("there are no rows", "a series is a file of `timestamp,value` rows, with or without that header")
-_SEPARATOR = "separate the columns with one comma, semicolon or tab, and quote what contains one"
+_SEPARATOR = "separate the columns with one comma, semicolon, tab or bar, and quote what contains one"
 _NUMBERS = "write a number with a decimal point; leave the cell empty where nothing was measured"
 
 
 def _rows(file: str, text: str) -> tuple[list[_Row], str]:
     text = text.removeprefix("\ufeff")
     first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    separator = max((",", ";", "\t"), key=first.count)
+    separator = max((",", ";", "\t", "|"), key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     rows = []
     try:

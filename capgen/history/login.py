@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from capgen.errors import UsageError
-from capgen.spec.documents import ServerAuth
+from capgen.spec.documents import PrometheusEndpoint, ServerAuth
 from capgen.spec.operations import SecretRef
 
 
@@ -30,6 +30,11 @@ def headers(
         pair = f"{auth.basic.username}:{_secret(auth.basic.password, environ, whose)}"
         return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
     return {}
+
+
+def asking(endpoint: PrometheusEndpoint | None, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """All headers of a question to the environment's Prometheus: what is declared, and who is asking."""
+    return {} if endpoint is None else {**endpoint.headers, **headers(endpoint.auth, environ)}
 
 
 def _secret(reference: SecretRef, environ: Mapping[str, str], whose: str) -> str:

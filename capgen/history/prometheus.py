@@ -46,6 +46,12 @@ class Server(Struct, frozen=True):
     headers: Mapping[str, str] = field(default_factory=dict)
     sleep: Callable[[float], None] = time.sleep
 
+    @property
+    def asked(self) -> str:
+        """What its answers are remembered under: the address, and whatever else says of whom is asked (a tenant)."""
+        plain = {name: value for name, value in self.headers.items() if name != "Authorization"}
+        return f"{self.url} {json.dumps(plain, sort_keys=True)}" if plain else self.url
+
     def __repr__(self) -> str:
         return f"Server({self.url!r})"
 
@@ -68,10 +74,10 @@ def query_range(
 ) -> Series:
     """The highest value of the query's result at each step from `begin` to `end`. Raises TargetError."""
     first, last = math.floor(begin / step) * step, math.floor(end / step) * step
-    known = cache.read(server.url, query, step) if cache is not None else {}
+    known = cache.read(server.asked, query, step) if cache is not None else {}
     values = {at: value for at, value in known.items() if first <= at <= last}
     notices: list[Notice] = []
-    for piece_begin, piece_end in _missing(cache.spans(server.url, query, step) if cache else (), first, last, step):
+    for piece_begin, piece_end in _missing(cache.spans(server.asked, query, step) if cache else (), first, last, step):
         found, partial = _piece(server, query, piece_begin, piece_end, step)
         values.update(found)
         if partial:
@@ -79,7 +85,7 @@ def query_range(
             message = f"{instant(piece_begin)} to {instant(piece_end)}: the server calls its answer partial: {said}"
             notices.append(Notice("CG918", message, piece_begin, piece_end))
         elif cache is not None:
-            cache.add(server.url, query, step, (piece_begin, piece_end), found)
+            cache.add(server.asked, query, step, (piece_begin, piece_end), found)
     times = np.asarray(sorted(values), dtype=np.float64)
     return Series(name or query, times, np.asarray([values[at] for at in times], dtype=np.float64), tuple(notices))
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-_NUMBER = re.compile(r"\d{9,20}(\.\d*)?", re.ASCII)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_NUMBER = re.compile(r"\d{9,20}(\.\d*)?|\d\.\d+[eE]\+?(?:0?9|1[0-9])", re.ASCII)
+_DATE = re.compile(r"(\d{4})([-/])(\d\d)\2(\d\d)", re.ASCII)
+_NAMED = re.compile(r"\s*(?:UTC|GMT)$", re.ASCII)
 EXAMPLES = "2026-11-24T17:00:00Z, 2026-11-24 17:00, 2026-11-24 or seconds since 1970"
 
 
@@ -23,10 +24,11 @@ def seconds(text: str) -> float:
             if number >= 1e11:
                 number /= 1000
         return round(number, 3)
-    if not _DATE.match(written):
+    date = _DATE.match(written)
+    if not date:
         raise ValueError(f"{text!r} is no time; write {EXAMPLES}")
     try:
-        moment = datetime.fromisoformat(written)
+        moment = datetime.fromisoformat(_NAMED.sub("", "-".join(date.group(1, 3, 4)) + written[date.end() :]))
     except ValueError as error:
         raise ValueError(f"{text!r} is no time; write {EXAMPLES}") from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,8 +1,7 @@
 """When a level is reached: a range of dates, or "not within the horizon".
 
-What repeats every week says nothing about the date; the drift from week to week does. It is the median of the slopes
-between all pairs of whole weeks (one odd week cannot bend it), and its uncertainty is that of these weeks. The drift
-moves the usual week's shape; the early and late dates come from the 10th and 90th percentile of both. A series that only
+What repeats every week says nothing about the date; the growth from week to week does (capgen.planning.growth), and its
+uncertainty is that of these weeks. It moves the usual week's shape; the early and late dates come from the 10th and 90th percentile of both. A series that only
 grows is taken from its own forecast.
 """
 
@@ -15,9 +14,11 @@ from msgspec import Struct
 
 from capgen.history.series import Floats
 from capgen.planning.forecast import WEEK, Forecast
-from capgen.planning.members import columns_median, table
+from capgen.planning.growth import Growth, growth
+from capgen.planning.seasons import columns_median, table
 
 WEEKS = 13
+FEWEST_WEEKS = 4
 _Z = 1.2816
 """The 90th percentile of the normal distribution."""
 
@@ -39,44 +40,28 @@ def paths(made: Forecast) -> tuple[Floats, Floats, Floats]:
     """The 10th, 50th and 90th percentile of the coming values, with the drift over whole weeks."""
     steps = round(WEEK / made.history.step)
     values = made.history.values
-    if made.growing or steps < 7 or len(values) < 4 * steps:
+    if made.growing or steps < 7 or len(values) < FEWEST_WEEKS * steps:
         return made.lo80, made.p50, made.hi80
     rows = table(values, steps)[-WEEKS:]
     count = len(rows)
-    whole = np.flatnonzero(np.count_nonzero(~np.isnan(rows), axis=1) > 0.7 * steps)
-    rows = rows[whole]
-    if len(rows) < 4:
+    found = growth(rows, columns_median(rows))
+    if found is None or len(found.at) < FEWEST_WEEKS:
         return made.lo80, made.p50, made.hi80
-    # A week is compared with the usual one at the hours that it has, so that a gap in the night does not raise it. Load
-    # grows as a whole, peaks more than nights: a share of the usual week where nothing is negative, else a distance.
-    usual = columns_median(rows)
-    known = ~np.isnan(rows) & ~np.isnan(usual)
-    low = float(np.nanmin(values))
-    base = np.where(known, usual, 0.0).sum(axis=1)
-    if relative := low >= 0 and bool((base > 0).all()):
-        weekly = np.where(known, rows, 0.0).sum(axis=1) / base
-    else:
-        weekly = np.where(known, rows - usual, 0.0).sum(axis=1) / known.sum(axis=1)
-    at = whole.astype(np.float64)
-    height, slope, spread, unsure = _drift(at, weekly)
+    spread, unsure = _unsure(found)
     ahead = (np.arange(len(made.p50), dtype=np.float64) + 0.5) / steps
-    shape = usual[np.arange(len(made.p50)) % steps]
-    moved = height + slope * (count - 0.5 + ahead)
-    middle = shape * moved if relative else shape + moved
+    shape = found.usual[np.arange(len(made.p50)) % steps]
+    middle = found.moved(shape, found.height(count - 0.5 + ahead))
     half = _Z * np.sqrt(spread**2 + (unsure * (ahead + count / 2)) ** 2)
-    reach = np.maximum(np.abs(shape) * half if relative else half, (made.hi80 - made.lo80) / 2)
-    floor = 0.0 if low >= 0 else -np.inf
+    reach = np.maximum(np.abs(shape) * half if found.relative else half, (made.hi80 - made.lo80) / 2)
+    floor = 0.0 if float(np.nanmin(values)) >= 0 else -np.inf
     return np.maximum(middle - reach, floor), np.maximum(middle, floor), middle + reach
 
 
-def _drift(at: Floats, weekly: Floats) -> tuple[float, float, float, float]:
-    """Height, slope, what is left of each week, and how unsure the slope is."""
-    first, second = np.triu_indices(len(at), 1)
-    slope = float(np.median((weekly[second] - weekly[first]) / (at[second] - at[first])))
-    height = float(np.median(weekly - slope * at))
-    rest = weekly - height - slope * at
-    spread = float(np.sqrt((rest**2).sum() / max(1, len(at) - 2)))
-    return height, slope, spread, spread / float(np.sqrt(((at - at.mean()) ** 2).sum()))
+def _unsure(found: Growth) -> tuple[float, float]:
+    """What is left of each week's height, and how unsure the slope is."""
+    rest = found.heights - found.height(found.at)
+    spread = float(np.sqrt((rest**2).sum() / max(1, len(rest) - 2)))
+    return spread, spread / float(np.sqrt(((found.at - found.at.mean()) ** 2).sum()))
 
 
 def reached(made: Forecast, threshold: float, worse: Literal["above", "below"]) -> Reached:

@@ -1,8 +1,8 @@
 """One forecast from several: each member is believed as its own errors at earlier origins of this series allow.
 
 Picking the one with the least error was measured to be no better than a plain mean, so nothing is picked: the weights
-fall with the fourth power of a member's error, and are drawn towards equal ones the more, the less has been tried. A
-member that could not be tried yet (there has been one week only) is believed like the others of its season.
+fall with the fourth power of a member's error, and the errors are drawn towards equal ones the more, the less has been
+tried. A member that is off by a twentieth of the others' (growth, where a disk fills) is believed nearly alone. One that could not be tried yet (there has been one week only) is believed like the others of its season.
 
 A mean of lines is smoother than any of them, and a plan is made for peaks. Where the combined line is calmer than
 nine tenths of what the weeks before were, its upper half is stretched to that.
@@ -16,14 +16,20 @@ import numpy as np
 from msgspec import Struct
 
 from capgen.history.series import Bools, Floats
-from capgen.planning.members import DAYS, LAST, MEDIAN, NOW, Seasons, quantile, table
+from capgen.planning.members import DAILY, DAYS, LAST, MEDIAN, NOW
+from capgen.planning.seasons import Seasons, quantile, table
 
 STEEP = 4.0
 DRAWN = 0.5
-"""How many trials the belief that all members are equal is worth."""
+"""How many trials the belief that all members err alike is worth."""
 CALMEST = 0.9
 """How much lower than usual a season's 95th percentile may be forecast."""
-ONLY_WEEK = 3.0
+ONLY_WEEK, UNLIKE_WEEK = 5.0, 0.8
+"""What last week counts when it is the only one: where its days differ as weekdays do, and where nothing says so."""
+GROWTH_OF_DAYS = 0.05
+"""What growth from day to day counts then: a Saturday after a Friday looks like a fall."""
+FAR = 2
+"""After how many seasons a member's error tells as much as one of the whole horizon would."""
 PEAK = 0.95
 Lines = Callable[[Floats, int], Floats]
 """From the known values and a number of steps to a row of that many values for each member, NaN for one that cannot."""
@@ -48,15 +54,21 @@ def tried(values: Floats, lines: Lines, horizon: int, origins: Sequence[int]) ->
     return tuple(found)
 
 
-def weights(present: Bools, trials: Sequence[Trial], now: int, horizon: int, seasons: Seasons) -> Floats:
-    """How much each member that is present counts, from the errors that were known at step `now`; their sum is 1."""
+def weights(
+    present: Bools, trials: Sequence[Trial], now: int, horizon: int, seasons: Seasons, weekly: float = 1.0
+) -> Floats:
+    """How much each member that is present counts, from the errors that were known at step `now`; their sum is 1.
+
+    `weekly` is how far a single week is believed to repeat, 0 to 1.
+    """
     prior = present.astype(np.float64)
     if seasons.short:
         # Where the series stands now says little about a day far ahead.
         prior[NOW] *= min(1.0, seasons.short / horizon) if present[DAYS] else 1.0
     if present[LAST] and not present[MEDIAN]:
         # One week was seen: a Saturday is known from one Saturday only, but no other member knows it at all.
-        prior[LAST] *= ONLY_WEEK
+        prior[LAST] *= UNLIKE_WEEK + (ONLY_WEEK - UNLIKE_WEEK) * weekly
+        prior[DAILY] *= GROWTH_OF_DAYS
     prior /= prior.sum()
     size, usual = np.zeros(len(present)), np.zeros(len(present))
     seen = 0.0
@@ -70,18 +82,18 @@ def weights(present: Bools, trials: Sequence[Trial], now: int, horizon: int, sea
         there = ~np.isnan(errors) & present
         if not there.any():
             continue
-        share = length / horizon
+        share = min(1.0, length / min(horizon, FAR * seasons.long if seasons.long > 1 else horizon))
         size[there] += share * errors[there]
         usual[there] += share * np.median(errors[there])
-        seen += share if there[LAST] or not present[LAST] else 0.0
+        seen += share * (1.0 if there[LAST] or not present[LAST] else 1.0 - weekly)
     if not seen or not usual.any():
         return prior
     rank = np.where(usual > 0, size / np.where(usual > 0, usual, 1.0), np.nan)
     rank = np.where(np.isnan(rank), rank[LAST] if not np.isnan(rank[LAST]) else 1.0, rank)
-    scored = prior * (rank + 0.05) ** -STEEP
+    drawn = (seen * rank + DRAWN) / (seen + DRAWN)
+    scored: Floats = prior * drawn**-STEEP
     scored /= scored.sum()
-    drawn: Floats = (seen * scored + DRAWN * prior) / (seen + DRAWN)
-    return drawn
+    return scored
 
 
 def mixed(lines: Floats, shares: Floats) -> Floats:
@@ -121,5 +133,5 @@ def _piece(size: int, horizon: int, seasons: Seasons) -> int:
     if horizon >= seasons.long > 1 and size >= seasons.long:
         return seasons.long
     if seasons.short > 1 and size < 2 * seasons.long and horizon >= seasons.short:
-        return horizon // seasons.short * seasons.short
+        return min(horizon, size) // seasons.short * seasons.short
     return 0

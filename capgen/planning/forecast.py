@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from msgspec import Struct
 
+from capgen import units
 from capgen.history.series import Floats, Notice, Series
 from capgen.planning import masking, members
 from capgen.planning.calendar import Event, multipliers, ordinary
@@ -17,7 +18,8 @@ from capgen.planning.counters import accumulated, continued
 from capgen.planning.ensemble import Trial, lifted, mixed, tried, weights
 from capgen.planning.grid import Grid, regular
 from capgen.planning.intervals import MOST_WINDOWS, Backtest, Window, backtest, scale, usual_power, width
-from capgen.planning.members import Seasons, table
+from capgen.planning.seasons import Seasons, table
+from capgen.planning.weekend import weekly
 
 DAY, WEEK = 86400.0, 604800.0
 MOST_AHEAD = 200_000
@@ -97,6 +99,10 @@ def forecast(
     ahead = max(1, round(horizon / grid.step))
     if ahead > MOST_AHEAD:
         raise TooLittle(f"{ahead:,} steps of {grid.step:g} s are more than {MOST_AHEAD:,}; give a longer --step")
+    if ahead > len(grid.values):
+        seen, far = (units.duration(count * grid.step) for count in (len(grid.values), ahead))
+        message = f"{far} ahead from {seen} of history: what comes after {seen} has never been seen to happen; do not plan by it"
+        notices.append(Notice("CG957", message))
     notices += masking.gaps(grid)
     grid = ordinary(grid, events)
     if not growing:
@@ -105,6 +111,10 @@ def forecast(
         notices += told
         grid, told = masking.without_outages(grid, _steps(season_of(grid)[0]))
         notices += told
+    if np.count_nonzero(~np.isnan(grid.values)) < 2:
+        raise TooLittle(
+            "events without a multiplier, outages and bad samples leave fewer than two values of the history"
+        )
     season, told = season_of(grid)
     notices += told
     if season.name == "day" and not growing:
@@ -116,7 +126,7 @@ def forecast(
         )
     factor, told = multipliers(grid, events, ahead)
     notices += told
-    lines, tested, shares = _lines(values, season, ahead, growing, also)
+    lines, tested, shares = _lines(grid, season, ahead, growing, also)
     lower, upper = _bounds(values, growing)
     idle = np.zeros(ahead) if growing or lower else _idle(values, season.seasons, ahead)
     lines = tuple(
@@ -150,7 +160,7 @@ def season_of(grid: Grid) -> tuple[Season, tuple[Notice, ...]]:
         return Season(Seasons(week, day if day < week else 0), "week", 1.0), ()
     if day >= 2 and len(grid.values) >= 2 * day and seen >= DAY * awake:
         message = f"{days} of history: less than two weeks, so the days of the week are unknown; wider intervals"
-        return Season(Seasons(week, day), "day", 1.2), (Notice("CG906", message),)
+        return Season(Seasons(week, day), "day", 1.1), (Notice("CG906", message),)
     if grid.step >= WEEK and np.count_nonzero(known) >= 12:
         return Season(Seasons(1, 0), "none", 1.1), ()
     message = f"{days} of history: too short to know the hours of a day, so the level goes on; much wider intervals"
@@ -163,19 +173,21 @@ def _steps(season: Season) -> int:
 
 
 def _lines(
-    values: Floats, season: Season, ahead: int, growing: bool, also: tuple[str, Member] | None
+    grid: Grid, season: Season, ahead: int, growing: bool, also: tuple[str, Member] | None
 ) -> tuple[tuple[Floats, ...], Backtest, tuple[tuple[str, float], ...]]:
     """p50, lo80, hi80, lo95, hi95, the back-test, and the members' shares."""
+    values = grid.values
     shares: tuple[tuple[str, float], ...] = ()
     steps = _steps(season)
+    pace = season.seasons.short or steps
     level = float(np.nanmean(np.abs(values)))
     if growing:
         p50, seen = _accumulated(values, steps, ahead)
     else:
-        p50, seen, shares = _combined(values, season.seasons, ahead, also)
-    half = width(seen, len(values), level, season=steps, growing=growing, widen=season.widen)
-    power = usual_power(steps) if half is None else half.power
-    reach = scale(p50, level, season=steps, growing=growing, power=power)
+        p50, seen, shares = _combined(grid, season.seasons, ahead, also)
+    half = width(seen, len(values), level, pace=pace, growing=growing, widen=season.widen)
+    power = usual_power(pace) if half is None else half.power
+    reach = scale(p50, level, pace=pace, growing=growing, power=power)
     if half is None:
         # Too short for one window: all that is known is how much it has moved so far.
         spread = float(np.nanmax(values) - np.nanmin(values)) or 0.1 * level
@@ -183,7 +195,7 @@ def _lines(
     else:
         half80, half95 = half.q80, half.q95
     lines = (p50, p50 - half80 * reach, p50 + half80 * reach, p50 - half95 * reach, p50 + half95 * reach)
-    return lines, backtest(values, seen, level, season=steps, growing=growing, widen=season.widen), shares
+    return lines, backtest(values, seen, level, season=steps, pace=pace, growing=growing, widen=season.widen), shares
 
 
 def _accumulated(values: Floats, steps: int, ahead: int) -> tuple[Floats, tuple[Window, ...]]:
@@ -196,9 +208,10 @@ def _accumulated(values: Floats, steps: int, ahead: int) -> tuple[Floats, tuple[
 
 
 def _combined(
-    values: Floats, seasons: Seasons, ahead: int, also: tuple[str, Member] | None
+    grid: Grid, seasons: Seasons, ahead: int, also: tuple[str, Member] | None
 ) -> tuple[Floats, tuple[Window, ...], tuple[tuple[str, float], ...]]:
     """The weighted members: the line ahead, what it would have been at earlier origins, and the weights."""
+    values = grid.values
     origins = _origins(values, seasons, ahead)
     slow = (len(values), *origins[:SLOW_TRIALS])
 
@@ -212,7 +225,10 @@ def _combined(
     trials = tried(values, lines, ahead, origins)
 
     def line(past: Floats, said: Floats, older: Sequence[Trial]) -> tuple[Floats, Floats]:
-        shares = weights(~np.isnan(said[:, 0]), older, len(past), ahead, seasons)
+        present = ~np.isnan(said[:, 0])
+        only = present[members.LAST] and not present[members.MEDIAN]
+        sure = weekly(past, grid.start, grid.step) if only else 1.0
+        shares = weights(present, older, len(past), ahead, seasons, sure)
         return lifted(mixed(said, shares), past, seasons), shares
 
     seen = [
@@ -228,14 +244,14 @@ def _combined(
 def _origins(values: Floats, seasons: Seasons, ahead: int) -> Sequence[int]:
     """Where the forecast is tried: the newest first, with enough before each, on different days of the week."""
     size, long, short = len(values), seasons.long, seasons.short
+    # Far horizons need windows as far apart as lets some of them reach that far.
+    spacing, least = long * max(1, ahead // (4 * long)), 2 * long if size >= 3 * long else long
     if long == 1:
         spacing, least = max(1, size // 12), max(2, size // 3)
     elif not short:
-        spacing, least = long * max(1, ahead // (4 * long)), 2 * long if size >= 3 * long else long
-    elif ahead > 4 * long:
-        # Far horizons need windows as far apart as lets some of them reach that far.
-        spacing, least = long * (ahead // (4 * long)), 2 * long if size >= 3 * long else long
-    else:
+        # Where nothing has been seen for as long, nearer windows tell at least how errors begin to grow.
+        spacing = spacing if size >= least + 3 * spacing else long
+    elif ahead <= 4 * long or size < least + 3 * spacing:
         least = 2 * long if size >= 3 * long else long if size > long + 2 * short else min(2 * short, size - 1)
         most = (long - 1) // short
         spacing = short * min(max(1, (size - least) // (MOST_WINDOWS * short)), max(1, most))

@@ -13,7 +13,7 @@ import numpy as np
 
 from capgen.history.series import Bools, Notice, instant
 from capgen.planning.grid import Grid
-from capgen.planning.members import columns_median, table
+from capgen.planning.seasons import columns_median, table
 
 MOST_LISTED = 20
 _LASTING = 3 * 86400

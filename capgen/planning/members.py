@@ -1,76 +1,41 @@
-"""The simple forecasts that are combined: of the week, its last one, its recent median and a ridge; of the day, two more.
+"""The simple forecasts that are combined: of the week, its last one, its recent median and a ridge; of the day, two more;
+and the growth of either, continued.
 
-Each reads a table with a season a row (a week, or a day), the newest row last, so that a column is one hour of it. Those
-of the week know what Monday is like; those of the day know where the series stands now, and need no two weeks. None
-of them is best everywhere; see docs/decisions/forecast.md.
+Those of the week know what Monday is like; those of the day know where the series stands now, and need no two weeks;
+growth knows when a disk is full. None of them is best everywhere; see docs/decisions/forecast.md.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from msgspec import Struct
 
 from capgen.history.series import Floats
+from capgen.planning.growth import growth
+from capgen.planning.seasons import (
+    Seasons,
+    columns_median,
+    last_season,
+    recent_median,
+    table,
+    without_empty_columns,
+)
 
-RECENT = 4
-"""Seasons of which the median is taken."""
 RECENT_DAYS = 7
 LONGEST = 13
 """Seasons that the ridge looks at: 90 days of weeks."""
-
-
-class Seasons(Struct, frozen=True):
-    """How many steps a long and a short season have: a week and a day. `short` is 0 where there is none."""
-
-    long: int
-    short: int
-
-
-NAMES = ("last week", "weeks' median", "weeks' ridge", "the week at today's level", "days' median", "last day")
-LAST, MEDIAN, RIDGE, MOVED, DAYS, NOW = range(len(NAMES))
-
-
-def table(values: Floats, season: int) -> Floats:
-    """The values with a season a row, aligned so that the last one ends at the end."""
-    rows = -(-len(values) // season)
-    return np.concatenate([np.full(rows * season - len(values), np.nan), values]).reshape(rows, season)
-
-
-def columns_median(rows: Floats) -> Floats:
-    """The median of each column without its gaps; NaN for a column of gaps. Much faster than numpy's own."""
-    ranked = np.sort(rows, axis=0)
-    counts = np.count_nonzero(~np.isnan(rows), axis=0)
-    last = np.maximum(counts - 1, 0)
-    columns = np.arange(rows.shape[1])
-    middle: Floats = (ranked[last // 2, columns] + ranked[(last + 1) // 2, columns]) / 2
-    return middle
-
-
-def quantile(values: Floats, part: float) -> float:
-    """What `part` of the values are at or below, between two of them by their distance; all are known.
-
-    numpy's own takes a hundred times as long for the few hundred values of a week.
-    """
-    ranked = np.sort(values)
-    place = part * (len(ranked) - 1)
-    below = int(place)
-    above = min(below + 1, len(ranked) - 1)
-    return float(ranked[below] + (ranked[above] - ranked[below]) * (place - below))
-
-
-def last_season(rows: Floats) -> Floats:
-    """Each column's newest value; the median of everything where a column has none."""
-    known = ~np.isnan(rows)
-    newest = len(rows) - 1 - np.argmax(known[::-1], axis=0)
-    values = rows[newest, np.arange(rows.shape[1])]
-    none = np.isnan(values)
-    return np.where(none, np.nanmedian(rows), values) if none.any() else values
-
-
-def recent_median(rows: Floats, count: int = RECENT) -> Floats:
-    """Each column's median over the newest seasons; its newest value where these are gaps."""
-    middle = columns_median(rows[-count:])
-    return np.where(np.isnan(middle), last_season(rows), middle)
+GROWN_DAYS = 14
+LOWEST = 0.1
+NAMES = (
+    "last week",
+    "weeks' median",
+    "weeks' ridge",
+    "the week at today's level",
+    "days' median",
+    "last day",
+    "growth of weeks",
+    "growth of days",
+)
+LAST, MEDIAN, RIDGE, MOVED, DAYS, NOW, WEEKLY, DAILY = range(len(NAMES))
 
 
 def ridge(rows: Floats, horizon: int) -> Floats:
@@ -124,7 +89,7 @@ def combined(values: Floats, season: int, horizon: int) -> Floats:
 
 
 def _of_a_season(values: Floats, season: int, horizon: int) -> Floats:
-    rows = _without_empty_columns(table(values, season))
+    rows = without_empty_columns(table(values, season))
     ahead = np.arange(horizon) % season
     return np.stack([last_season(rows)[ahead], recent_median(rows)[ahead], ridge(rows[-LONGEST:], horizon)])
 
@@ -137,18 +102,40 @@ def lines(values: Floats, seasons: Seasons, horizon: int) -> Floats:
     if size >= 2 * seasons.long or not seasons.short:
         found[LAST : RIDGE + 1] = _of_a_season(values, min(seasons.long, size), horizon)
     elif size >= seasons.long:
-        rows = _without_empty_columns(table(values, seasons.long))
+        rows = without_empty_columns(table(values, seasons.long))
         found[LAST] = last_season(rows)[ahead % seasons.long]
     day = seasons.short
     if day and size >= seasons.long + day:
         found[MOVED] = _moved(found[LAST] if np.isnan(found[MEDIAN, 0]) else found[MEDIAN], values, seasons)
     recent = values[-(RECENT_DAYS + 1) * day :]
     if day and not np.isnan(recent).all():
-        rows = _without_empty_columns(table(recent, day))
+        rows = without_empty_columns(table(recent, day))
         found[NOW] = last_season(rows)[ahead % day]
         if size >= 2 * day:
             found[DAYS] = recent_median(rows, RECENT_DAYS)[ahead % day]
+    if size >= 2 * seasons.long > 2:
+        found[WEEKLY] = _growing(table(values, seasons.long)[-LONGEST:], horizon)
+    if day and size >= 3 * day:
+        found[DAILY] = _growing(table(values[-GROWN_DAYS * day :], day), horizon)
     return found
+
+
+def _growing(rows: Floats, horizon: int) -> Floats:
+    """The recent median, the steady growth from season to season taken out before and put on again after."""
+    rows = without_empty_columns(rows)
+    count, season = rows.shape
+    ahead = np.arange(horizon)
+    found = growth(rows, columns_median(rows))
+    if found is None:
+        level: Floats = recent_median(rows)[ahead % season]
+        return level
+    past = found.height(np.arange(count, dtype=np.float64))[:, None]
+    if found.relative:
+        # A line that comes from nothing would make its first seasons endless.
+        past = np.maximum(past, LOWEST)
+    shape = recent_median(rows / past if found.relative else rows - past)
+    line = found.moved(shape[ahead % season], found.height(count + np.floor(ahead / season)))
+    return np.maximum(line, 0.0) if found.relative else line
 
 
 def _moved(line: Floats, values: Floats, seasons: Seasons) -> Floats:
@@ -157,7 +144,7 @@ def _moved(line: Floats, values: Floats, seasons: Seasons) -> Floats:
     Load grows as a whole, peaks more than nights: by a share where nothing is negative, else by a distance.
     """
     before, today = values[: -seasons.short], values[-seasons.short :]
-    said = recent_median(_without_empty_columns(table(before, seasons.long)))[: seasons.short]
+    said = recent_median(without_empty_columns(table(before, seasons.long)))[: seasons.short]
     known = ~np.isnan(today)
     if not known.any():
         return line
@@ -166,17 +153,6 @@ def _moved(line: Floats, values: Floats, seasons: Seasons) -> Floats:
     if many and float(np.nanmin(values)) >= 0 and usual > 0 and 0.25 * usual < found < 4.0 * usual:
         return line * (found / usual)
     return line + float(np.median((today - said)[known]))
-
-
-def _without_empty_columns(rows: Floats) -> Floats:
-    """An hour of the week that was never measured is taken from the hours beside it."""
-    empty = np.isnan(rows).all(axis=0)
-    if not empty.any():
-        return rows
-    flat = rows.reshape(-1)
-    known = np.flatnonzero(~np.isnan(flat))
-    between = np.interp(np.arange(len(flat)), known, flat[known]).reshape(rows.shape)
-    return np.where(empty, between, rows)
 
 
 def seasonal_naive(values: Floats, season: int, horizon: int) -> Floats:

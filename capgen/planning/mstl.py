@@ -12,7 +12,8 @@ import numpy as np
 
 from capgen.errors import CapgenError
 from capgen.history.series import Floats
-from capgen.planning.members import LONGEST, Seasons
+from capgen.planning.members import LONGEST
+from capgen.planning.seasons import Seasons
 
 NAME = "MSTL"
 

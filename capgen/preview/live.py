@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from capgen.errors import TargetError, UsageError
 from capgen.preview.data import Query, QueryFailed, Series, StandingAlert
@@ -28,6 +28,7 @@ class Prometheus(Struct, frozen=True):
 
     url: str
     now: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -76,9 +77,9 @@ class Prometheus(Struct, frozen=True):
         address = f"{self.url.rstrip('/')}{path}"
         if body is None and query:
             address += "?" + urllib.parse.urlencode(query)
-        request = urllib.request.Request(address, data=body)  # noqa: S310 - the scheme is checked above
+        request = urllib.request.Request(address, body, dict(self.headers))  # noqa: S310 - the scheme is checked above
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as reply:  # noqa: S310
+            with urllib.request.build_opener(_NoRedirects).open(request, timeout=_SECONDS) as reply:
                 return json.loads(reply.read(_MOST_BYTES))["data"]
         except urllib.error.HTTPError as error:
             raise QueryFailed(_said(error)) from error
@@ -86,6 +87,13 @@ class Prometheus(Struct, frozen=True):
             raise TargetError(f"{self.title.removeprefix('live data of ')} cannot be asked: {error}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise TargetError(f"{self.title.removeprefix('live data of ')} does not answer as a Prometheus") from error
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A token belongs to the server that it was given for."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
 
 
 def _said(error: urllib.error.HTTPError) -> str:

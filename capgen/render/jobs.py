@@ -101,6 +101,7 @@ def _common(blueprint: Blueprint, job: Job) -> dict[str, Any]:
         "in_cluster": in_cluster,
         "programs": programs,
         "prometheus": blueprint.delivery.jobs.prometheus,
+        "headers": [f"{name}: {value}" for name, value in blueprint.delivery.jobs.headers],
         "state_object": f"{named}-state",
         "namespace": blueprint.delivery.namespace,
         "manager": named,

@@ -39,7 +39,7 @@ def _rule(metric: ServedMetric) -> dict[str, str]:
 def triggers(hpa: Hpa, keda: KedaTriggers) -> list[dict[str, Any]]:
     """The HPA's metrics as KEDA's triggers, in their order."""
     pairs = zip(hpa.metrics, keda.queries, strict=True)
-    return [_prometheus(metric, query, keda.server) if query else _resource(metric) for metric, query in pairs]
+    return [_prometheus(metric, query, keda) if query else _resource(metric) for metric, query in pairs]
 
 
 def _resource(metric: HpaMetric) -> dict[str, Any]:
@@ -51,9 +51,10 @@ def _resource(metric: HpaMetric) -> dict[str, Any]:
     }
 
 
-def _prometheus(metric: HpaMetric, query: str, server: str) -> dict[str, Any]:
+def _prometheus(metric: HpaMetric, query: str, keda: KedaTriggers) -> dict[str, Any]:
     metadata = (
-        ("serverAddress", server),
+        ("serverAddress", keda.server),
+        *((("customHeaders", keda.headers),) if keda.headers else ()),
         ("query", query),
         ("threshold", _plain(metric.target)),
         # Nothing measured is no reason to scale down to the minimum: without a value the HPA stays where it is.

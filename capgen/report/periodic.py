@@ -116,11 +116,17 @@ def _use(review: Review) -> tuple[Block, ...]:
 
 def _use_row(one: SignalPeriod, now: Use) -> tuple[str, ...]:
     unit = one.signal.unit
-    change = "new" if one.change is None else f"{'+' if one.change >= 0 else '−'}{percent(abs(one.change))}"
+    change = "new" if one.change is None else _signed(one.change)
     told = {level.name for level in one.signal.levels if level.severity is not None}
     beyond = ", ".join(f"{_level(one, name)} {percent(share)}" for name, share in now.beyond if name in told)
     amounts = (shown(value, unit) for value in (now.typical, now.peak, now.worst))
     return (one.signal.id, *amounts, change, beyond or "no level tells anybody", percent(now.measured))
+
+
+def _signed(change: float) -> str:
+    """A change as a share, with its sign where there is anything left after rounding."""
+    size = percent(abs(change))
+    return size if size == percent(0.0) else f"{'+' if change > 0 else '−'}{size}"
 
 
 def _level(one: SignalPeriod, name: str) -> str:
@@ -189,9 +195,7 @@ def _effects(one: Scaling) -> Block:
             effect.signal.id,
             shown(effect.before, effect.signal.unit),
             shown(effect.after, effect.signal.unit),
-            f"{'+' if effect.after >= effect.before else '−'}{percent(abs(effect.after / effect.before - 1))}"
-            if effect.before
-            else "from nothing",
+            _signed(effect.after / effect.before - 1) if effect.before else "from nothing",
             str(effect.events),
         )
         for effect in one.effects

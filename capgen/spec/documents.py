@@ -219,6 +219,20 @@ class GrafanaSpec(Model):
     """The labels by which the operator finds its Grafanas."""
 
 
+HeaderName = Annotated[
+    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$(?!\n)", title="a header's name", examples=["X-Scope-OrgID"])
+]
+HeaderValue = Annotated[
+    str,
+    Field(
+        pattern=r"^[!-+.-~-]([ -+.-~-]{0,254}[!-+.-~-])?$(?!\n)",
+        title="a header's value",
+        description="Printable ASCII without commas, which separate headers elsewhere.",
+        examples=["team-a|team-b"],
+    ),
+]
+
+
 class PrometheusEndpoint(PrometheusSpec):
     """The environment's Prometheus: how it works and where it is."""
 
@@ -226,6 +240,10 @@ class PrometheusEndpoint(PrometheusSpec):
     """Its address, for queries."""
     auth: ServerAuth | None = None
     """Who asks it."""
+    headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=16)] = Field(
+        default_factory=dict, examples=[{"X-Scope-OrgID": "team-a"}]
+    )
+    """What every question carries beside it: the tenant of a Mimir or Cortex, say. No secrets: these stand in files and logs."""
     reload: Url | None = None
     """Where a POST makes it read its configuration again."""
     labels: dict[KubeLabelKey, KubeLabelValue] = Field(default_factory=dict)

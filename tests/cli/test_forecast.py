@@ -85,10 +85,16 @@ def test_a_calendar_file(folder: Path) -> None:
         assert ratios[24:48] == pytest.approx([2.0] * 24, rel=1e-4)
         assert ratios[:24] == pytest.approx([1.0] * 24)
         assert [warning["code"] for warning in made["warnings"]] == ["CG914"]
+    (folder / "events.csv").write_text("name;start;end;multiplier;\nlaunch;2026-02-10;2026-02-10;2;\n", "utf-16")
+    assert run("forecast", "load.csv", "--calendar", "events.csv", "--format", "json", cwd=folder).out == done.out
     (folder / "events.yaml").write_text(
         "- {name: launch, start: 2026-02-10, multiplier: many}\n- {start: 2026-13-01}\n- 5\n"
     )
     broken = run("forecast", "load.csv", "--calendar", "events.yaml", cwd=folder)
+    for name, text in (("events.csv", "launch,2026-02-10,2026-02-10,2\n"), ("events.yaml", "")):
+        (folder / f"no-{name}").write_text(text)
+        nothing = run("forecast", "load.csv", "--calendar", f"no-{name}", cwd=folder)
+        assert (nothing.code, f"no-{name}:1:1: error CG912" in nothing.err) == (3, True)
     assert broken.code == 3
     assert [place in broken.err for place in ("events.yaml:1:3", "events.yaml:2:3", "events.yaml:3:3")] == [True] * 3
 

@@ -66,6 +66,16 @@ def test_keda_is_told_what_the_hpa_would_have_been() -> None:
     ]  # fmt: skip
 
 
+def test_keda_names_the_tenant_too() -> None:
+    tenant = ENVIRONMENT.format(by="keda").replace(
+        "prometheus: {", "prometheus: {headers: {X-Scope-OrgID: a|b, X-Zone: z}, "
+    )
+    (hpa,) = service(tenant, web(targets="{web.throughput: 0.25}")).hpas
+    assert hpa.keda is not None
+    (trigger,) = triggers(hpa, hpa.keda)
+    assert dict(trigger["metadata"])["customHeaders"] == "X-Scope-OrgID=a|b,X-Zone=z"
+
+
 def test_an_hpa_on_resources_alone_stays_one_under_keda() -> None:
     (hpa,) = service(ENVIRONMENT.format(by="keda"), web(targets="{cpu: 60%}")).hpas
     assert hpa.keda is None

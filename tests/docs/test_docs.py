@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,13 @@ def test_words_that_are_only_planned_are_checked(line: str, tmp_path: Path) -> N
     command = transcripts.Command(line, 0, None)
     with pytest.raises(transcripts.Broken):
         transcripts.run(command, tmp_path, transcripts.surroundings(tmp_path))
+
+
+def test_the_demo_has_a_history_that_fills_every_section_of_its_report(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / "docs" / "examples" / "history.py", tmp_path], check=True)
+    words = ["report", "weekly", "specs/apm.yaml", "--env", "host", "--history", str(tmp_path)]
+    command = [sys.executable, "-m", "capgen", *words]
+    report = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "| signals measured | 7 of 51 |" in report
+    for nothing in ("No signal", "no history of", "is nothing", "nothing can be compared"):
+        assert nothing not in report

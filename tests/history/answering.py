@@ -52,3 +52,36 @@ def recording(live: str) -> Iterator[tuple[str, list[tuple[dict[str, str], dict[
 
     with answering(answer) as url:
         yield url, asked
+
+
+@contextlib.contextmanager
+def of_tenant(live: str, tenant: str) -> Iterator[str]:
+    """A Mimir's front before the real server: whoever names no tenant, or another one, is turned away."""
+
+    class Front(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._pass(None)
+
+        def do_POST(self) -> None:
+            self._pass(self.rfile.read(int(self.headers["Content-Length"])))
+
+        def _pass(self, body: bytes | None) -> None:
+            status, content = 401, b"no org id"
+            if self.headers.get("X-Scope-OrgID") == tenant:
+                with urllib.request.urlopen(live + self.path, body) as real:
+                    status, content = 200, real.read()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Front)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

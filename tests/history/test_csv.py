@@ -18,13 +18,17 @@ RUNBOOK = "date,requests_per_second,avg_cpu_usage,avg_memory_usage\n2026-01-01,1
     [
         "2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", "2026-01-01 00:00:00", "2026-01-01T00:00", "2026-01-01",
         "1767225600", "1767225600.0", "1767225600000", "1767225600000000", "1767225600000000000", " 1767225600 ",
+        "1.767225600e+09", "2026-01-01 00:00:00 UTC", "2026/01/01 00:00", "2026-01-01 00:00:00 +0000",
     ],
 )  # fmt: skip
 def test_every_usual_spelling_of_a_time(text: str) -> None:
     assert seconds(text) == 1767225600
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "26-01-01", "12", "NaN", "٢٠٢٦-01-01", "-1767225600"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "yesterday", "2026-13-01", "26-01-01", "2026-01/01", "12", "1.7e300", "NaN", "٢٠٢٦-01-01", "-1767225600"],
+)
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match="is no time; write"):
         seconds(text)
@@ -45,6 +49,7 @@ def test_order_duplicates_and_gaps() -> None:
     [
         "timestamp,value\n1767225600,1.5\n", "1767225600,1.5\n", "\ufefftimestamp;value\r\n1767225600;1.5\r\n",
         'Time\tValue\n"2026-01-01"\t"1.5"\n\n', "# exported\nvalue,time\n1.5,2026-01-01\n",
+        "timestamp|value\n2026/01/01|1.5\n",
     ],
 )  # fmt: skip
 def test_exports_of_every_kind(text: str) -> None:

@@ -13,13 +13,15 @@ import pytest
 import yaml
 from cli.command import run
 from harness.prometheus import backfilled, serving_history
-from history.answering import recording
+from history.answering import of_tenant, recording
 from history.pods import POD
 from jobs.running import Script, serving_webhook
 from planning.shapes import HOUR, START, WEEK, weekly
 
+from capgen.api.preview import contents
 from capgen.history.cache import Cache
 from capgen.history.prometheus import Server, query_range
+from capgen.targets.rules import rule_groups
 
 WEEKS = 13
 VALUES = weekly(WEEKS, seed=21)
@@ -127,6 +129,47 @@ def test_capgen_plan_asks_the_environments_prometheus(live: str, tmp_path: Path)
     assert backlog["levels"][1]["p50"] is None
     again = run(*arguments, cwd=tmp_path, env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
     assert again.out == done.out
+
+
+def test_every_reader_names_the_tenant(live: str, tmp_path: Path) -> None:
+    """What Mimir and Cortex want: plan, report, back-test, status, preview and the shell of a job, through one declaration."""
+    tenant = "team-a|team-b"
+    with of_tenant(live, tenant) as front:
+        endpoint = f'prometheus: {{url: "{front}", headers: {{X-Scope-OrgID: {tenant}}}}}\n'
+        declared = SPECS["specs/environments/live.yaml"].replace('prometheus: {url: "URL"}\n', endpoint)
+        more = "jobs:\n  watch: {schedule: '* * * * *', watch: [app.backlog]}\n"
+        for name, text in {**SPECS, "specs/environments/live.yaml": declared}.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text + (more if "shop" in name else ""))
+        env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+        at = ["--env", "live", "--now", str(int(END)), "--format", "json"]
+        planned = run("plan", "--prometheus", *at, cwd=tmp_path, env=env)
+        assert planned.code == 0, planned.err
+        assert "last_four_weeks" in planned.out
+        for words in (
+            ["report", "weekly", "--prometheus", *at],
+            ["backtest", "--env", "live", "--prometheus", "--from", "2026-03-01", "--to", "2026-03-03"],
+        ):
+            done = run(*words, cwd=tmp_path, env=env)
+            assert done.code == 0, (words, done.err)
+            assert "no org id" not in done.out
+        (drawn, *_) = contents([tmp_path / "specs"], environments=["live"], data="live", now=END)
+        assert "no org id" not in str(drawn.content)
+        assert rule_groups(front, {"X-Scope-OrgID": tenant}) == ()
+        built = run("build", "--env", "live", cwd=tmp_path)
+        assert built.code == 0, built.err
+        script = next((tmp_path / "generated").rglob("watch.sh")).read_text()
+        asking = script[
+            script.index("prometheus=http") : script.index('}\' "$work/answer"\n}\n') + len('}\' "$work/answer"\n}\n')
+        ]
+        shell = f'work=$(mktemp -d)\n{asking}ask "vector(7)"\nrm -r "$work"\n'
+        said = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+        assert said.stdout == "-\t7\n", said.stderr
+        other = declared.replace(tenant, "team-c")
+        (tmp_path / "specs/environments/live.yaml").write_text(other)
+        refused = run("plan", "--prometheus", *at, cwd=tmp_path, env=env)
+        assert refused.code == 1, "what another tenant was answered is not remembered for this one"
+        assert "no org id" in refused.err
 
 
 def test_a_reports_pod_has_all_that_the_report_is_made_from(live: str, tmp_path: Path) -> None:

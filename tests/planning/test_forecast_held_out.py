@@ -121,3 +121,38 @@ def test_the_interval_of_what_happens_now_and_then_holds_that_nothing_does() -> 
         made = forecast(series(now_and_then(74)[-weeks * WEEK :]), WEEK * 3600.0)
         assert not made.lo80.any()
         assert made.hi95.min() > 0.0
+
+
+def test_a_walk_is_held_as_well_in_a_week_as_tomorrow() -> None:
+    """Its level wanders, so its errors grow with the days ahead, and windows that overlap tell the same once more."""
+    held = []
+    for seed in range(16):
+        steps = drawn(seed).normal(size=7 * WEEK)
+        values = 200.0 * np.exp(
+            0.08 * np.cumsum(steps) / np.sqrt(24.0) + 0.5 * np.sin(hours()[: 7 * WEEK] / 24 * 2 * np.pi)
+        )
+        for weeks in (2, 4):
+            for end in (5 * WEEK, 6 * WEEK - 29):
+                made = forecast(series(values[end - weeks * WEEK : end]), WEEK * 3600.0)
+                came = values[end : end + WEEK]
+                held.append(((came >= made.lo80) & (came <= made.hi80)).reshape(7, 24).mean(axis=1))
+    by_day = np.mean(held, axis=0)
+    assert 0.75 <= by_day.mean() <= 0.88
+    assert abs(by_day[:2].mean() - by_day[5:].mean()) <= 0.08
+
+
+def test_one_week_is_believed_for_its_weekend_and_not_for_a_level_that_has_gone() -> None:
+    """The second Monday comes after five working days and a weekend; or after a level that stepped on a Thursday."""
+    working = weekly(2, seed=81, swing=0.4, spread=0.03)
+    made = forecast(series(working[:WEEK]), 24 * 3600.0)
+    assert made.p50.mean() == pytest.approx(working[WEEK : WEEK + 24].mean(), rel=0.1)
+    stepped = 50.0 * np.exp(0.02 * drawn(82).normal(size=WEEK)) * np.where(np.arange(WEEK) < 84, 1.0, 0.6)
+    made = forecast(series(stepped), 24 * 3600.0)
+    assert made.p50.mean() == pytest.approx(30.0, rel=0.16)
+
+
+def test_three_days_have_peaks_too_and_their_wider_interval_is_the_wider_one() -> None:
+    uneven = 60.0 * np.exp(0.4 * np.sin(hours()[:72] / 24 * 2 * np.pi) + 0.6 * drawn(83).normal(size=72))
+    made = forecast(series(uneven), WEEK * 3600.0)
+    assert np.quantile(made.p50, 0.95) >= 0.85 * np.quantile(uneven, 0.95)
+    assert (made.hi95 > made.hi80).all()

@@ -176,3 +176,49 @@ def test_what_is_closed_at_night_is_no_gappy_history() -> None:
     assert "CG906" not in codes(ahead(by_day))
     holes = np.where(noise(len(BASE), 3) > 0.4, BASE, np.nan)
     assert "CG906" in codes(ahead(holes))
+
+
+def test_a_step_finer_than_the_series_repeats_what_it_was_given_and_says_so() -> None:
+    made = forecast(series(BASE), WEEK * HOUR, step=300.0)
+    assert "CG956" in codes(made)
+    assert "CG907" not in codes(made)
+    assert made.p50[11::12] == pytest.approx(ahead(BASE).p50, rel=0.05)
+    holes = BASE.copy()
+    holes[100:110] = np.nan
+    gaps = [notice for notice in forecast(series(holes), HOUR, step=300.0).notices if notice.code == "CG907"]
+    assert [(notice.begin, notice.end) for notice in gaps] == [(START + 99 * HOUR + 300, START + 110 * HOUR)]
+
+
+def test_a_day_of_which_only_the_evening_was_measured_is_no_day() -> None:
+    made = forecast(series(BASE[18:], start=START + 18 * HOUR), 7 * 24 * HOUR, step=24 * HOUR)
+    assert made.history.start == START + 24 * HOUR
+    assert made.history.values == pytest.approx(BASE[24:].reshape(-1, 24).mean(axis=1))
+
+
+def test_a_history_that_was_scraped_less_often_at_first_is_read_at_the_step_of_most_of_it() -> None:
+    times = np.concatenate(
+        [np.arange(0, 10 * WEEK) * HOUR, (10 * WEEK - 0.5) * HOUR + 300.0 * np.arange(1, 3 * WEEK * 12)]
+    )
+    made = forecast(Series("value", START + times, np.interp(times, np.arange(len(BASE)) * HOUR, BASE)), WEEK * HOUR)
+    assert made.history.step == HOUR
+    assert "CG910" in codes(made)
+    assert made.p50 == pytest.approx(ahead(BASE).p50, rel=0.1)
+    # A service that is closed at night leaves gaps as long as its days; these are none of its steps.
+    open_by_day = np.flatnonzero(np.arange(WEEK * 12) % 288 >= 150)
+    closed = Series("value", START + 300.0 * open_by_day, 10.0 + open_by_day % 288)
+    assert forecast(closed, HOUR).history.step == 300.0
+
+
+def test_further_ahead_than_the_history_reaches_back_begins_like_a_week_ahead() -> None:
+    far = forecast(series(BASE[: 3 * WEEK]), 200 * 24 * HOUR)
+    near = ahead(BASE[: 3 * WEEK])
+    assert "CG957" in codes(far)
+    assert "CG957" not in codes(near)
+    width, usual = ((made.hi80 - made.lo80)[:WEEK].mean() for made in (far, near))
+    assert width == pytest.approx(usual, rel=0.7)
+    assert (far.hi80 - far.lo80)[-WEEK:].mean() > 1.3 * width
+
+
+def test_an_event_over_all_of_the_history_leaves_nothing_to_forecast_from() -> None:
+    with pytest.raises(TooLittle, match="events without a multiplier"):
+        ahead(BASE, events=(Event("all", START - 1, START + 1e9, None),))
