@@ -72,7 +72,6 @@ class Cluster(Struct, frozen=True):
         uid = meta(answer.document, "uid") if answer.status == 200 else ""
         return {"namespace": self.namespace, "server": self.server, "uid": str(uid or "")}
 
-    @_verb
     def read(self, desired: Iterable[Artifact], services: Collection[str] = (), *, whole: bool = False) -> LiveObjects:
         """The live objects, by one paged list a kind and namespace, compared as they come: memory holds a page of each
         list and what is not as it is wanted, unless it is all wanted `whole`.
@@ -80,7 +79,11 @@ class Cluster(Struct, frozen=True):
         What cannot be read is blocked with the reason. Raises TargetError when the server does not answer or
         does not know the user, and Findings for what is no manifest.
         """
-        manifests = read_manifests(desired, self.namespace)
+        # What is wanted may be compiled meanwhile, which is not the cluster's time.
+        return self._read(read_manifests(desired, self.namespace), services, whole)
+
+    @_verb
+    def _read(self, manifests: tuple[Manifest, ...], services: Collection[str], whole: bool) -> LiveObjects:
         meant = {manifest.service for manifest in manifests} | set(services)
         inventories = read_inventories(self.wire, self.namespace, self.page) if meant else {}
         known = {} if isinstance(inventories, str) else inventories
