@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -74,11 +75,11 @@ def write(out: Path, changes: tuple[FileChange, ...]) -> None:
     """Carries the changes out, each file at once or not at all. Raises TargetError when the disk refuses, and
     Refused when a link leads out of the folder: then nothing is written."""
     root = Path(os.path.realpath(out))
-    for folder in {(out / change.path).parent for change in changes}:
-        if not Path(os.path.realpath(folder)).is_relative_to(root):
-            raise Refused(f"{folder} leads out of {out} through a link: remove the link; nothing was written")
-    for link in (target for change in changes if (target := out / change.path).is_symlink()):
-        raise Refused(f"{link} leads out of {out} through a link: remove the link; nothing was written")
+    for folder in {os.path.dirname(change.path) for change in changes}:  # noqa: PTH120 (thousands of files)
+        if not Path(os.path.realpath(out / folder)).is_relative_to(root):
+            raise Refused(f"{out / folder} leads out of {out} through a link: remove the link; nothing was written")
+    for link in (change.path for change in changes if os.path.islink(f"{out}/{change.path}")):  # noqa: PTH114
+        raise Refused(f"{out / link} leads out of {out} through a link: remove the link; nothing was written")
     for change in changes:
         target = out / change.path
         try:
@@ -100,19 +101,32 @@ def save(path: Path, text: str) -> None:
 
 
 def _replace(target: Path, text: str) -> None:
+    folder, raw = os.path.dirname(target), text.encode()  # noqa: PTH120 (thousands of files)
     # Not the process's id: in containers those repeat, and what a killed run left would be in the way for ever.
-    fresh = target.with_name(f".capgen-{os.urandom(8).hex()}")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = os.path.join(folder, f".capgen-{os.urandom(8).hex()}")  # noqa: PTH118
     # Opened as any new file is, so that it gets the rights of one (a script's to be run); never through a link, or
     # over what is there.
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if text.startswith("#!") else 0o666)
+    opened = partial(os.open, fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if text.startswith("#!") else 0o666)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        fresh.replace(target)
+        handle = opened()
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        handle = opened()
+    try:
+        _fill(handle, raw)
+        Path(fresh).replace(target)
     except BaseException:
-        fresh.unlink(missing_ok=True)
+        Path(fresh).unlink(missing_ok=True)
         raise
+
+
+def _fill(handle: int, raw: bytes) -> None:
+    # A file object asks the system about what it was given: as many calls again as the writing takes.
+    try:
+        while raw:
+            raw = raw[os.write(handle, raw) :]
+    finally:
+        os.close(handle)
 
 
 def _prune(folder: Path, out: Path) -> None:

@@ -15,6 +15,8 @@ WORD_JOINER = "\u2060"
 
 def one_line(text: str) -> str:
     """The text on one line, with its blanks and control characters made single spaces."""
+    if text.isprintable() and "  " not in text:  # the one blank that is printable
+        return text.strip()
     return _CONTROLS.sub(" ", text).strip()
 
 

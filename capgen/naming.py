@@ -7,7 +7,7 @@ alert names, group names, jobs, objects) carries the service's name or a label t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 
@@ -156,8 +156,13 @@ def panel(key: str, turn: int = 0) -> int:
     return 1 + int.from_bytes(sha256(f"{key}\0{turn}".encode()).digest()[:4]) % (2**31 - 1)
 
 
-def panels(keys: Iterable[str]) -> dict[str, int]:
+def panels(keys: Iterable[str]) -> Mapping[str, int]:
     """The ids of the panels of one dashboard. Where two would meet, the later name takes its next turn."""
+    return _placed(tuple(keys))
+
+
+@lru_cache(maxsize=256)  # services of one kind have the same panels
+def _placed(keys: tuple[str, ...]) -> Mapping[str, int]:
     taken: dict[int, str] = {}
     for key in sorted(set(keys)):
         turn = 0

@@ -40,22 +40,19 @@ class Unit(Struct, frozen=True):
     suffixes: Mapping[str, Decimal]
     examples: str
     grafana: str
-    annotate: str = ""
-    """The Prometheus template function that prints a value of this unit; "" prints three digits."""
 
 
 UNITS: Mapping[str, Unit] = {
     unit.name: unit
     for unit in (
-        Unit("ratio", "a share", {"%": Decimal("0.01"), "": Decimal(1)}, "80%, 0.8", "percentunit", "humanizePercentage"),
-        Unit("seconds", "a duration", _SECONDS, "200ms, 5s, 1h30m", "s", "humanizeDuration"),
-        Unit("bytes", "an amount of data", _BYTES, "512Mi, 4Gi, 1TB", "bytes", "humanize1024"),
+        Unit("ratio", "a share", {"%": Decimal("0.01"), "": Decimal(1)}, "80%, 0.8", "percentunit"),
+        Unit("seconds", "a duration", _SECONDS, "200ms, 5s, 1h30m", "s"),
+        Unit("bytes", "an amount of data", _BYTES, "512Mi, 4Gi, 1TB", "bytes"),
         Unit(
             "bytes_per_second", "a bandwidth",
             {**_BITS_PER_SECOND, **{key + "/s": value for key, value in _BYTES.items() if key}},
             "1Gbps, 125MB/s",
             "Bps",
-            "humanize1024",
         ),
         Unit("per_second", "a rate", {**_COUNT, "/s": Decimal(1)}, "100, 1.5k, 20/s", "reqps"),
         Unit("short", "a number", _COUNT, "500, 2k", "short"),
@@ -77,6 +74,7 @@ def parse(text: str | int | float, unit: str) -> float:
     return float(parse_exact(text, unit))
 
 
+@lru_cache(maxsize=4096, typed=True)  # most levels and params are the catalogue's, in every service
 def parse_exact(text: str | int | float, unit: str) -> Decimal:
     """As `parse`, without leaving decimal arithmetic (for money and for printing)."""
     rules = UNITS[unit]
@@ -124,6 +122,7 @@ def _wrong_suffix(text: object, suffix: str, rules: Unit) -> str:
     return f"{_said(text)} has the unknown unit {suffix!r}; write {rules.examples}"
 
 
+@lru_cache(maxsize=4096)
 def number(value: float) -> str:
     """The shortest decimal that reads back as the same float: `0.8`, `2`, `0.001`, never `1e-05`."""
     if value == int(value) and abs(value) < 1e15:
@@ -156,6 +155,11 @@ def duration(seconds: float) -> str:
 
 def human(value: float, unit: str) -> str:
     """A value as the spec would write it: `80%`, `200ms`, `1Gbps`, `4Gi`, `500`. It reads back as the same value."""
+    return _human(value + 0.0, unit)  # nobody wants to read of a negative zero
+
+
+@lru_cache(maxsize=4096)  # a level is told by its alert, its panels and its page
+def _human(value: float, unit: str) -> str:
     exact = Decimal(repr(float(value)))
     match unit:
         case "ratio":

@@ -310,17 +310,20 @@ def _mark(event: Any) -> Mark:
 
 
 _PLAIN = re.compile(
-    r"[A-Za-z_/][A-Za-z0-9_./-]*(?:[: ][A-Za-z0-9_./-]+)*"  # words, paths, host:port, record names
+    r"[A-Za-z_/][A-Za-z0-9_./-]*+(?:[: ][A-Za-z0-9_./-]++)*+"  # words, paths, host:port, record names
     r"|(?:[0-9]+(?:ms|[smhdw]|[KMGT]i))+",  # durations and sizes, which no YAML takes for a number
     re.ASCII,
 )
 _RESERVED = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 def quoted(text: str) -> str:
     """The text as a JSON string that YAML 1.1, YAML 1.2 and the API server's parser all read back."""
-    dumped = json.dumps(text, ensure_ascii=False)
+    dumped = _JSON.encode(text)
+    if dumped.isprintable():  # what has to be escaped is not
+        return dumped
     return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", dumped)
 
 
@@ -333,7 +336,7 @@ def scalar(value: object) -> str:
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and value.lower() not in _RESERVED:
             return value
-        if '"' in value and value.isprintable() and not _ESCAPED.search(value):
+        if '"' in value and value.isprintable():
             return "'" + value.replace("'", "''") + "'"
         return quoted(value)
     if isinstance(value, Mapping):

@@ -270,10 +270,20 @@ def server_of(url: str, endpoint: PrometheusEndpoint | None, environment: str) -
     declared = endpoint.url if endpoint else None
     if not url and not declared:
         raise UsageError(f"the environment {environment!r} has no prometheus.url: name one with --prometheus URL")
+    refuse_password(url)
     if url and not url.startswith(("http://", "https://")):
         raise UsageError(f"--prometheus {url!r} is no address: write http://… or https://…, and name specs before it")
     own = endpoint is not None and url in ("", declared)
     return Server(url or declared or "", asking(endpoint) if own else {})
+
+
+def refuse_password(url: str) -> None:
+    """Raises UsageError for an address with a user in it: reports name the server, and some are read by everybody."""
+    if "@" in url.rpartition("://")[2].partition("/")[0]:
+        raise UsageError(
+            "--prometheus: leave the user and the password out of the address, since reports name it; "
+            "an environment says them as `prometheus: {auth: …}`"
+        )
 
 
 def _compiled(paths: Sequence[Path], environment: str, settings: Sequence[str], under: Path = Path()) -> api.Compiled:

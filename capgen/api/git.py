@@ -13,9 +13,16 @@ from pathlib import Path
 from capgen.errors import UsageError
 
 
+class _Failed(UsageError):
+    """Git could not do what it was asked."""
+
+
 def commit_of(name: str) -> str:
     """The commit that a name means. Raises UsageError when there is none."""
-    return _git("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+    try:
+        return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+    except _Failed as error:
+        raise UsageError(f"git knows no commit {name!r} here: was the base fetched?") from error
 
 
 def inside(paths: Sequence[Path]) -> None:
@@ -52,8 +59,12 @@ def _git(*words: str) -> bytes:
     program = shutil.which("git")
     if program is None:
         raise UsageError("git is not installed, and a review compares with a commit of git")
-    run = subprocess.run([program, *words], capture_output=True, check=False)  # noqa: S603 - git itself, and no shell
+    # What it complains of is told on, so it complains in the language of the rest.
+    spoken = {**os.environ, "LC_ALL": "C"}
+    run = subprocess.run([program, *words], capture_output=True, check=False, env=spoken)  # noqa: S603 - git itself, and no shell
     if run.returncode:
-        said = run.stderr.decode(errors="replace").strip().splitlines()
-        raise UsageError(f"git {words[0]}: {said[-1] if said else 'failed'}; was the base fetched?")
+        said = (run.stderr.decode(errors="replace").strip().splitlines() or ["failed"])[-1]
+        if "not a git repository" in said:
+            raise UsageError("this folder is in no git repository: a change is compared with a commit of one")
+        raise _Failed(f"git {words[0]}: {said}")
     return run.stdout

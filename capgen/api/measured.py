@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from capgen import units
+from capgen.api.reading import content_of
 from capgen.errors import UsageError
 
 if TYPE_CHECKING:
@@ -156,11 +157,9 @@ def read_text(path: Path) -> str:
     """A file's text, or standard input for `-`. Raises UsageError for what is not there or too large."""
     if path.as_posix() == "-":
         return sys.stdin.read(MOST_BYTES)
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}")
-    if path.stat().st_size > MOST_BYTES:
+    raw = content_of(path, MOST_BYTES, "name a file, or `-` for standard input")
+    if len(raw) > MOST_BYTES:
         raise UsageError(f"{path} is larger than {MOST_BYTES >> 20} MiB: resample it, or read it from Prometheus")
-    content = path.read_bytes()
     # Spreadsheets write "Unicode text" in two bytes a letter, and mark it.
-    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return content.decode("utf-16" if wide else "utf-8", errors="replace" if wide else "surrogateescape")
+    wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return raw.decode("utf-16" if wide else "utf-8", errors="replace" if wide else "surrogateescape")

@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from capgen import api, naming, units
+from capgen.api.backtest import refuse_password
 from capgen.blueprint import Fleet
 from capgen.blueprint.dashboards import Dashboard as Model
 from capgen.compile.rules import paging_level
@@ -57,6 +58,7 @@ def contents(
     Live data comes from `prometheus`, else from the Prometheus that the environment names. Raises Findings for invalid
     specs, UsageError for contradicting arguments, TargetError when Prometheus cannot be asked.
     """
+    refuse_password(prometheus)
     named = [path for path in paths if path.suffix == ".json"]
     if named and len(named) < len(paths):
         raise UsageError("name either specs or dashboards (*.json): a call draws one of the two")

@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from capgen.api.links import checkout, guarded
-from capgen.errors import UsageError
+from capgen.errors import TargetError, UsageError
 from capgen.yamlio import MAX_BYTES, Source, read
 
 SPECS = "specs"
@@ -106,6 +106,21 @@ def source_of(name: str, path: Path) -> Source:
     except OSError as error:
         return Source(name, "", name, (error.strerror or str(error)).lower())
     return Source(name, raw.decode("utf-8", errors="surrogateescape"), name)
+
+
+def content_of(path: Path, most: int, hint: str) -> bytes:
+    """What a file holds, or what comes through a pipe (`<(…)`), up to one byte more than the most.
+
+    Raises UsageError for what is not there, TargetError when it cannot be read."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: {hint}")
+    if not path.exists():
+        raise UsageError(f"there is no file {path}: {hint}")
+    try:
+        with path.open("rb") as file:
+            return file.read(most + 1)
+    except OSError as error:
+        raise TargetError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def called_below(folder: Path, source: Source) -> Source:

@@ -50,7 +50,8 @@ def simulate_specs(
             one = _compared(case, ahead)
         except Findings as error:
             if isinstance(demand, Path):
-                raise
+                problems += _not_replayed(case, error)
+                continue
             reasons = "; ".join(dict.fromkeys(d.message for d in error.diagnostics if d.severity is Severity.ERROR))
             problems.append(noted(case, "CG966", f"not replayed: {reasons}"))
             continue
@@ -82,12 +83,31 @@ def advise_specs(
         except UsageError as error:
             where = f"workloads.{case.workload}.horizontal.simulate"
             raise UsageError(f"{case.service}: {case.workload}: {error}, or declare it under {where}") from error
-        advice, more = search(case.autoscaler, case.known, case.demand, case.around, wanted, on_replay)
+        try:
+            advice, more = search(case.autoscaler, case.known, case.demand, case.around, wanted, on_replay)
+        except Findings as error:
+            said += _not_replayed(case, error)
+            continue
         found.append((case, advice))
         said += _named(case, more)
     if not found:
         raise _nothing(said)
     return tuple(found), in_order(said)
+
+
+def _not_replayed(case: Case, error: Findings) -> Iterator[Diagnostic]:
+    """What keeps one workload from being replayed, and none of the others: no metric of its autoscaler can be had."""
+    from capgen.check.scaling.finding import finding
+
+    where = ("workloads", case.workload, "horizontal", "targets")
+    hint = f"declare workloads.{case.workload}.containers.<name>.requests, or give --request to `capgen simulate`"
+    for one in error.diagnostics:
+        if one.span is not None:
+            yield one
+        else:
+            yield finding(
+                case.spec, one.code, f"{case.service}: {case.workload} is not replayed: {one.message}", where, hint
+            )
 
 
 def _nothing(said: Sequence[Diagnostic]) -> Findings:

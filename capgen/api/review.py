@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from capgen import api
 from capgen.api import git
-from capgen.diagnostics import Diagnostic, in_order
+from capgen.diagnostics import Diagnostic, Severity, in_order
 from capgen.errors import Findings, Refused, TargetError, UsageError
 from capgen.review.changes import changes
 from capgen.review.document import Review
@@ -44,8 +44,10 @@ def review(
     paths that git does not know.
     """
     git.inside(paths)
-    if environment is None and (over or live):
-        raise UsageError("a history and a target are an environment's: name it with --env")
+    if environment is None and (demand or over or live):
+        raise UsageError("demand, a history and a target are an environment's: name it with --env")
+    if incidents and over is None:
+        raise UsageError("incidents are held against a history: name one with --prometheus or --history")
     environments = [environment] if environment else []
     commit = git.commit_of(base)
     after = api.build(paths, environments=environments)
@@ -127,6 +129,11 @@ def _replays(
     except TargetError as error:
         unknown.append(f"{_REPLAYED}: {error}")
         return (), ()
+    except Findings as error:
+        # That a target is a share of nobody knows what is no mistake in any file; the rest is told all the same.
+        if any(found.code != "CG926" for found in error.diagnostics if found.severity is Severity.ERROR):
+            raise
+        return (), error.diagnostics
     if not made and not said:
         unknown.append(f"{_REPLAYED}, since no autoscaler and no size of its pods changes: nothing was replayed")
     return made, said

@@ -11,9 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capgen import units
-from capgen.api.reading import read_sources
+from capgen.api.reading import content_of, read_sources
 from capgen.diagnostics import Diagnostic, Severity, has_errors, in_order
-from capgen.errors import Findings, TargetError, UsageError
+from capgen.errors import Findings, UsageError
+from capgen.yamlio import MAX_BYTES, Source
 
 if TYPE_CHECKING:
     from capgen.simulate.advice import Advice
@@ -98,7 +99,7 @@ def _read(hpa: Path, demand: Path, around: Circumstances) -> tuple[Autoscaler, D
     from capgen.simulate import manifest
 
     sync, _ = around.nanoseconds()["sync"], around.rollouts()
-    autoscaler, found = manifest.read(read_sources([hpa])[0])
+    autoscaler, found = manifest.read(_manifest(hpa))
     known, problems = read_demand(demand, sync)
     found = in_order((*found, *problems))
     if autoscaler is None or known is None or has_errors(found):
@@ -164,35 +165,67 @@ def search(
     return advice.advise(today, declared, tried), in_order(said)
 
 
-def beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequence[str]) -> tuple[Step, ...]:
+def beside_vpa(
+    hpa: Path, demand: Path, around: Circumstances, controlled: Sequence[str]
+) -> tuple[tuple[Step, ...], tuple[Diagnostic, ...]]:
     """How an HPA and a VPA that controls these resources would drive one another. Raises as `simulate`."""
     from capgen.simulate.conflict import unfold
 
-    autoscaler, known, _ = _read(hpa, demand, around)
+    autoscaler, known, found = _read(hpa, demand, around)
     model = _model(autoscaler, around)
     if model.rollouts is not None:
         raise UsageError("rollouts are not replayed beside a VPA: leave out --vpa or the rollouts")
-    return unfold(autoscaler, model, known.at_ticks(model.sync), controlled=tuple(controlled))
+    found = (*found, *_failing(autoscaler, known, demand, around))
+    said, acted_on = list(found), []
+    for name in controlled:
+        if name in known.columns and name in around.requests:
+            acted_on.append(name)
+            continue
+        missing = "what its pods request" if name in known.columns else "what its pods use"
+        hint = f"add --request {name}=…" if name in known.columns else f"give {demand} a column {name}"
+        told = f"the VPA leaves {name} alone, since nobody says {missing}"
+        said.append(Diagnostic("CG934", told, None, hint, Severity.WARNING))
+    return unfold(autoscaler, model, known.at_ticks(model.sync), controlled=tuple(acted_on)), in_order(said)
+
+
+def _failing(
+    autoscaler: Autoscaler, known: Demand, demand: Path | None, around: Circumstances
+) -> tuple[Diagnostic, ...]:
+    """What to say of metrics that fail at every tick. Raises Findings where that leaves none."""
+    from capgen.simulate.demand import unread
+
+    metrics, measured = autoscaler.metrics, known.measured
+    unsized = [one for one in metrics if one.target_type == "Utilization" and not around.requests.get(one.name)]
+    found = _without_request(sorted({metric.name for metric in unsized}))
+    if demand is not None:
+        found = (*unread(demand.as_posix(), known, [metric.name for metric in metrics]), *found)
+    if all(metric.name not in measured or metric in unsized for metric in metrics):
+        raise Findings(in_order(replace(one, severity=Severity.ERROR) for one in found))
+    return found
 
 
 def replayed(autoscaler: Autoscaler, known: Demand, demand: Path | None, around: Circumstances) -> Simulation:
     """The replay of an autoscaler over demand, whose file is named where it is from one. Raises Findings where nothing
     can be replayed."""
-    from capgen.simulate import demand as series
     from capgen.simulate.censored import censored
     from capgen.simulate.replay import replay
     from capgen.simulate.result import Simulation, summarise
 
-    names = [metric.name for metric in autoscaler.metrics]
-    header = ",".join(("t", *known.columns))
-    found = (
-        *(series.unread(demand.as_posix(), header, names, known.columns) if demand is not None else ()),
-        *_without_request(autoscaler, around.requests),
-    )
-    if has_errors(found):
-        raise Findings(in_order(found))
+    found = _failing(autoscaler, known, demand, around)
     model = _model(autoscaler, around)
     at_ticks = known.at_ticks(model.sync)
+    if not model.initial:
+        hint = "give --initial 1 or more, unless that is what you ask"
+        found = (
+            *found,
+            Diagnostic(
+                "CG935",
+                "the replay starts without pods, and an autoscaler leaves alone what somebody else scaled to nothing",
+                None,
+                hint,
+                Severity.WARNING,
+            ),
+        )
     found = (*found, *censored(autoscaler, model, at_ticks, around.limits))
     done = replay(autoscaler, model, known.at_ticks(model.sync, around.delay()) if around.delay() else at_ticks)
     summary = summarise(autoscaler, model, at_ticks, done, limits=around.limits, pod_hour=around.pod_hour)
@@ -203,7 +236,11 @@ def _model(autoscaler: Autoscaler, around: Circumstances) -> Model:
     from capgen.simulate.pods import Model
 
     initial = max(autoscaler.minimum, 1) if around.initial is None else around.initial
-    return Model(initial=initial, requests=around.requests, rollouts=around.rollouts(), **around.nanoseconds())
+    times = around.nanoseconds()
+    return Model(
+        initial, times["ready_after"], around.requests, times["sync"], times["window"], times["sample_after"],
+        around.rollouts(),
+    )  # fmt: skip
 
 
 def read_demand(path: Path, sync: int) -> tuple[Demand | None, tuple[Diagnostic, ...]]:
@@ -231,32 +268,31 @@ def amounts(option: str, given: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _without_request(hpa: Autoscaler, requests: Mapping[str, int]) -> tuple[Diagnostic, ...]:
-    without = sorted(
-        {metric.name for metric in hpa.metrics if metric.target_type == "Utilization" and metric.name not in requests}
-    )
-    severity = Severity.ERROR if len(without) == len({metric.name for metric in hpa.metrics}) else Severity.WARNING
+def _without_request(names: Sequence[str]) -> tuple[Diagnostic, ...]:
     return tuple(
         Diagnostic(
             "CG926",
             f"the target for {name} is a share of the request, and no request is given: the metric fails at every tick",
             None,
             f"add --request {name}=…, as the pods have it",
-            severity,
+            Severity.WARNING,
         )
-        for name in without
+        for name in names
     )
 
 
+def _manifest(path: Path) -> Source:
+    if path.is_file():
+        return read_sources([path])[0]
+    raw = content_of(path, MAX_BYTES, "name a manifest, as `kubectl get hpa.v2.autoscaling NAME -o yaml` prints it")
+    return Source(path.as_posix(), raw.decode("utf-8", errors="surrogateescape"))
+
+
 def _text(path: Path) -> str:
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}: give the demand as CSV with the columns t, cpu, memory, …")
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{path} is larger than {MOST_BYTES >> 20:,} MiB: leave out rows in which nothing changes")
-        return path.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        raise TargetError(f"cannot read {path}: {error.strerror or error}") from error
+    raw = content_of(path, MOST_BYTES, "give the demand as CSV with the columns t, cpu, memory, …")
+    if len(raw) > MOST_BYTES:
+        raise UsageError(f"{path} is larger than {MOST_BYTES >> 20:,} MiB: leave out rows in which nothing changes")
+    return raw.decode("utf-8", errors="replace")
 
 
 def _pods(option: str, text: str) -> Share:

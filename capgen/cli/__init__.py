@@ -123,6 +123,13 @@ def _run(arguments: list[str], *, debug: bool) -> int:
             raise
         click.echo(f"capgen: {failed}", err=True)
         return failed.exit_code
+    except OSError as failed:
+        if debug:
+            raise
+        # A file names itself; what does not is the output: a full disk behind `>`.
+        where = f"{failed.filename}: " if failed.filename is not None else "what it prints cannot be written: "
+        click.echo(f"capgen: {where}{failed.strerror or failed}", err=True)
+        return 1
     except Exception as bug:
         if debug:
             raise

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from capgen.cli.diff import adopt_option, prune_option, replace_option, root_option, timeout_option
-from capgen.cli.output import colored, on_terminal, set_option, spec_paths, specs_argument, width
+from capgen.cli.diff import NO_ENVIRONMENT, adopt_option, prune_option, replace_option, root_option, timeout_option
+from capgen.cli.output import Number, colored, on_terminal, set_option, spec_paths, specs_argument, width
 from capgen.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 @replace_option
 @timeout_option
 @click.option("--deletions", type=click.IntRange(min=0), metavar="N", help="Delete exactly so many, however many.")
-@click.option(
-    "--wait", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Wait so long for controllers."
-)
+@click.option("--wait", type=Number(min=0), default=0, metavar="SECONDS", help="Wait so long for controllers.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option("--format", "form", type=click.Choice(("text", "json", "markdown")), default="text", show_default=True)
 def command(
@@ -62,7 +60,7 @@ def command(
         delivery = api.plan_again(specs[0], seconds=timeout)
     else:
         if environment is None:
-            raise click.UsageError("Missing option '--env'.")
+            raise click.UsageError(NO_ENVIRONMENT)
         paths = tuple(map(str, spec_paths(specs)))
         request = Request(paths, tuple(settings), environment, str(root or ""), prune, tuple(adopt), tuple(replace))
         delivery = api.plan_delivery(request, seconds=timeout)

@@ -21,6 +21,7 @@ from capgen.cli.output import (
     specs_argument,
 )
 from capgen.disk import FileChange
+from capgen.errors import UsageError
 from capgen.report.findings import Format
 
 _SIGNS = {"missing": "+", "stale": "~", "orphaned": "-"}
@@ -59,6 +60,7 @@ def command(
     # What a build makes it keeps until it ends; looking for garbage among it takes a quarter of the time.
     gc.disable()
     paths = spec_paths(specs)
+    _keep_apart(paths, out)
     cache = None if no_cache else cache_folder("builds")
     # What guards a merge believes no file system: it reads all files.
     files = api.generate(
@@ -76,12 +78,29 @@ def command(
     if show_diff:
         _show(changes, out)
     elif form == "text":
-        for change in changes:
-            click.echo(f"{_SIGNS[change.state]} {(out / change.path).as_posix()}")
+        # One text: a flush for each of thousands of lines takes as long as writing the files.
+        below = (out / "_").as_posix()[:-1]
+        lines = (f"{_SIGNS[change.state]} {below}{change.path}\n" for change in changes)
+        click.echo("".join(lines), nl=False)
     same = len(files.wanted) - sum(change.after is not None for change in changes)
     left = "; files about all services are left as they are" if files.partial else ""
     click.echo(f"{len(changes)} changed, {same} unchanged in {out.as_posix()}/{left}", err=True)
     return 0
+
+
+def _keep_apart(paths: Sequence[Path], out: Path) -> None:
+    """Raises UsageError where the next run would read what this one writes."""
+    from capgen.api.reading import SPECS, specs_root
+
+    for path in paths:
+        folder = path if path.is_dir() else specs_root(path)
+        if not path.is_dir() and folder.name != SPECS:
+            continue
+        if Path(os.path.realpath(out)).is_relative_to(os.path.realpath(folder)):
+            raise UsageError(
+                f"--out {out.as_posix()} is below {folder.as_posix()}, so what is generated would be read as specs: "
+                "name another folder, like ../generated"
+            )
 
 
 def _show(changes: Sequence[FileChange], out: Path) -> None:

@@ -7,11 +7,20 @@ from pathlib import Path
 
 import click
 
-from capgen.cli.output import colored, on_terminal, set_option, spec_paths, specs_argument, width
+from capgen.cli.output import Number, colored, on_terminal, set_option, spec_paths, specs_argument, width
 from capgen.errors import UsageError
 
+NO_ENVIRONMENT = "which environment? name it with --env NAME; `capgen validate` says which there are"
+
+
+def _named(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    if value is None and not context.resilient_parsing:
+        raise click.UsageError(NO_ENVIRONMENT, context)
+    return value
+
+
 environment_option = click.option(
-    "--env", "environment", required=True, metavar="NAME", help="The environment to deliver to."
+    "--env", "environment", callback=_named, metavar="NAME", help="The environment that is meant.  [required]"
 )
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), help="Deliver to this folder instead of the environment's target."
@@ -23,7 +32,7 @@ adopt_option = click.option(
     "--adopt", multiple=True, metavar="MANAGER", help="Take over what this field manager declared in these objects.",
 )  # fmt: skip
 timeout_option = click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), default=300, show_default=True, metavar="SECONDS",
+    "--timeout", type=Number(min=0, min_open=True), default=300, show_default=True, metavar="SECONDS",
     help="The time for everything that is asked of a cluster.",
 )  # fmt: skip
 replace_option = click.option(

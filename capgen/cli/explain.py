@@ -41,10 +41,10 @@ def command(
     from capgen import api
     from capgen.report.explanation import as_json, as_text
 
-    if re.fullmatch(r"CG\d{3}", thing):
+    if re.fullmatch(r"CG\d{3}", thing, re.IGNORECASE | re.ASCII):
         from capgen.report.codes import page
 
-        click.echo(page(thing).text, nl=False)
+        click.echo(page(thing.upper()).text, nl=False)
         return 0
     answers = api.explain(thing, list(specs) or [Path("specs")], settings=settings, environments=environments, at=at)
     click.echo(as_text(answers, width=width()) if form == "text" else as_json(answers), nl=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from capgen.cli.output import colored, width
+from capgen.cli.output import Number, colored, width
 
 
 @click.command("forecast")
@@ -18,7 +18,7 @@ from capgen.cli.output import colored, width
 )
 @click.option("--column", metavar="NAME", help="Which column, where the file has several.")
 @click.option(
-    "--limit", type=float, metavar="NUMBER", help="The most that could be measured: values there are flagged."
+    "--limit", type=Number(), metavar="NUMBER", help="The most that could be measured: values there are flagged."
 )
 @click.option(
     "--thorough", is_flag=True, help="Let statsforecast's MSTL take part (seconds; needs the extra capgen[forecast])."

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from capgen.diagnostics import Diagnostic
 from capgen.report.color import wants_color
 from capgen.report.findings import FORMATS, Format, render
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 specs_argument = click.argument("specs", nargs=-1, type=click.Path(path_type=Path))
 env_option = click.option(
@@ -38,6 +37,17 @@ out_option = click.option(
 format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How findings are written."
 )
+
+
+class Number(click.FloatRange):
+    """A number that is one: click takes `nan`, which no bound keeps out, and `inf`."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number. Fails for what is none or is out of range."""
+        number = super().convert(value, param, ctx)
+        return number if isfinite(number) else self.fail(f"{value!r} is no number.", param, ctx)
 
 
 def spec_paths(given: Sequence[Path]) -> list[Path]:

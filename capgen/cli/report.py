@@ -53,8 +53,11 @@ def command(
 
     try:
         last = None if since is None else periodic.recommended(since.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise click.BadParameter(f"{since} cannot be read: {error}", param_hint="--since") from error
+    except OSError as error:
+        raise click.BadParameter(f"{since} cannot be read: {error.strerror}", param_hint="--since") from error
+    except ValueError as error:
+        told = f"{since} is not what `capgen report --format json` printed: {error}"
+        raise click.BadParameter(told, param_hint="--since") from error
     reviews = planning.report(
         KINDS[("daily", "weekly", "monthly", "quarterly").index(kind)],
         spec_paths(specs),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from capgen.api.recorded import Recorded
     from capgen.api.simulate import Circumstances
 
+BUILT = Path("generated")
 step_option = click.option(
     "--step", metavar="DURATION", help="How finely the Prometheus is asked for demand; a row holds until the next. [1m]"
 )
@@ -36,7 +37,7 @@ step_option = click.option(
     "--against",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    default=Path("generated"),
+    default=BUILT,
     show_default=True,
     help="Where the autoscalers of today are, as built.",
 )
@@ -164,12 +165,18 @@ def command(
     if (hpa is None) == (environment is None) or (hpa and (specs or settings)):
         raise UsageError("name a manifest with --hpa FILE, or specs with --env NAME")
     wanted = dict(_bound(text) for text in declared)
+    if vpa and (advise or wanted):
+        raise UsageError(
+            "--vpa shows what happens, and nothing is bounded or searched there: leave out --bound and --advise"
+        )
     if hpa is None and vpa:
         raise UsageError("--vpa is about a manifest: name it with --hpa FILE")
     if hpa is None and wanted and not advise:
         raise UsageError("specs declare their own bounds (simulate): --bound goes with --hpa FILE or --advise")
     if ahead is not None and (hpa is not None or advise):
         raise UsageError("--ahead is about replays of specs: name them with --env NAME")
+    if against != BUILT and not against.is_dir():
+        raise UsageError(f"there is no folder {against}: `capgen build --out` makes one of the specs as they were")
     asked = recorded(prometheus, begin, end, step, no_cache=no_cache)
     if hpa is not None:
         if demand is None or asked is not None:
@@ -262,7 +269,8 @@ def _beside_vpa(hpa: Path, demand: Path, around: Circumstances, controlled: Sequ
     from capgen.api import simulate as api
     from capgen.report import conflict as report
 
-    steps = api.beside_vpa(hpa, demand, around, controlled)
+    steps, said = api.beside_vpa(hpa, demand, around, controlled)
+    show_findings(said, "text", err=True)
     text = report.as_json(steps) if form == "json" else report.as_text(steps, color=colored(), width=width())
     click.echo(text, nl=False, color=True)
     return 3 if report.drives(steps) else 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from capgen.cli.output import colored, env_option, set_option, spec_paths, specs_argument, width
+from capgen.cli.output import cache_folder, colored, env_option, set_option, spec_paths, specs_argument, width
 from capgen.errors import CapgenError
 
 GOAL = 0.95
@@ -43,7 +43,7 @@ def command(
     from capgen.report import proof
 
     tool = promtool or _on_path()
-    cache = None if no_cache else _cache_folder()
+    cache = None if no_cache else cache_folder("proofs")
     proven = api.prove(
         spec_paths(specs), tool, settings=settings, environments=environments, jobs=jobs, cache=cache, mutants=mutants
     )
@@ -65,8 +65,3 @@ def _on_path() -> Path:
     if found is None:
         raise CapgenError("there is no promtool on PATH: install Prometheus 2.45 or newer, or name one with --promtool")
     return Path(found)
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "capgen" / "proofs"

@@ -43,7 +43,7 @@ def resolve_levels(
         return ()
     names = list(known.levels)
     thresholds = _thresholds(context, path, words, definition, ladder, names)
-    for name in sorted(set(words.severity) - set(names)):
+    for name in sorted(words.severity.keys() - known.levels.keys()):
         context.error(
             "CG308",
             f"{ladder!r} has no level {name!r}",

@@ -92,14 +92,15 @@ def _level_alert(context: Context, signal: Signal, level: Level, evaluation: flo
     value = signal.record + scope
     comparison = ">=" if signal.worse == "above" else "<="
     expr = f"{value} {comparison} {units.number(level.threshold)}"
-    keys = ", ".join(sorted((*signal.labels, naming.SERVICE, naming.SOURCE)))
+    guarded = bool(signal.traffic) and signal.min_traffic > 0
+    keys = ", ".join(sorted((*signal.labels, naming.SERVICE, naming.SOURCE))) if guarded or signal.hysteresis else ""
     if signal.hysteresis:
         back = release(level.threshold, signal)
         firing = (
             f'ALERTS{{alertname={promql.string(name)},alertstate="firing",{naming.SERVICE}={promql.string(service)}}}'
         )
         expr = f"{expr} or ({value} {comparison} {units.number(back)} and on ({keys}) {firing})"
-    if signal.traffic and signal.min_traffic > 0:
+    if guarded:
         expr = f"({expr})" if signal.hysteresis else expr
         expr = f"{expr} and on ({keys}) {_traffic_record(signal)}{scope} >= {units.number(signal.min_traffic)}"
     labels = alert_labels(
@@ -137,15 +138,15 @@ def _level_annotations(context: Context, signal: Signal, level: Level) -> Labels
     subject = f"{literal(signal.title)}, {entity}" if entity else literal(signal.title)
     threshold = units.human(level.threshold, signal.unit)
     side = "at or above" if signal.worse == "above" else "at or below"
-    texts = {
-        "summary": f"{literal(who)}: {subject}: {_PRINTED[signal.unit]} ({level.name.replace('_', ' ')} {side} {threshold})",
-        "description": literal(signal.description),
-        "action": literal(signal.action),
-        "runbook_url": literal(context.spec.model.metadata.runbook or ""),
-    }
-    if words := context.spec.model.signals.get(signal.id):
-        texts["runbook_url"] = literal(words.runbook) if words.runbook else texts["runbook_url"]
-    return tuple(sorted((key, text) for key, text in texts.items() if text))
+    words = context.spec.model.signals.get(signal.id)
+    runbook = (words.runbook if words else None) or context.spec.model.metadata.runbook or ""
+    texts = (
+        ("action", literal(signal.action)),
+        ("description", literal(signal.description)),
+        ("runbook_url", literal(runbook)),
+        ("summary", f"{literal(who)}: {subject}: {_PRINTED[signal.unit]} ({level.name.replace('_', ' ')} {side} {threshold})"),
+    )  # fmt: skip
+    return tuple([pair for pair in texts if pair[1]])
 
 
 def literal(text: str) -> str:

@@ -78,14 +78,13 @@ class Bound(Struct, frozen=True, eq=False):
     def _matchers_of(self, metric: str, *, equality_only: bool) -> str:
         known = self.metric(metric)
         job = self.jobs.get(known.job or "", self.scrape.job) if known else self.scrape.job
-        labels = set(known.labels) if known else set()
-        # A label that some metrics have and this one has not would empty the selection; one that no metric has
-        # is a target's, and so on all of them.
-        by_metric = (
-            {label for m in self.entry.exporter.metrics.values() for label in m.labels} if self.spec.match else ()
-        )
-        narrowed = {k: v for k, v in self.spec.match.items() if known is None or k in labels or k not in by_metric}
-        equal = {"job": job} | {k: v for k, v in self.scope.items() if k in labels} | narrowed
+        labels = known.labels if known else ()
+        equal = {"job": job} | {k: v for k, v in self.scope.items() if k in labels}
+        if self.spec.match:
+            # A label that some metrics have and this one has not would empty the selection; one that no metric has
+            # is a target's, and so on all of them.
+            by_metric = {label for m in self.entry.exporter.metrics.values() for label in m.labels}
+            equal |= {k: v for k, v in self.spec.match.items() if known is None or k in labels or k not in by_metric}
         regex = {} if equality_only else {k: v for k, v in self.scope_regex.items() if k in labels}
         return promql.matchers(equal, regex)
 

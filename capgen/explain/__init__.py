@@ -40,6 +40,8 @@ class Answer(Struct, frozen=True):
 
 def explain_line(source: Source, line: int, fleets: Sequence[Fleet]) -> Answer | None:
     """What stands in a line of a generated file and which words of a spec made it; None when nothing is known."""
+    if not has_line(source, line):
+        return None
     if (answer := _explain_script(source, line, fleets)) is not None:
         return answer
     root, _ = read(source)
@@ -61,6 +63,11 @@ def explain_line(source: Source, line: int, fleets: Sequence[Fleet]) -> Answer |
                 )
                 return Answer(f"{source.name}:{line}", notes, facts + extra)
     return None
+
+
+def has_line(source: Source, line: int) -> bool:
+    """Whether a file has so many lines, counted from 1."""
+    return 0 < line <= source.text.count("\n") + (not source.text.endswith("\n"))
 
 
 _SCRIPT = re.compile(r"([a-z0-9-]+)/jobs/([a-z0-9-]+)(?:\.sh|/[a-z-]+\.yaml)(?=$|\")")

@@ -15,7 +15,7 @@ from capgen import units
 from capgen.blueprint import Blueprint, Fleet, Signal
 from capgen.blueprint.dashboards import Dashboard
 from capgen.blueprint.origin import Origin
-from capgen.explain import Answer, Fact, path_at
+from capgen.explain import Answer, Fact, has_line, path_at
 from capgen.spec.parse import Spec
 from capgen.yamlio import Node, Path, Source, read
 
@@ -30,7 +30,7 @@ def explain_file(
     """What made a line of a file below `<environment>/`; None for a file that is not one of these. `environments` has
     the file of each environment."""
     places = source.name.split("/")
-    for fleet in fleets:
+    for fleet in fleets if has_line(source, line) else ():
         if fleet.environment not in places[:-1]:
             continue
         inside = places[places.index(fleet.environment) + 1 :]
@@ -54,8 +54,8 @@ def _of_service(source: Source, line: int, service: Blueprint) -> list[Fact]:
     panel = next(filter(None, found), None)
     above = _section(source, line, service) if source.name.endswith(".md") else None
     if panel is not None:
-        title, origin, signal = panel
-        facts = [_fact(origin, f"panel {title}", service)]
+        what, title, origin, signal = panel
+        facts = [_fact(origin, f"{what} {title}", service)]
     elif isinstance(above, Signal):
         signal, facts = above, [_fact(above.origin, f"signal {above.id}: {above.title}", service)]
     elif above is not None:
@@ -72,7 +72,7 @@ def _of_fleet(source: Source, line: int, fleet: Fleet, specs: Sequence[Spec], en
     words = set(_WORD.findall(text))
     for dashboard in fleet.dashboards:
         if (found := _panel(source, line, dashboard, ())) is not None:
-            yield Fact("panel", found[0], environment, "")
+            yield Fact(found[0], found[1], environment, "")
             return
     around = words | _entry(source, line)
     for name, receiver in fleet.routing.receivers:
@@ -146,8 +146,9 @@ def _section(source: Source, line: int, service: Blueprint) -> Signal | Origin |
 
 def _panel(
     source: Source, line: int, dashboard: Dashboard, signals: Sequence[Signal]
-) -> tuple[str, Origin, Signal | None] | None:
-    """The panel or row of a dashboard's JSON that a line is in; the dashboard itself between them."""
+) -> tuple[str, str, Origin, Signal | None] | None:
+    """The panel or row of a dashboard's JSON that a line is in, or the dashboard itself between them: which of the three,
+    its title, where it comes from, and the signal that it shows."""
     found = _json(source, line)
     if found is None:
         return None
@@ -160,12 +161,12 @@ def _panel(
         known = number.value if number is not None else None
         for row in dashboard.rows if known is not None else ():
             if row.id == known:
-                return f"row {row.title}", dashboard.origin, None
+                return "row", row.title, dashboard.origin, None
             for panel in row.panels:
                 if panel.id == known:
                     signal = next((one for one in signals if one.id == panel.signal), None)
-                    return panel.title, signal.origin if signal else dashboard.origin, signal
-    return dashboard.title, dashboard.origin, None
+                    return "panel", panel.title, signal.origin if signal else dashboard.origin, signal
+    return "dashboard", dashboard.title, dashboard.origin, None
 
 
 def _json(source: Source, line: int) -> tuple[Node, Path] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 
 from capgen.catalog.load import Catalog
 from capgen.incremental.parts import Share, shares_of
@@ -36,8 +37,11 @@ def compile_shares(
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    # The first service here: what all need (templates, exporters) is then loaded once, and inherited.
+    if (first := work(single[:1])) is None:
+        return None
     with ProcessPoolExecutor(min(jobs, len(pieces)), get_context("fork"), _begin, (work,)) as crew:
-        return _joined(crew.map(_piece, pieces))
+        return _joined(chain((first,), crew.map(_piece, (single[1:PIECE], *pieces[1:]))))
 
 
 def _begin(work: Callable[[Sequence[Source]], Shares | None]) -> None:

@@ -22,8 +22,6 @@ from capgen.render.serving import adapter_rules
 from capgen.render.templates import Templates
 from capgen.units import duration
 
-MAX_CONFIGMAP = 1_048_576
-"""The API server refuses a larger one."""
 _AFTER_RECORDS = frozenset(("HorizontalPodAutoscaler", "VerticalPodAutoscaler", "ScaledObject"))
 """What acts on records. Argo CD applies kinds of Kubernetes' own before others, so an HPA would come before its rules."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from capgen.artifact import Artifact
 from capgen.blueprint import Blueprint, ContainerBounds, Hpa, HpaMetric, ScalingRules, Vpa, Workload
+from capgen.render.annotations import annotated
 from capgen.render.serving import triggers
 from capgen.render.templates import Templates
 
@@ -25,6 +26,8 @@ def autoscaler_objects(blueprint: Blueprint, templates: Templates) -> list[Artif
         if hpa.keda is not None:
             view = {"hpa": hpa, "triggers": triggers(hpa, hpa.keda), "directions": directions}
             text = templates.render("kubernetes/scaledobject.yaml.j2", **view, **_common(blueprint, hpa))
+            # An HPA of this name that is there already is taken over as it is.
+            text = annotated(text, "scaledobject.keda.sh/transfer-hpa-ownership", "true")
             path = _path(blueprint, "scaledobject", hpa.name.removesuffix("-hpa"))
             artifacts.append(Artifact(path, text, "ScaledObject", blueprint.name, kubernetes=True))
             continue

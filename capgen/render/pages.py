@@ -6,7 +6,8 @@ Alerts link to it, so every signal and every source has an anchor of its own nam
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -89,17 +90,41 @@ def _ahead(group: Group) -> str:
     return f"What a month costs at the last week's rate is compared with the budget: {', '.join(told)}."
 
 
-def _signal(signal: Signal, alerts: Sequence[Alert], ahead: Sequence[str]) -> dict[str, Any]:
+class _Level(NamedTuple):
+    level: str
+    begins: str
+    severity: str
+    alert: Markup | str
+
+
+class _Signal(NamedTuple):
+    """A signal as the template reads it; what has nothing to say is empty."""
+
+    anchor: Markup
+    link: Markup
+    title: str
+    description: str
+    levels: str
+    wait: str
+    rows: list[_Level]
+    action: str
+    record: Markup
+    labels: str
+    sentences: list[str]
+    links: list[Markup]
+
+
+def _signal(signal: Signal, alerts: Sequence[Alert], ahead: Sequence[str]) -> _Signal:
     side, sign = ("at or above", "≥") if signal.worse == "above" else ("at or below", "≤")
     by_level = {alert.level: alert for alert in alerts}
     begins = {level.name: units.human(level.threshold, signal.unit) for level in signal.levels}
     rows = [
-        {
-            "level": _words(level.name),
-            "begins": f"{side} {begins[level.name]}",
-            "severity": level.severity or "tells nobody",
-            "alert": _code(by_level[level.name].name) if level.name in by_level else "",
-        }
+        _Level(
+            level=_words(level.name),
+            begins=f"{side} {begins[level.name]}",
+            severity=level.severity or "tells nobody",
+            alert=_code(by_level[level.name].name) if level.name in by_level else "",
+        )
         for level in signal.levels
     ]
     annotations = dict(alerts[0].annotations) if alerts else {}
@@ -108,20 +133,20 @@ def _signal(signal: Signal, alerts: Sequence[Alert], ahead: Sequence[str]) -> di
         "Dashboard": annotations.get("dashboard_url", ""),
         "Runbook": "" if runbook == annotations.get("page_url") else runbook,
     }
-    return {
-        "anchor": Markup(signal.id),  # noqa: S704 (a checked name)
-        "link": _link(signal.title, f"#{signal.id}"),
-        "title": signal.title,
-        "description": signal.description,
-        "levels": ", ".join(f"{_words(name)} {sign} {value}" for name, value in begins.items()),
-        "wait": units.duration(signal.for_) if alerts else "",
-        "rows": rows,
-        "action": signal.action,
-        "record": _code(signal.record),
-        "labels": ", ".join(signal.labels),
-        "sentences": [*(_sentences(signal) if alerts else ()), *ahead],
-        "links": [_away(name, url) for name, url in shown.items() if url],
-    }
+    return _Signal(
+        anchor=Markup(signal.id),  # noqa: S704 (a checked name)
+        link=_link(signal.title, f"#{signal.id}"),
+        title=signal.title,
+        description=signal.description,
+        levels=", ".join(f"{_words(name)} {sign} {value}" for name, value in begins.items()),
+        wait=units.duration(signal.for_) if alerts else "",
+        rows=rows,
+        action=signal.action,
+        record=_code(signal.record),
+        labels=", ".join(signal.labels),
+        sentences=[*(_sentences(signal) if alerts else ()), *ahead],
+        links=[_away(name, url) for name, url in shown.items() if url],
+    )
 
 
 def _sentences(signal: Signal) -> Iterator[str]:
@@ -197,6 +222,7 @@ def _listed(texts: Sequence[str]) -> Markup:
     return Markup(", ".join(texts))  # noqa: S704 (code, and words of this file)
 
 
+@lru_cache(maxsize=1024)  # services have the same signals and kinds of files
 def _link(text: str, address: str) -> Markup:
     """A link to another file, or a place on the page."""
     return Markup(f"[{prose(text)}]({quote(address, safe=_SAFE)})")  # noqa: S704 (escaped)

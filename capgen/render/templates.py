@@ -26,6 +26,7 @@ from jinja2 import (
     Undefined,
     nodes,
 )
+from jinja2 import Template as JinjaTemplate
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from markupsafe import Markup
@@ -106,6 +107,8 @@ def prose(text: str) -> str:
 
 
 def _markdown(value: Any) -> str:
+    if type(value) is str:
+        return prose(value)
     if isinstance(value, Markup):
         return value
     if isinstance(value, Undefined):
@@ -140,6 +143,9 @@ class _Printing(CodeGenerator):
         return str(finalize.const(constant))
 
 
+_BLOCK = re.compile(r"\{%( *(?:end)?block\b[^%]*)%\}")
+
+
 class _Loader(BaseLoader):
     def __init__(self, own: Mapping[str, Template]) -> None:
         self.own = own
@@ -150,7 +156,12 @@ class _Loader(BaseLoader):
         path = template_root() / template.removeprefix(PACKAGED)
         if not is_below(template) or not path.is_file():
             raise TemplateNotFound(template)
-        return path.read_text(encoding="utf-8"), str(path), lambda: True
+        text = path.read_text(encoding="utf-8")
+        if not self.own:
+            # Blocks are there to be replaced. One that nobody replaces runs with its surroundings, and not once more for
+            # each alert in a context of its own.
+            text = _BLOCK.sub(r"{#\1#}", text)
+        return text, str(path), lambda: True
 
 
 def _options(loader: _Loader) -> dict[str, Any]:
@@ -171,6 +182,11 @@ def _packaged(escape: Callable[[Any], str]) -> Environment:
     return environment
 
 
+@lru_cache(maxsize=64)
+def _compiled(name: str) -> JinjaTemplate:
+    return _packaged(_escaping(name)).get_template(name)
+
+
 class Templates:
     """Renders templates by name, a project's own before the packaged ones."""
 
@@ -182,7 +198,7 @@ class Templates:
         """The text of a template. With templates of the project's own, raises Findings that name file and line
         when one fails (CG701) or writes what is no YAML (CG702)."""
         if not self.own:
-            return _packaged(_escaping(name)).get_template(name).render(values)
+            return _compiled(name).render(values)
         try:
             for template in self.own.values():
                 self._refuse_concatenation(template)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from capgen.simulate.autoscaler import Autoscaler, Behavior, Metric, Policy, Rules
 from capgen.simulate.bounds import Bound, bounds
+from capgen.simulate.proposals import MOST_REPLICAS
 from capgen.simulate.result import Summary
 
 FACTORS = (0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3)
@@ -66,14 +67,14 @@ def advise(hpa: Autoscaler, declared: Mapping[str, str], replayed: Callable[[Aut
     tried = [today]
     for factor, minimum, (name, behavior) in product(FACTORS, _minimums(hpa), _behaviors(hpa)):
         roomy = replace(
-            hpa, minimum=minimum, maximum=hpa.maximum * ROOM, behavior=behavior,
+            hpa, minimum=minimum, maximum=min(hpa.maximum * ROOM, MOST_REPLICAS), behavior=behavior,
             metrics=tuple(_scaled(metric, factor) for metric in hpa.metrics),
         )  # fmt: skip
         summary = replayed(roomy)
         # A maximum that is never reached changes nothing; one pod above the highest need is such a one.
         fitting = replace(roomy, maximum=max(summary.most + 1, minimum))
         tried.append(_candidate(fitting, factor, name, summary, wanted))
-        if summary.most > hpa.maximum:
+        if summary.most > hpa.maximum >= minimum:
             capped = replace(roomy, maximum=hpa.maximum)
             tried.append(_candidate(capped, factor, name, replayed(capped), wanted))
     keeping = [candidate for candidate in tried if candidate.kept]

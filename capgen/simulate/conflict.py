@@ -60,7 +60,7 @@ def unfold(
     steps: list[Step] = []
     for start in range(0, length, ticks):
         piece = {name: values[start : start + ticks] for name, values in demand.items()}
-        done = replay(hpa, replace(model, requests=requests, initial=initial), piece)
+        done = replay(hpa, replace(model, requests=requests, initial=initial, asleep=start > 0), piece)
         pods = np.maximum(done.replicas, 1)
         each: dict[str, NDArray[np.float64]] = {n: piece[n] / pods for n in ("cpu", "memory") if n in piece}
         _sample(usage, peaks, each, start, model.sync)

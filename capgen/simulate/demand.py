@@ -7,7 +7,7 @@ looked at row by row, to say where.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import StringIO
 from math import isfinite
 
@@ -16,12 +16,15 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from capgen import units
 from capgen.diagnostics import Diagnostic, Severity, Span, suggest
 
 SECOND = 10**9
 MOST = 2**63 // 10**5
 """What is counted in thousandths and hundredths of them has to fit the controller's 64 bits."""
 MOST_TICKS = 20_000_000
+_LONGEST = 2**61
+"""Nanoseconds: with what is added to them they fit 64 bits."""
 _LISTED = 20
 _AT_ONCE = 1 << 17
 _NUMBERS = msgspec.json.Decoder(list[float])
@@ -36,6 +39,11 @@ class Demand(Struct, frozen=True):
 
     times: NDArray[np.int64]
     columns: Mapping[str, Values]
+
+    @property
+    def measured(self) -> Collection[str]:
+        """The columns that have a value anywhere."""
+        return [name for name, values in self.columns.items() if not np.isnan(values).all()]
 
     @property
     def step(self) -> int:
@@ -69,15 +77,34 @@ def read(name: str, text: str, *, sync: int) -> tuple[Demand | None, tuple[Diagn
     seconds = table[:, place]
     if found := (*_times(name, body, place, seconds), *_amounts(name, body, columns, table)):
         return None, found
-    demand = Demand(
-        np.rint(seconds * SECOND).astype(np.int64),
-        {column: table[:, n].copy() for n, column in enumerate(columns) if n != place},
-    )
-    if demand.ticks(sync) > MOST_TICKS or int(demand.times[0]) > MOST_TICKS * sync:
-        message = f"the rows reach {seconds[-1]:,.0f} seconds, which are more than {MOST_TICKS:,} ticks"
-        hint = "count t in seconds from the start of the history"
-        return None, (_at(name, len(seconds) + 1, _line(body, len(seconds) - 1), place, "CG924", message, hint),)
-    return demand, ()
+    columns_of = {column: table[:, n].copy() for n, column in enumerate(columns) if n != place}
+    demand = _reaching(seconds, columns_of, sync)
+    if isinstance(demand, Demand):
+        return demand, ()
+    row, (message, hint) = len(seconds) - 1, demand
+    return None, (_at(name, _number_of(body, row), _line(body, row), place, "CG924", message, hint),)
+
+
+def _reaching(seconds: Values, columns: Mapping[str, Values], sync: int) -> Demand | tuple[str, str]:
+    """The demand, or what is wrong with the time that it covers and what to do."""
+    hint = "count t in seconds from the start of the history"
+    # Told by doubles: as nanoseconds, what is far too much (milliseconds since 1970, say) wraps around to what is not.
+    farthest = max(float(seconds[-1]), float(seconds[0]), key=abs)
+    most = min(MOST_TICKS * sync, _LONGEST) / SECOND
+    if abs(farthest) > most:
+        shown = f"{farthest:,.0f}" if abs(farthest) < 1e15 else f"{farthest:g}"
+        return f"the rows reach {shown} seconds, which are more than the {most:,.0f} that are replayed", hint
+    demand = Demand(np.rint(seconds * SECOND).astype(np.int64), columns)
+    ticks = demand.ticks(sync)
+    if ticks > MOST_TICKS:
+        return f"the last row holds until {ticks:,} ticks from the start, and {MOST_TICKS:,} are replayed at most", hint
+    if not ticks:
+        first = units.duration(sync / SECOND)
+        return (
+            f"the rows end before the controller looks for the first time, {first} after 0",
+            f"{hint}, or choose a shorter --sync",
+        )
+    return demand
 
 
 def _header_problem(name: str, head: str, columns: Sequence[str]) -> Diagnostic | None:
@@ -236,18 +263,11 @@ def _at(name: str, number: int, line: str, place: int, code: str, message: str, 
     return Diagnostic(code, message, Span(name, number, start, number, start + width), hint, excerpt=line)
 
 
-def unread(name: str, header: str, metrics: Collection[str], columns: Collection[str]) -> tuple[Diagnostic, ...]:
-    """What to say of metrics that no column is about: they fail at every tick, as they would in the cluster.
-
-    Where that leaves none, nothing can be replayed, which is an error.
-    """
-    absent = sorted(set(metrics) - set(columns))
-    severity = Severity.ERROR if len(absent) == len(set(metrics)) else Severity.WARNING
+def unread(name: str, demand: Demand, metrics: Collection[str]) -> Iterator[Diagnostic]:
+    """What to say of metrics that no value is there of: they fail at every tick, as they would in the cluster."""
+    header = ",".join(("t", *demand.columns))
     span = Span(name, 1, 1, 1, len(header) + 1)
-    return tuple(
-        Diagnostic(
-            "CG925", f"no column gives the metric {metric!r}: it fails at every tick", span,
-            suggest(metric, columns, what="columns"), severity, header,
-        )
-        for metric in absent
-    )  # fmt: skip
+    for metric in sorted({*metrics} - {*demand.measured}):
+        why = f"the column {metric} is empty" if metric in demand.columns else f"no column gives the metric {metric!r}"
+        hint = suggest(metric, {*demand.columns} - {metric}, what="columns")
+        yield Diagnostic("CG925", f"{why}: it fails at every tick", span, hint, Severity.WARNING, header)

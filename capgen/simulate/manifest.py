@@ -141,7 +141,8 @@ class _Reader:
             if key in fields and key not in wanted:
                 self.fail("CG922", fields[key], f"a metric of the type {kind} has no target in {key}", f"write {' or '.join(wanted)}")  # fmt: skip
         if not given:
-            self.fail("CG922", node, f"the target says no amount; {kind} wants {' or '.join(wanted)}", f"add {wanted[0]}")  # fmt: skip
+            fits = [key for key in wanted if _TYPES[key] == said] or wanted
+            self.fail("CG922", node, f"the target says no amount; {kind} wants {' or '.join(wanted)}", f"add {fits[0]}")  # fmt: skip
             return None
         if kind == "Object":
             given = [key for key in given if _TYPES[key] == said] or given

@@ -72,6 +72,9 @@ class Model(Struct, frozen=True):
     """How long a new pod runs before there is a sample of it."""
     rollouts: Rollouts | None = None
     """None where the workload is never rolled out."""
+    asleep: bool = False
+    """Whether it was the autoscaler that scaled it to nothing, where it starts without pods; it leaves alone what somebody
+    else did."""
 
     def ticks(self, age: int) -> int:
         """After how many ticks a pod is at least so old."""

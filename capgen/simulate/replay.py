@@ -84,7 +84,7 @@ class _Run:
         self.tick = 0
         self.events: list[Event] = []
         self.limited, self.able = bytearray(length), bytearray(length)
-        self.zeroed = False
+        self.zeroed = model.asleep and self._sleeps(model.initial)
         behavior = hpa.behavior
         self.rates = RateLimits(behavior, model.sync) if behavior else None
         up, down = (behavior.up.window, behavior.down.window) if behavior else (0, DOWN_WINDOW_SECONDS)
@@ -185,9 +185,13 @@ class _Run:
         self.events.append(Event(tick, count, wanted, reason))
         if self.rates:
             self.rates.record(tick, count, wanted)
-        self.zeroed = wanted == 0 and self.hpa.minimum == 0 and self.hpa.scales_to_zero
+        self.zeroed = self._sleeps(wanted)
         self.pods.resize(tick, wanted)
         self.quiet = 0
+
+    def _sleeps(self, count: int) -> bool:
+        """Whether no pods are what this autoscaler wanted."""
+        return count == 0 and self.hpa.minimum == 0 and self.hpa.scales_to_zero
 
     def _remember(self, count: int, tick: int, proposal: int) -> None:
         # The history starts with what there is, as if it had been recommended at the first tick too.

@@ -8,7 +8,7 @@ workload comes back to the same few numbers of replicas again and again.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -180,8 +180,3 @@ def sliding(values: Numbers, width: int, extreme: Any) -> Numbers:
         longer[step:] = extreme(result[step:], result[:-step])
         result, covered = longer, covered + step
     return result
-
-
-def missing(metrics: Sequence[Metric], names: Mapping[str, object]) -> list[Metric]:
-    """The metrics that nothing is known of."""
-    return [metric for metric in metrics if metric.name not in names]

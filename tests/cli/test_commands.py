@@ -67,7 +67,10 @@ def test_findings_are_the_result_of_validate_and_stop_a_build(broken: Path) -> N
         (("validate", "--format", "yaml"), 2, "'json'"),
         (("catalog", "nod"), 2, "did you mean 'node'?"),
         (("explain", "host.cpuu"), 2, "did you mean 'host.cpu'?"),
-        (("explain", "CG999"), 2, "CG999"),
+        (("explain", "cg999"), 2, "CG999"),
+        (("build", "--out", "specs/generated"), 2, "would be read as specs"),
+        (("diff", "--env", "host", "--timeout", "nan"), 2, "'nan' is no number"),
+        (("report", "daily", "--env", "host", "--since", "specs/apm.yaml"), 2, "capgen report --format json"),
         (("explain", "specs/apm.yaml:1"), 2, "is it a generated file"),
         (("init", "Shop"), 2, "lower-case"),
         (("init", "apm"), 6, "exists already"),
@@ -91,6 +94,14 @@ def test_a_failure_of_the_disk_is_told_without_a_traceback(project: Path) -> Non
     ran = run("build", cwd=project)
     assert (ran.code, ran.out) == (1, "")
     assert "generated" in ran.err and "Traceback" not in ran.err
+
+
+def test_a_full_disk_behind_the_output_is_told_as_that(project: Path) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            line("schema"), cwd=project, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (ran.returncode, ran.stderr) == (1, "capgen: what it prints cannot be written: No space left on device\n")
 
 
 def test_debug_shows_where_a_failure_comes_from(project: Path) -> None:

@@ -48,6 +48,13 @@ def test_lines_of_every_generated_file_have_an_answer(built: api.Built) -> None:
     assert seen > 400
 
 
+def test_a_line_that_a_file_does_not_have_comes_from_nothing(built: api.Built) -> None:
+    source = next(one for one in files(built) if one.name == "generated/host/apm/rules.yml")
+    for line in (0, source.text.count("\n") + 1):
+        assert explain_line(source, line, built.compiled.fleets) is None
+        assert explain_file(source, line, built.compiled.fleets, built.compiled.specs, {}) is None
+
+
 @pytest.mark.parametrize(
     ("file", "text", "fact", "place"),
     [
@@ -58,6 +65,8 @@ def test_lines_of_every_generated_file_have_an_answer(built: api.Built) -> None:
             "signals.host.cpu",
             "specs/apm.yaml:",
         ),
+        ("host/apm/dashboard.json", '"type": "row"', "row ", "specs/apm.yaml:"),
+        ("host/apm/dashboard.json", '"schemaVersion":', "dashboard ", "specs/apm.yaml:"),
         ("host/apm/README.md", "| critical | at or above 80%", "host.cpu critical", "specs/apm.yaml:"),
         ("host/apm/README.md", "](#host.cpu) |", "signals.host.cpu", "specs/apm.yaml:"),
         ("host/alertmanager.yml", "api_url_file:", "notify.slack", "specs/apm.yaml:"),

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
+from functools import cache
+from typing import Any
 
 import pytest
 from compile.service import service
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from capgen import naming
+from capgen.blueprint.dashboards import Dashboard, Grafana, Override
+from capgen.render.dashboards.classic import classic
 from capgen.render.dashboards.deliver import dashboard_file
 
 BASE = """metadata: {name: shop}
@@ -52,6 +58,31 @@ def printed(text: str) -> list[str]:
     blueprint = service(text)
     (dashboard,) = blueprint.dashboards
     return dashboard_file(dashboard, blueprint.delivery.grafana).splitlines()
+
+
+WORDS = st.text('a%"é\u2028 ', max_size=60)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from((0.5, 1.0)) | WORDS,
+    lambda inner: st.lists(inner, max_size=12) | st.dictionaries(WORDS, inner, max_size=12),
+    max_leaves=40,
+)
+
+
+@cache
+def base() -> Dashboard:
+    return service(BASE).dashboards[0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(JSON)
+def test_whatever_a_panel_holds_reads_back(value: Any) -> None:
+    """Wherever lines are broken, and whatever was written before: 1, 1.0 and true are three values."""
+    dashboard, grafana = base(), Grafana()
+    first = dashboard.rows[0].panels[0]
+    drawn = replace(first, overrides=(Override("byName", "all", (("custom", value), ("again", [value, value]))),))
+    dashboard = replace(dashboard, rows=(replace(dashboard.rows[0], panels=(drawn,)),))
+    read = json.loads(dashboard_file(dashboard, grafana))
+    assert json.dumps(read) == json.dumps(classic(dashboard, grafana))
 
 
 @given(st.lists(st.text(min_size=1, max_size=12), max_size=50))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def test_a_leftover_of_a_killed_build_is_not_in_the_way(tmp_path: Path, monkeypa
     assert len(list(tmp_path.glob(".capgen-*"))) == 1, "the killed build left its file"
     disk.write(tmp_path, (change("a.yml", "x"),))
     assert (tmp_path / "a.yml").read_text() == "x"
+
+
+def test_a_file_that_the_system_takes_in_parts_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does near a full disk, and beyond two gigabytes."""
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda handle, raw: whole(handle, raw[:7]))
+    disk.write(tmp_path, (change("below/a.yml", "words with an é\n" * 3),))
+    assert (tmp_path / "below/a.yml").read_bytes() == "words with an é\n".encode() * 3
 
 
 def test_a_link_among_the_files_stops_all_of_them(tmp_path: Path) -> None:

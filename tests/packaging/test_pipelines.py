@@ -185,7 +185,7 @@ def test_the_github_comment_is_the_same_one_again(project: Path, shell: dict[str
     assert last == "gh api --silent --method PATCH repos/shop/specs/issues/comments/77 --field body=@comment.md"
 
 
-def test_the_github_check_fails_where_the_mistake_is(project: Path, shell: dict[str, str]) -> None:
+def test_the_github_check_fails_where_the_mistake_is(project: Path, shell: dict[str, str], tmp_path: Path) -> None:
     spec = project / "specs/apm.yaml"
     spec.write_text(spec.read_text().replace("levels:", "levles:", 1))
     codes = {step["name"]: bash(step["run"], project, {**shell, **values(step)}) for step in github_steps("check")}
@@ -194,6 +194,8 @@ def test_the_github_check_fails_where_the_mistake_is(project: Path, shell: dict[
     assert codes["Mistakes, for code scanning"].returncode == 0, "the report is uploaded all the same"
     assert json.loads((project / "capgen.sarif").read_text())["runs"][0]["results"]
     assert codes["generated/ is what the specs compile to"].returncode == 3
+    assert codes["What the change does, as a comment"].returncode == 3
+    assert "comment" not in (tmp_path / "calls").read_text(), "a comment of before is not replaced by nothing"
 
 
 def test_the_github_delivery_delivers(project: Path, shell: dict[str, str], tmp_path: Path) -> None:

@@ -46,6 +46,15 @@ def test_a_block_is_added_to(tmp_path: Path) -> None:
     assert all("summary" in alert["annotations"] for alert in alerts)
 
 
+def test_a_template_that_replaces_nothing_changes_no_byte(tmp_path: Path) -> None:
+    """Without templates of a project's own the packaged ones run without their blocks and outside of the sandbox."""
+    before = build(tmp_path, {})
+    extended = ("prometheus/groups.yml.j2", "kubernetes/hpa.yaml.j2", "pages/service.md.j2")
+    after = build(tmp_path, {name: f'{{% extends "capgen/{name}" %}}' for name in extended})
+    assert "shop/hpa-shop.yaml" in before
+    assert after == before
+
+
 @pytest.mark.parametrize(
     ("own", "whole"),
     [
@@ -72,6 +81,23 @@ def test_annotations_of_ones_own_and_the_sidecars_are_one_mapping(
         "capgen-shop.dashboard",
         "1",
     )
+
+
+def test_annotations_of_ones_own_and_kedas_are_one_mapping(tmp_path: Path) -> None:
+    own = '{% include "capgen/kubernetes/metadata.yaml.j2" %}\n  annotations:\n    example.com/for: {{ service }}\n'
+    environment = (
+        "apiVersion: capgen/v1\nkind: Environment\nmetadata: {name: there}\nkubernetes: {namespace: monitoring}\n"
+        'deliver: {metrics: keda}\nprometheus: {url: "http://prometheus:9090"}\n'
+    )
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "there.yaml").write_text(environment)
+    text = build(tmp_path, {"kubernetes/metadata.yaml.j2": own}, SPEC.replace("cpu: 60%", "cpu: 60%, host.load: 2"))[
+        "shop/scaledobject-shop.yaml"
+    ]
+    assert yaml.safe_load(text)["metadata"]["annotations"] == {
+        "example.com/for": "shop",
+        "scaledobject.keda.sh/transfer-hpa-ownership": "true",
+    }
 
 
 def test_an_included_part_is_replaced_everywhere(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 import capgen.cli
+from capgen.simulate.advice import advise
+from capgen.simulate.autoscaler import Autoscaler
+from capgen.simulate.result import Summary
 
 HPA = """\
 apiVersion: autoscaling/v2
@@ -73,6 +76,20 @@ def test_a_replay_of_the_advice_gives_what_the_advice_says(shell: Any) -> None:
     summary = json.loads(shell("--initial", "4", "--format", "json")[1])["summary"]
     assert summary["pod_hours"] == best["pod_hours"]
     assert summary["minutes_at_max"] == best["minutes_at_max"]
+
+
+def test_every_setting_that_is_tried_is_one_that_the_api_server_takes() -> None:
+    tried: list[Autoscaler] = []
+
+    def replayed(hpa: Autoscaler) -> Summary:
+        tried.append(hpa)
+        return Summary(86_400, hpa.minimum, 5, min(hpa.maximum, 9), 0, 0, 0, {}, {}, 120, None)
+
+    advise(Autoscaler(3, 3), {"changes": "< 1/day"}, replayed)
+    assert len(tried) > 10
+    assert all(one.minimum <= one.maximum for one in tried)
+    advise(Autoscaler(1, 2**31 - 1), {"changes": "< 1/day"}, replayed)
+    assert max(one.maximum for one in tried) < 2**31
 
 
 def test_none_is_an_answer(shell: Any) -> None:

@@ -116,6 +116,39 @@ def test_a_metric_without_a_column_fails_as_it_would_in_the_cluster(shell: Shell
     assert "6 -> 2" not in out, "a failing metric never lets it scale down"
 
 
+def test_metrics_that_all_fail_leave_nothing_to_replay_whatever_their_reasons(shell: Shell) -> None:
+    memory = "    - type: Resource\n      resource: {name: memory, target: {type: AverageValue, averageValue: 1Gi}}\n"
+    status, out, err = shell(hpa=HPA.replace("  behavior:", f"{memory}  behavior:"))
+    assert (status, out) == (3, "")
+    assert "error CG925: no column gives the metric 'memory'" in err
+    assert "error CG926: the target for cpu is a share of the request" in err
+    status, _, err = shell("--vpa", "cpu")
+    assert status == 3
+    assert "error CG926" in err
+
+
+def test_both_files_may_come_through_pipes(shell: Shell) -> None:
+    shell("--request", "cpu=500m")
+    line = "capgen simulate --hpa <(cat hpa.yaml) --demand <(cat demand.csv) --request cpu=500m --format json"
+    ran = subprocess.run(
+        ["bash", "-c", line.replace("capgen", f"{sys.executable} -m capgen", 1)], capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout)["events"] == shell.json()["events"]
+
+
+def test_a_column_without_a_value_is_none(shell: Shell) -> None:
+    status, out, err = shell("--request", "cpu=500m", demand="t,cpu,memory\n0,,5\n15,,6\n")
+    assert (status, out) == (3, "")
+    assert "error CG925: the column cpu is empty: it fails at every tick" in err
+
+
+def test_a_vpa_is_replayed_alone(shell: Shell) -> None:
+    status, out, err = shell("--request", "cpu=500m", "--vpa", "cpu", "--bound", "changes=< 1/day")
+    assert (status, out) == (2, "")
+    assert "leave out --bound and --advise" in err
+
+
 def test_what_was_recorded_at_the_limit_or_the_maximum_is_flagged(shell: Shell) -> None:
     recorded = "t,cpu,replicas\n0,0.5,2\n30,1.5,2\n60,3.9,6\n90,1,6\n120,1,6\n"
     _, _, err = shell("--request", "cpu=500m", "--limit", "cpu=700m", demand=recorded)
@@ -141,6 +174,9 @@ def test_what_was_recorded_at_the_limit_or_the_maximum_is_flagged(shell: Shell) 
         (("--rollout-at", "1h", "--max-surge", "0%", "--max-unavailable", "0"), "never ends"),
         (("--rollout-at", "1h", "--vpa", "cpu"), "not replayed beside a VPA"),
         (("--demand", "nowhere.csv"), "there is no file"),
+        (("--demand", "."), "is a folder"),
+        (("--hpa", "."), "is a folder: name a manifest"),
+        (("--hpa", "nowhere.yaml"), "there is no file nowhere.yaml: name a manifest"),
     ],
 )
 def test_bad_arguments_are_usage_errors(shell: Shell, words: tuple[str, ...], complaint: str) -> None:
@@ -165,6 +201,10 @@ BAD = {
     "t,cpu\n0,-1\n": "below 0",
     "t,cpu\n0,1e300\n": "more than",
     "t,cpu\n1790000000,1\n1790000015,1\n": "count t in seconds from the start",
+    "t,cpu\n1790000000000,1\n1790000015000,1\n": "1,790,000,015,000 seconds, which are more than",
+    "t,cpu\n1e300,1\n1e301,1\n": "which are more than",
+    "t,cpu\n-1e300,1\n0,1\n": "which are more than",
+    "t,cpu\n-100,1\n-90,1\n": "end before the controller looks for the first time, 15s after 0",
 }
 
 

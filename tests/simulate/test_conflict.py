@@ -44,6 +44,13 @@ def test_a_vpa_that_leaves_cpu_alone_leaves_the_hpa_alone() -> None:
     assert {step.cpu for step in steps} == {1000}
 
 
+def test_what_the_hpa_scaled_to_nothing_wakes_up_in_a_later_hour() -> None:
+    hour = DAY // 24
+    demand = {"queue": np.repeat([0.0, 0.0, 120.0], hour), "cpu": np.repeat([0.0, 0.0, 2.0], hour)}
+    steps = unfold(Autoscaler(0, 10, (Metric("External", "queue", "AverageValue", 30_000),)), MODEL, demand)
+    assert [step.mean_replicas > 3 for step in steps] == [False, False, True]
+
+
 def test_memory_is_driven_as_cpu_is_also_where_nothing_else_is_known() -> None:
     gibi = 2**30
     model = Model(12, 20 * SECOND, {"memory": 1024 * gibi // 1024 * 1000})

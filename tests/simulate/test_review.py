@@ -179,6 +179,14 @@ def test_each_autoscaler_has_a_demand_of_its_own(shell: Any) -> None:
     assert "<service>/<workload>.csv" in err
 
 
+def test_pods_without_requests_stop_no_review(shell: Any) -> None:
+    change(("    containers: {shop: {requests: {cpu: 500m}}}\n", ""))
+    status, out, err = shell("--env", "production", "--demand", "demand.csv", "--format", "json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["replays"] == []
+    assert any("shop is not replayed: the target for cpu is a share" in text for text in json.loads(out)["unknown"])
+
+
 def test_an_autoscaler_that_is_taken_away_stops_no_review(shell: Any) -> None:
     text = Path("specs/shop.yaml").read_text()
     Path("specs/shop.yaml").write_text(text[: text.index("    horizontal:")])
@@ -326,11 +334,44 @@ def test_a_base_without_valid_specs(shell: Any) -> None:
     assert any("no valid specs" in text for text in told(shell)["unknown"])
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--demand", "demand.csv"), "name it with --env"),
+        (("--env", "production", "--incidents", "nowhere.yaml"), "held against a history"),
+        (
+            ("--env", "production", "--prometheus", "http://me:hush@localhost:9090", "--to", "2026-11-01"),
+            "`prometheus: {auth: …}`",
+        ),
+        (
+            ("--env", "production", "--prometheus", "me:hush@localhost", "--to", "2026-11-01"),
+            "leave the user and the password out",
+        ),
+        (("--base", "nowhere"), "git knows no commit 'nowhere' here"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(shell: Any, words: tuple[str, ...], complaint: str) -> None:
+    status, out, err = shell(*words)
+    assert (status, out) == (2, "")
+    assert complaint in err
+    assert "hush" not in err
+
+
 @pytest.mark.parametrize("base", ["nowhere", "--upload-pack=touch", ""])
 def test_a_base_that_is_none(shell: Any, base: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
         capgen.cli.main(["review", f"--base={base}"])
     assert done.value.code == 2
+
+
+def test_a_folder_without_a_repository(
+    shell: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    status, out, err = shell()
+    assert (status, out) == (2, "")
+    assert "in no git repository" in err
 
 
 def test_specs_outside_of_the_repository(shell: Any) -> None:

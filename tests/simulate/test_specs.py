@@ -110,12 +110,25 @@ def test_a_signal_of_the_spec_is_a_column_by_its_name(folder: Path, capsys: pyte
     assert told(capsys, spec=spec)["after"]["summary"]["replicas"]["max"] == 8
 
 
+def test_pods_without_requests_keep_no_other_workload_from_being_replayed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unsized = (HEAD + GOOD).replace("    containers: {shop: {requests: {cpu: 500m}}}\n", "").replace("shop", "cart")
+    Path("specs/cart.yaml").write_text(unsized)
+    status, out, err = run(capsys, *SIMULATE, spec=GOOD)
+    assert status == 3
+    assert "shop: shop, replayed over" in out
+    assert "cart" not in out
+    assert re.search(r"specs/cart\.yaml:\d+:\d+: error CG926: cart: cart is not replayed", " ".join(err.split()))
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         (("--env", "production", "--hpa", "hpa.yaml"), "name a manifest with --hpa FILE, or specs with --env NAME"),
         ((), "name a manifest with --hpa FILE, or specs with --env NAME"),
         (("--env", "nowhere"), "there is no environment 'nowhere'"),
+        (("--env", "production", "--against", "nowhere"), "there is no folder nowhere"),
     ],
 )
 def test_usage(folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], complaint: str) -> None:

@@ -31,6 +31,7 @@ def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
             if known.get(pair) != alert.signal:
                 message = f"the alert {alert.name} links to the panel {pair[1]!r} of {pair[0]!r}, which does not show {alert.signal}"
                 yield finding(spec, CODE, message, ("signals", alert.signal), "link to the panel of its signal")
+    shown = set(known.values())
     for signal in blueprint.signals if blueprint.dashboards else ():
-        if signal.id not in known.values():
+        if signal.id not in shown:
             yield finding(spec, CODE, f"no panel shows {signal.id}", ("signals", signal.id), "every signal has a panel")

@@ -45,4 +45,4 @@ def check(spec: Spec, blueprint: Blueprint) -> Iterator[Diagnostic]:
 
 
 def _compared(expr: str, number: str) -> bool:
-    return any(found == number for found in _COMPARED.findall(expr))
+    return expr.endswith((f">= {number}", f"<= {number}")) or number in _COMPARED.findall(expr)

@@ -208,14 +208,18 @@ def explore(expr: str) -> str:
     return f"/explore?schemaVersion=1&panes=%7B%22a%22:{pane}%7D"
 
 
-_QUOTED = {ord(char): quote(json.dumps(char)[1:-1], safe="") for char in map(chr, range(32, 127))}
-
-
 def _quoted(expr: str) -> str:
-    """A JSON string, for the query of a URL. Nearly all expressions are plain ASCII, and there are thousands."""
+    """A JSON string, for the query of a URL. Nearly all expressions are plain ASCII, and there are thousands: what stands
+    within their braces comes back in the service, and what stands outside in others."""
     if expr.isascii() and expr.isprintable():
-        return f"%22{expr.translate(_QUOTED)}%22"
+        pieces = ("%7D".join(map(_escaped, piece.split("}"))) for piece in expr.split("{"))
+        return f"%22{'%7B'.join(pieces)}%22"
     return quote(json.dumps(expr, ensure_ascii=False), safe="")
+
+
+@lru_cache(maxsize=4096)
+def _escaped(text: str) -> str:
+    return quote(json.dumps(text)[1:-1], safe="")
 
 
 def exempt(signal: Signal) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from textwrap import indent
 from typing import Any
@@ -27,6 +27,7 @@ WIDTH = 110
 """Longer values are broken over lines."""
 MANY = 8
 """What has more entries is broken without a look at how long it is."""
+_NESTED = frozenset((dict, list, tuple))
 
 FLEET = "fleet_"
 """Begins the folders of the fleet's dashboards; no service's name has an underscore."""
@@ -111,26 +112,28 @@ def dashboard_file(dashboard: Dashboard, grafana: Grafana) -> str:
 
 def _lines(body: Json) -> str:
     """JSON for a reviewer: what fits stands on one line, so that a change shows as the line that says it."""
-    return _harmless(_written(body, 0))
+    return _harmless(_written(body, 0).decode())
 
 
-def _written(value: Any, depth: int) -> str:
-    if not isinstance(value, (dict, list, tuple)):
-        return orjson.dumps(value).decode()
+def _written(value: Json | Sequence[Any], depth: int) -> bytes:
     if len(value) <= MANY:
         compact = orjson.dumps(value)
         if len(compact) + depth <= WIDTH or not value:
-            return compact.decode()
-    edge = "\n" + " " * depth
+            return compact
+    inside, inner = value.values() if isinstance(value, dict) else value, depth + 1
+    items = tuple([_written(one, inner) if type(one) in _NESTED else orjson.dumps(one) for one in inside])
     if isinstance(value, dict):
-        items = [_key(key) + _written(item, depth + 1) for key, item in value.items()]
-        return "{" + edge + " " + f",{edge} ".join(items) + edge + "}"
-    return "[" + edge + " " + f",{edge} ".join([_written(item, depth + 1) for item in value]) + edge + "]"
+        return _object(tuple(value), depth) % items
+    edge = b"\n" + b" " * depth
+    return b"[" + edge + b" " + (b"," + edge + b" ").join(items) + edge + b"]"
 
 
-@lru_cache(maxsize=512)
-def _key(key: str) -> str:
-    return f"{orjson.dumps(key).decode()}: "
+@lru_cache(maxsize=1024)
+def _object(keys: tuple[str, ...], depth: int) -> bytes:
+    """An object of these keys over several lines, with a place for each value."""
+    edge = b"\n" + b" " * depth
+    items = [orjson.dumps(key).replace(b"%", b"%%") + b": %b" for key in keys]
+    return b"{" + edge + b" " + (b"," + edge + b" ").join(items) + edge + b"}"
 
 
 def _without_exponents(node: Any) -> Any:

@@ -40,11 +40,13 @@ def flow(panels: Sequence[Panel], top: int = 0) -> Iterator[tuple[Panel, Place]]
 
 def _lines(panels: Sequence[Panel]) -> Iterator[list[Panel]]:
     line: list[Panel] = []
+    taken = 0
     for panel in panels:
-        if sum(one.width for one in line) + panel.width > COLUMNS:
+        if taken + panel.width > COLUMNS:
             yield line
-            line = []
+            line, taken = [], 0
         line.append(panel)
+        taken += panel.width
     if line:
         yield line
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -56,10 +58,12 @@ def united(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def without(span: Span, holes: Sequence[Span]) -> tuple[Span, ...]:
-    """What is left of a span without the holes, which are in order."""
+    """What is left of a span without the holes, which are in order and apart."""
     found: list[Span] = []
     at, end = span
-    for begin, stop in holes:
+    first = max(bisect_right(holes, at, key=itemgetter(0)) - 1, 0)
+    for place in range(first, len(holes)):
+        begin, stop = holes[place]
         if begin >= end:
             break
         if begin > at:

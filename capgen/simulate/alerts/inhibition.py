@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 from capgen.blueprint.notifications import Inhibition, Matcher
 from capgen.history.matrix import Labels
@@ -17,22 +18,35 @@ from capgen.simulate.alerts.firings import Firing, Span, united
 
 
 def silenced(fired: Sequence[Firing], rules: Sequence[Inhibition]) -> list[tuple[Span, ...]]:
-    """For each firing the spans from its begin on in which it was silenced, in order; that it is over may be silenced, too."""
-    spans: list[list[Span]] = [[] for _ in fired]
+    """For each firing the spans in which an alert like it is silenced, in order, also those before and after it: that it is
+    over may be silenced, too.
+
+    Alerts that the same ones silence share their spans: where two levels come and go ten thousand times, each has as many.
+    """
+    spans: list[list[tuple[Span, ...]]] = [[] for _ in fired]
     for rule in rules:
         sources: dict[tuple[str, ...], list[Firing]] = {}
         for one in fired:
             if matches(rule.source, one.labels):
                 sources.setdefault(_equal(rule, one.labels), []).append(one)
-        for place, one in enumerate(fired) if sources else ():
-            if not matches(rule.target, one.labels):
+        if not sources:
+            continue
+        known: dict[tuple[tuple[str, ...], bool], tuple[Span, ...]] = {}
+        for place, one in enumerate(fired):
+            if not matches(rule.target, one.labels) or (equal := _equal(rule, one.labels)) not in sources:
                 continue
-            both = matches(rule.source, one.labels)
-            for source in sources.get(_equal(rule, one.labels), ()):
-                begin, end = max(one.fired, source.fired), source.resolved
-                if begin < end and not (both and matches(rule.target, source.labels)):
-                    spans[place].append((begin, end))
-    return [united(each) for each in spans]
+            key = (equal, matches(rule.source, one.labels))
+            if key not in known:
+                silencing = [s for s in sources[equal] if not (key[1] and matches(rule.target, s.labels))]
+                known[key] = united((source.fired, source.resolved) for source in silencing)
+            if known[key]:
+                spans[place].append(known[key])
+    together: dict[tuple[int, ...], tuple[Span, ...]] = {}
+    for each in spans:
+        key_ = tuple(map(id, each))
+        if key_ not in together:
+            together[key_] = each[0] if len(each) == 1 else united(chain.from_iterable(each))
+    return [together[tuple(map(id, each))] for each in spans]
 
 
 def matches(matchers: Sequence[Matcher], labels: Labels) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -80,15 +82,22 @@ def _taken(route: Route, labels: Labels) -> Iterator[Route]:
 
 def _of_group(route: Route, members: Sequence[tuple[Firing, Sequence[Span]]], end: int) -> Iterator[Notification]:
     members = sorted(members, key=lambda member: (member[0].fired, member[0].labels))
-    changes = sorted({edge for one, silent in members for edge in _edges(one, silent)})
+    silences = {id(silent): silent for _, silent in members}
+    edges = chain(((one.fired, one.resolved) for one, _ in members), *silences.values())
+    changes = sorted({*chain.from_iterable(edges)})
     wait, interval, repeat = (round(length * 1000) for length in _lengths(route.timing))
     told: tuple[frozenset[Labels], frozenset[Labels]] = (frozenset(), frozenset())
     last_at = 0
-    gone = 0
-    while gone < len(members):
-        look, before = members[gone][0].fired + wait, -1
+    come = 0
+    while come < len(members):
+        look, before = members[come][0].fired + wait, -1
+        present: list[tuple[Firing, Sequence[Span]]] = []
         while look < end:
-            present = [(one, silent) for one, silent in members[gone:] if one.fired <= look]
+            # What was over at the last look is no news; a group that never ends would look at all of it again and again.
+            present = [member for member in present if member[0].resolved > before]
+            while come < len(members) and members[come][0].fired <= look:
+                present.append(members[come])
+                come += 1
             heard = [one for one, silent in present if not _within(silent, look)]
             firing = {one.labels: one for one in heard if one.resolved > look}
             over = frozenset(one.labels for one in heard if before < one.resolved <= look) - firing.keys()
@@ -100,7 +109,6 @@ def _of_group(route: Route, members: Sequence[tuple[Firing, Sequence[Span]]], en
                 # That all is well is told too; where everything is silenced, nothing is.
                 told, last_at = (frozenset(), over), look
             if all(one.resolved <= look for one, _ in present):
-                gone += len(present)
                 break
             before, look = look, _next(look, interval, changes, last_at + repeat if firing else None)
         else:
@@ -111,15 +119,10 @@ def _lengths(timing: Timing) -> tuple[float, float, float]:
     return timing.wait, timing.interval, timing.repeat
 
 
-def _edges(one: Firing, silent: Sequence[Span]) -> Iterator[int]:
-    yield one.fired
-    yield one.resolved
-    for span in silent:
-        yield from span
-
-
 def _within(spans: Sequence[Span], at: int) -> bool:
-    return any(begin <= at < end for begin, end in spans)
+    """Whether one of the spans, which are in order and apart, holds an instant."""
+    place = bisect_right(spans, at, key=itemgetter(0)) - 1
+    return place >= 0 and at < spans[place][1]
 
 
 def _next(look: int, interval: int, changes: Sequence[int], due: int | None) -> int:

@@ -1,0 +1,60 @@
+"""PromQL as a tree: what an expression reads, and by which labels its result is told apart; and as text."""
+
+from __future__ import annotations
+
+from capgen.promql.shapes import LabelsOf, Shape, shape
+from capgen.promql.texts import fill, matchers, placeholders, string
+from capgen.promql.tree import (
+    COMPARISONS,
+    MAX_DEPTH,
+    MAX_LENGTH,
+    MAX_OPERATORS,
+    SET_OPERATORS,
+    Aggregate,
+    BadPromQL,
+    Binary,
+    Call,
+    Expr,
+    Matcher,
+    Number,
+    Selector,
+    String,
+    Subquery,
+    TooLarge,
+    Unary,
+    children,
+    parse,
+    selectors,
+    walk,
+)
+
+__all__ = [
+    "COMPARISONS",
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "MAX_OPERATORS",
+    "SET_OPERATORS",
+    "Aggregate",
+    "BadPromQL",
+    "Binary",
+    "Call",
+    "Expr",
+    "LabelsOf",
+    "Matcher",
+    "Number",
+    "Selector",
+    "Shape",
+    "String",
+    "Subquery",
+    "TooLarge",
+    "Unary",
+    "children",
+    "fill",
+    "matchers",
+    "parse",
+    "placeholders",
+    "selectors",
+    "shape",
+    "string",
+    "walk",
+]
