@@ -431,7 +431,7 @@ prometheus=http://localhost:9090
 ask() {
     [ ! -e "$work/silent" ] || return 1
     curl -q --silent --connect-timeout 5 --max-time 10 --max-filesize 4000000 --get --data-urlencode "query=$1" \
-"$prometheus/api/v1/query" >"$work/answer" 2>/dev/null || {
+        "$prometheus/api/v1/query" >"$work/answer" 2>/dev/null || {
         [ $? -ne 28 ] || : >"$work/silent" # curl's code for a time that is over
         return 1
     }
