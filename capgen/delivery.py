@@ -6,7 +6,7 @@ The environment file is the only thing that may name an address, and this is the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from capgen.artifact import Artifact
@@ -37,7 +37,9 @@ def target_of(
         place = root if root is not None else folder / (environment.directory.root if environment.directory else "")
         reload = environment.prometheus.reload if environment.prometheus and root is None else None
         alerts = environment.alertmanager.reload if environment.alertmanager and root is None else None
-        return Directory(place, reload=reload or "", alertmanager=alerts or "", environment=name)
+        return Directory(
+            place, reload=reload or "", alertmanager=alerts or "", environment=name, project=environment.project or ""
+        )
     if environment.kubernetes is None:
         raise UsageError(
             f"the environment {name!r} says neither `directory:` nor `kubernetes:`; nothing tells where to deliver"
@@ -53,7 +55,7 @@ def target_of(
         raise Refused(
             f"the context leads to {access.server}, and {name!r} is at {cluster.server}: choose the right context; nothing was read or written"
         )
-    connected = connect(access, cluster.namespace, seconds=seconds, environment=name)
+    connected = connect(access, cluster.namespace, seconds=seconds, environment=name, project=environment.project or "")
     if cluster.uid is not None and (found := identity(connected)) != cluster.uid:
         raise Refused(
             f"{connected.name} is the cluster {found}, and {name!r} pins {cluster.uid}: choose the right context; "
@@ -70,8 +72,7 @@ def field_policies(environment: Environment) -> tuple[FieldPolicy, ...]:
 
 def deliverable(
     environment: Environment, artifacts: Iterable[Artifact], *, root: Path | None = None
-) -> tuple[Artifact, ...]:
+) -> Iterator[Artifact]:
     """The artifacts that the environment's target takes: manifests for a cluster, all files for a directory."""
-    if root is not None or environment.directory is not None:
-        return tuple(artifacts)
-    return tuple(artifact for artifact in artifacts if artifact.kubernetes)
+    everything = root is not None or environment.directory is not None
+    return (artifact for artifact in artifacts if everything or artifact.kubernetes)

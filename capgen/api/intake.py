@@ -236,7 +236,6 @@ def _compiled(
     sources: Sequence[Source], asked: Asked, catalog: Catalog
 ) -> tuple[Blueprint | None, Mapping[tuple[str, str, str], Mapping[str, Any]], tuple[Diagnostic, ...]]:
     from capgen.reconcile.manifest import read_manifests
-    from capgen.reconcile.packed import unpacked
     from capgen.render.autoscalers import autoscaler_objects
     from capgen.render.templates import Templates
 
@@ -254,7 +253,7 @@ def _compiled(
         if blueprint is None or (compiled.delivery.kubernetes and not blueprint.delivery.kubernetes):
             blueprint = compiled
         for manifest in read_manifests(autoscaler_objects(compiled, Templates()), ""):
-            manifests[manifest.kind.name, manifest.namespace, manifest.name] = unpacked(manifest.document)
+            manifests[manifest.kind.name, manifest.namespace, manifest.name] = manifest.document
     return blueprint, manifests, in_order(found)
 
 

@@ -6,7 +6,8 @@ would now be done otherwise is refused with both versions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capgen.api.desired import Desired, build_all, build_in_pieces, declared_as, noted
 from capgen.api.reading import project_folder, read_project
 from capgen.diagnostics import suggest
 from capgen.errors import Findings, Refused, UsageError
@@ -63,51 +65,65 @@ class Status(Struct, frozen=True):
     dashboards: tuple[Shown, ...] = ()
 
 
-def plan_delivery(request: Request, *, seconds: float = SECONDS) -> Delivery:
-    """What applying would change in an environment's target. Reads only. `seconds` is the time for the whole run.
+def plan_delivery(request: Request, *, seconds: float = SECONDS, whole: bool = False) -> Delivery:
+    """What applying would change in an environment's target. Reads only. `seconds` is the time for the whole run; `whole`
+    keeps what is as it is wanted as well, as it stands there.
 
     Raises Findings for invalid specs, UsageError for an unknown environment, TargetError when the target fails.
     """
-    from capgen import api
+    from capgen.incremental.stream import Unclear
+
+    pieces = None if whole else build_in_pieces(request)
+    if pieces is not None:
+        with contextlib.suppress(Unclear):
+            return _planned(request, pieces, seconds)
+    return _planned(request, build_all(request), seconds, whole=whole)
+
+
+def _planned(request: Request, desired: Desired, seconds: float, *, whole: bool = False) -> Delivery:
     from capgen.delivery import deliverable, field_policies, target_of
 
-    paths, root = [Path(path) for path in request.specs], Path(request.root) if request.root else None
-    built = api.build(paths, settings=request.settings, environments=[request.environment])
-    declared = _declared(built.compiled.project.environments, request.environment)
-    artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found), root=root)
-    if not artifacts:
+    declared, root = desired.declared, Path(request.root) if request.root else None
+    target: Target = (
+        _exported(declared, Path(request.offline))
+        if request.offline
+        else target_of(declared, project_folder([Path(path) for path in request.specs]), root=root, seconds=seconds)
+    )
+    digests: list[tuple[str, str]] = []
+    given: Iterable[Artifact] = noted(deliverable(declared, desired.artifacts, root=root), digests)
+    if root is not None or declared.directory is not None:
+        given = tuple(given)  # a folder's files are written all together
+    live = target.read(given, whole=whole)
+    if not digests:
         raise Refused(
             f"the specs compile to nothing for {request.environment!r}: an empty delivery is never what was meant; "
             "`capgen destroy` removes what was delivered"
         )
-    target: Target = (
-        _exported(declared, Path(request.offline))
-        if request.offline
-        else target_of(declared, project_folder(paths), root=root, seconds=seconds)
-    )
-    live = target.read(artifacts)
-    rules = Rules(request.prune, frozenset(request.adopt), field_policies(declared), frozenset(request.replace))
-    plan = build_plan(target.name, artifacts, live, rules)
-    if unknown := sorted(rules.replace - {change.key for change in plan.changes if change.after is not None}):
+    rules = Rules(
+        request.prune, frozenset(request.adopt), field_policies(declared), frozenset(request.replace),
+        whole=not desired.partial,
+    )  # fmt: skip
+    plan = build_plan(target.name, given if isinstance(given, tuple) else (), live, rules)
+    if unknown := sorted(rules.replace - {change.key for change in plan.changes if change.path}):
         named = suggest(unknown[0], [change.key for change in plan.changes], what="objects")
         raise UsageError(f"the specs make no {unknown[0]} to replace; {named}")
-    if not built.compiled.partial:
-        plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, artifacts)))
-    fleet = next((f for f in built.compiled.fleets if f.environment == request.environment), None)
-    return Delivery(
-        plan,
-        target,
-        request,
-        saved.digest_of([(a.path, a.text) for a in artifacts]),
-        *(_served(fleet) if fleet else ((), ())),
-        partial(_origin, built, request.environment, {artifact.path: artifact for artifact in artifacts}),
-    )
+    if not desired.partial:
+        plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, plan)))
+    served: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]] = ((), ())
+    if desired.built and (fleets := [f for f in desired.built.compiled.fleets if f.environment == request.environment]):
+        served = _served(fleets[0])
+    return Delivery(plan, target, request, saved.digest_of(digests), *served, partial(_origin, request, desired.built))
 
 
-def _origin(built: Built, environment: str, artifacts: Mapping[str, Artifact], path: str, fields: Sequence[str]) -> str:
+def _origin(request: Request, built: Built | None, path: str, fields: Sequence[str]) -> str:
+    """Asked for when something was refused, which is seldom: a fleet that was compiled in pieces is then compiled again."""
     from capgen.api.origins import origin_of
 
-    return origin_of(built, environment, artifacts[path], fields) if fields and path in artifacts else ""
+    if not fields or not path:
+        return ""
+    built = built or build_all(request).built
+    artifacts = {a.path: a for _, found in built.artifacts for a in found} if built else {}
+    return origin_of(built, request.environment, artifacts[path], fields) if built and path in artifacts else ""
 
 
 def rehearse(delivery: Delivery) -> Plan:
@@ -154,7 +170,7 @@ def rights_of(
         found = rights_to_read([kind_of(name) for name in KINDS], {*namespaces, cluster.namespace})
     else:
         built = api.build(paths, settings=settings, environments=[environment])
-        declared = _declared(built.compiled.project.environments, environment)
+        declared = declared_as(built.compiled.project.environments, environment)
         artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found))
         found = rights(purpose, read_manifests(artifacts, cluster.namespace), cluster.namespace)
     roles = [{"name": f"capgen-{purpose}", "namespace": one.namespace, "rules": one.rules} for one in found]
@@ -174,7 +190,7 @@ def status(
 ) -> Status:
     """What is delivered and how it is; `rules` and `dashboards` ask the environment's Prometheus and Grafana too.
     Reads only."""
-    delivery = plan_delivery(Request(tuple(paths), tuple(settings), environment, str(root or "")))
+    delivery = plan_delivery(Request(tuple(paths), tuple(settings), environment, str(root or "")), whole=True)
     healths = tuple(
         health(change.kind, change.before) if isinstance(change.before, Mapping) else None
         for change in delivery.plan.changes
@@ -228,7 +244,7 @@ def environment_of(paths: Sequence[Path], name: str) -> Environment:
         if broken:
             raise Findings(broken)
         raise UsageError(f"there is no environment {name!r}; known: {', '.join(known) or 'none'}")
-    return _declared(project.environments, name)
+    return declared_as(project.environments, name)
 
 
 def save_plan(delivery: Delivery, rehearsed: Plan) -> str:
@@ -250,8 +266,10 @@ def plan_again(path: Path, *, seconds: float = SECONDS) -> Delivery:
             f"{path} was made for {_listed(approved.place)}, and this is {_listed(place)}; nothing was changed"
         )
     found = saved.stale(approved, delivery.plan)
-    if not found and any(entry.exact for entry in approved.entries):
-        found = saved.stale_answers(approved, delivery.target.rehearse(delivery.plan))
+    if not found:
+        asked = any(entry.exact for entry in approved.entries) or saved.misshown(approved, delivery.plan, delivery.plan)
+        rehearsed = delivery.target.rehearse(delivery.plan) if asked else delivery.plan
+        found = saved.stale_answers(approved, rehearsed) or saved.misshown(approved, delivery.plan, rehearsed)
     if found:
         raise Refused(_told(path, found))
     return delivery
@@ -286,13 +304,9 @@ def _exported(environment: Environment, folder: Path) -> Target:
     return Exported(folder, environment.kubernetes.namespace)
 
 
-def _declared(environments: Sequence[tuple[object, Environment]], name: str) -> Environment:
-    return next(model for _, model in environments if model.metadata.name == name)
-
-
-def _forgotten(delivered: Collection[str], artifacts: Sequence[Artifact]) -> tuple[str, ...]:
+def _forgotten(delivered: Collection[str], plan: Plan) -> tuple[str, ...]:
     """Services that were delivered and that no spec declares any more: nobody would notice them otherwise."""
-    lost = sorted(set(delivered) - {artifact.service for artifact in artifacts} - {""})
+    lost = sorted(set(delivered) - {change.service for change in plan.changes if change.path} - {""})
     return tuple(
         f"{name} was delivered here and no spec declares it any more: unless another project does, "
         f"`capgen destroy {name}` removes it"

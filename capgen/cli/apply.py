@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from capgen.cli.diff import NO_ENVIRONMENT, adopt_option, prune_option, replace_option, root_option, timeout_option
-from capgen.cli.output import Number, colored, set_option, spec_paths, specs_argument, width
+from capgen.cli.output import Number, colored, on_terminal, set_option, spec_paths, specs_argument, width
 from capgen.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -75,12 +75,17 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
 
     plan = delivery.plan
     if plan.is_clean and not plan.reload_due and not (yes and plan.wide):
-        click.echo(report.render(plan, form, color=colored(), width=width()), nl=False, color=True)
+        click.echo(report.render(plan, form, color=colored(), width=width(), wrap=on_terminal()), nl=False, color=True)
         return 0
     if not yes:
         if not sys.stdin.isatty():
             raise Refused("nobody is there to ask: look at `capgen diff`, then say --yes")
-        click.echo(report.render(plan, "text", color=colored(err=True), width=width()), nl=False, err=True, color=True)
+        click.echo(
+            report.render(plan, "text", color=colored(err=True), width=width(), wrap=on_terminal(err=True)),
+            nl=False,
+            err=True,
+            color=True,
+        )
         if not click.confirm(f"Apply this to {plan.target}?", err=True):
             raise Refused("the answer was no: nothing was changed")
     for note in plan.notes:
@@ -90,7 +95,9 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
         signal.signal(told, _interrupted)
     counted = deletions if plan.of(Action.DELETE) or deletions else None
     outcome = api.apply_plan(delivery, deletions=counted, wait=wait)
-    click.echo(report.render_outcome(outcome, form, color=colored(), width=width()), nl=False, color=True)
+    click.echo(
+        report.render_outcome(outcome, form, color=colored(), width=width(), wrap=on_terminal()), nl=False, color=True
+    )
     for note in outcome.notes:
         click.echo(f"note: {note}", err=True)
     error = outcome.error()

@@ -9,7 +9,7 @@ import click
 
 from capgen.cli.apply import carry_out
 from capgen.cli.diff import environment_option, root_option, timeout_option
-from capgen.cli.output import colored, width
+from capgen.cli.output import colored, on_terminal, width
 from capgen.errors import Refused
 
 
@@ -47,6 +47,8 @@ def command(
     delivery = api.plan_destruction([specs], environment, services, root, seconds=timeout)
     count = len(delivery.plan.of(Action.DELETE))
     if deletions != count:
-        click.echo(report.render(delivery.plan, form, color=colored(), width=width()), nl=False, color=True)
+        click.echo(
+            report.render(delivery.plan, form, color=colored(), width=width(), wrap=on_terminal()), nl=False, color=True
+        )
         raise Refused(f"nothing was deleted: say --deletions {count} if these {count} are meant")
     return carry_out(delivery, deletions=deletions, yes=yes, form=form)

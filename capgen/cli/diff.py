@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from capgen.cli.output import Number, colored, set_option, spec_paths, specs_argument, width
+from capgen.cli.output import Number, colored, on_terminal, set_option, spec_paths, specs_argument, width
 from capgen.errors import UsageError
 
 NO_ENVIRONMENT = "which environment? name it with --env NAME; `capgen validate` says which there are"
@@ -103,5 +103,5 @@ def command(
     plan = api.rehearse(delivery)
     if save is not None:
         disk.save(save, api.save_plan(delivery, plan))
-    click.echo(report.render(plan, form, color=colored(), width=width()), nl=False, color=True)
+    click.echo(report.render(plan, form, color=colored(), width=width(), wrap=on_terminal()), nl=False, color=True)
     return 4 if exit_code and report.differs(plan) else 0

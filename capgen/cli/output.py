@@ -65,6 +65,11 @@ def width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
+def on_terminal(*, err: bool = False) -> bool:
+    """Whether a person reads what goes to stdout (or stderr) as it is written."""
+    return (sys.stderr if err else sys.stdout).isatty()
+
+
 def colored(*, err: bool = False) -> bool:
     """Whether to colour what goes to stdout (or stderr)."""
     return wants_color(sys.stderr if err else sys.stdout, os.environ)

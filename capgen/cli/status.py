@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from capgen.cli.diff import environment_option, root_option
-from capgen.cli.output import colored, set_option, spec_paths, specs_argument
+from capgen.cli.output import colored, on_terminal, set_option, spec_paths, specs_argument, width
 
 
 @click.command("status")
@@ -41,7 +41,16 @@ def command(
     paths = tuple(map(str, spec_paths(specs)))
     found = api.status(paths, environment, tuple(settings), root, rules=rules, dashboards=dashboards)
     click.echo(
-        report.render(found.plan, found.healths, found.groups, found.dashboards, form, color=colored()),
+        report.render(
+            found.plan,
+            found.healths,
+            found.groups,
+            found.dashboards,
+            form,
+            color=colored(),
+            width=width(),
+            wrap=on_terminal(),
+        ),
         nl=False,
         color=True,
     )

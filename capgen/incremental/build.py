@@ -85,7 +85,7 @@ def build_files(
         return None
     shares = [*kept.values(), *fresh]
     project, mistakes = parse_project(shared)
-    places = _places(shares, project, environments, partial=partial)
+    places = places_of(shares, project, environments, partial=partial)
     if mistakes or places is None:
         return None
     files = _files(shares, project, single, catalog, templates, places, out, partial=partial)
@@ -111,7 +111,7 @@ def _left(part: Part) -> Iterator[Left]:
     return (artifact for artifact in part.artifacts if isinstance(artifact, Left))
 
 
-def _places(
+def places_of(
     shares: Sequence[Share], project: Project, environments: Sequence[str], *, partial: bool
 ) -> frozenset[str] | None:
     """The names of the environments; None unless all names that the files use are there, each once."""

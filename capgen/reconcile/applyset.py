@@ -25,7 +25,7 @@ ID = f"{_DOMAIN}/id"
 TOOLING, GROUP_KINDS, NAMESPACES = (
     f"{_DOMAIN}/{name}" for name in ("tooling", "contains-group-kinds", "additional-namespaces")
 )
-PLACES, ENVIRONMENT, SERVICES = "capgen/places", "capgen/environment", "capgen/services"
+PLACES, ENVIRONMENT, PROJECT, SERVICES = "capgen/places", "capgen/environment", "capgen/project", "capgen/services"
 _VERSION = "v1"
 _ENOUGH = 1000
 """So many services tell one project from another; annotations have no room for all those of a large fleet."""
@@ -49,7 +49,9 @@ class Inventory(Struct, frozen=True):
     environment: str = ""
     """Whose it is, "" where nobody noted it."""
     services: frozenset[str] = frozenset()
-    """For what belongs to all services: those that it was made of, which tell two projects apart."""
+    """For what belongs to all services: those that it was made of, which tell two projects apart that have no names."""
+    project: str = ""
+    """The name that its project gives itself, "" for none."""
 
     @property
     def name(self) -> str:
@@ -81,15 +83,18 @@ class Inventory(Struct, frozen=True):
         more = {(group_kind(kind), home) for kind, home in places if kind.name not in NEVER_DELETED}
         return replace(self, places=self.places | more)
 
-    def kept_for(self, environment: str, services: Iterable[str]) -> Inventory:
+    def kept_for(self, environment: str, services: Iterable[str], project: str = "") -> Inventory:
         """The inventory as a delivery of these services to an environment notes whose it is."""
         noted = frozenset(sorted(services)[:_ENOUGH]) if not self.service else frozenset()
-        return replace(self, environment=environment or self.environment, services=noted)
+        return replace(
+            self, environment=environment or self.environment, services=noted, project=project or self.project
+        )
 
-    def whose(self, environment: str, declared: Collection[str], delivered: Collection[str]) -> str:
+    def whose(self, environment: str, declared: Collection[str], delivered: Collection[str], project: str = "") -> str:
         """Why it is another environment's or another project's, "" when nothing speaks for that.
 
-        `declared` are the services of this project, `delivered` those with an inventory in the namespace.
+        `declared` are the services of this project, `delivered` those with an inventory in the namespace. Where both
+        projects have names, services say nothing.
         """
         kept = f"the inventory ConfigMap/{self.home}/{self.name} is kept for"
         apart = "give one of them a namespace of its own (kubernetes.namespace)"
@@ -98,11 +103,17 @@ class Inventory(Struct, frozen=True):
                 f"{kept} the environment {self.environment}, and this is {environment}: {apart}. If it was renamed: "
                 f"kubectl annotate configmap -n {self.home} -l {ID} {ENVIRONMENT}={environment} --overwrite"
             )
+        renamed = f"kubectl annotate configmap -n {self.home} {self.name} {PROJECT}={project or 'NAME'} --overwrite"
+        if environment and self.project:
+            here = f"this is the project {project}" if project else "the environment's file names none here (project:)"
+            told = f"{kept} the project {self.project}, and {here}: {apart}. If it was renamed: {renamed}"
+            return "" if self.project == project else told
         theirs = sorted(self.services & set(delivered))
         if declared and theirs and not self.services & set(declared):
             return (
                 f"{kept} the project of {', '.join(theirs[:3])}, and none of that is declared here: {apart}, "
-                "or `capgen destroy` what is gone for good"
+                f"or `capgen destroy` what is gone for good. If its services were renamed: {renamed}, with the same name "
+                "as project: in the environment's file"
             )
         return ""
 
@@ -140,7 +151,13 @@ def read_parent(parent: Document) -> Inventory:
     homes = _split(annotations.get(NAMESPACES)) | {home}
     places = frozenset(noted | {(kind, place) for kind in others for place in homes})
     return Inventory(
-        service, home, places, problem, annotations.get(ENVIRONMENT, ""), _split(annotations.get(SERVICES))
+        service,
+        home,
+        places,
+        problem,
+        annotations.get(ENVIRONMENT, ""),
+        _split(annotations.get(SERVICES)),
+        annotations.get(PROJECT, ""),
     )
 
 
@@ -159,6 +176,7 @@ def parent_document(inventory: Inventory) -> Document:
                 NAMESPACES: ",".join(sorted({place for _, place in inventory.places} - {inventory.home})),
                 PLACES: ",".join(sorted(f"{kind}@{place}" for kind, place in inventory.places)),
                 **({ENVIRONMENT: inventory.environment} if inventory.environment else {}),
+                **({PROJECT: inventory.project} if inventory.project else {}),
                 **({SERVICES: ",".join(sorted(inventory.services))} if inventory.services else {}),
             },
         },

@@ -16,7 +16,7 @@ from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import Manifest, read_manifests
-from capgen.reconcile.packed import Packed, head, unpacked
+from capgen.reconcile.packed import AsWanted, Packed, head, unpacked
 from capgen.reconcile.plan import Action, Change, Document, FieldChange, Plan, Verdict
 from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.prune import leftovers
@@ -35,14 +35,21 @@ class Rules(Struct, frozen=True):
     replace: frozenset[str] = frozenset()
     follows: str = ""
     """What has to be gone before the object is written."""
+    whole: bool = False
+    """Whether these are all services of the project: objects of others that were its own go over to them."""
 
 
 CAREFUL = Rules()
+_EITHER = "remove it there, or give one of the two another name"
+_STAY = (Action.UNCHANGED, Action.BLOCKED)
 _UNTOLD = "the files of an earlier run are in place and not loaded: the next apply reloads, also when it writes nothing"
 
 
 def build_plan(target: str, desired: Sequence[Artifact], live: Live, rules: Rules = CAREFUL) -> Plan:
-    """The plan for a target. Raises Findings when an artifact for an API server is no manifest."""
+    """The plan for a target. `desired` is not gone through again where what stands there knows what it was read for.
+
+    Raises Findings when an artifact for an API server is no manifest.
+    """
     match live:
         case LiveFiles():
             notes = (_UNTOLD,) if live.reload_due else ()
@@ -61,7 +68,7 @@ def _left(change: Change) -> Change:
 
 
 def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, rules: Rules) -> Plan:
-    manifests = read_manifests(desired, live.namespace)
+    manifests = live.wanted or read_manifests(desired, live.namespace)
     ids = {inventory.id for inventory in live.inventories.values()}
     left = leftovers({manifest.key for manifest in manifests}, live, handed_over(manifests))
     back = handed_back(manifests, live, left) if rules.prune else {}
@@ -129,21 +136,40 @@ def _file_change(artifact: Artifact, live: LiveFiles) -> Change:
     return change(Action.CONFLICT if there.obstacle else Action.UPDATE, there.text, there.obstacle)
 
 
+def is_as_wanted(manifest: Manifest, live: Document, home: str) -> bool:
+    """Whether nothing is to be done about a live object, whatever a person decided beforehand: nothing differs, and nobody
+    else has anything in it that could be taken over.
+    """
+    metadata = live["metadata"]
+    if metadata.get("ownerReferences") or metadata.get("deletionTimestamp"):
+        return False
+    if policy.has_others(live):
+        return False
+    return compare(manifest.kind.name, applyset.member(manifest.document, manifest.service, home), live) == Difference()
+
+
 def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Change:
-    kind, artifact = manifest.kind, manifest.artifact
-    document = applyset.member(unpacked(manifest.document), artifact.service, live.namespace)
+    kind = manifest.kind
     found = live.found.get(manifest.key)
+    obstacle = manifest.obstacle or live.blocked.get(manifest.key, "")
+    if isinstance(found, AsWanted) and not obstacle:
+        return Change(
+            manifest.key, Action.UNCHANGED, kind.name, manifest.service, manifest.path, found, verdict=Verdict.ESTIMATED
+        )
+    document = applyset.member(manifest.document, manifest.service, live.namespace)
     before = unpacked(found) if found is not None else None
 
     def change(action: Action, reason: str = "", verdict: Verdict = Verdict.ESTIMATED, **more: Any) -> Change:
         # What stays as it is only has to be at hand; a fleet has thousands of such objects.
-        standing, wanted = (found, Packed(document)) if action is Action.UNCHANGED else (before, document)
+        standing, wanted = (found, Packed(document)) if action in _STAY else (before, document)
         return Change(
-            manifest.key, action, kind.name, artifact.service, artifact.path, standing, wanted,
+            manifest.key, action, kind.name, manifest.service, manifest.path, standing, wanted,
             reason=reason, verdict=verdict, **more,
         )  # fmt: skip
 
-    if reason := manifest.obstacle or live.blocked.get(manifest.key, "") or _elsewhere(document, before):
+    other = _elsewhere(document, before)
+    moved = live.renamed.get(other, "") if rules.whole else ""
+    if reason := obstacle or (f"it belongs to another inventory ({other}): {_EITHER}" if other and not moved else ""):
         return replace(change(Action.BLOCKED, reason, Verdict.EXACT), before=None)
     if before is None:
         return change(Action.CREATE)
@@ -163,6 +189,7 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
         action = Action.UPDATE
     told = [
         reason,
+        f"it goes over from {moved}, which no spec declares any more" if moved else "",
         f"takes over what {' and '.join(managers)} declared" if managers else "",
         *(
             f"{f.path} is left to {f.owner}, as the environment says: {f.old!r} stays, not {f.new!r}"
@@ -177,10 +204,9 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
 
 
 def _elsewhere(document: Document, before: Document | None) -> str:
-    """An object is a member of one set; which of two would delete it otherwise?"""
-    if before is None or not (other := applyset.part_of(before)) or other == applyset.part_of(document):
-        return ""
-    return f"it belongs to another inventory ({other}): remove it there, or give one of the two another name"
+    """The other set that an object is a member of, "" for none: of two either would delete it."""
+    other = applyset.part_of(before) if before is not None else ""
+    return "" if other == applyset.part_of(document) else other
 
 
 def judge(difference: Difference, taken: Sequence[FieldChange] = ()) -> tuple[Action, str]:
@@ -191,7 +217,7 @@ def judge(difference: Difference, taken: Sequence[FieldChange] = ()) -> tuple[Ac
     if held := sorted({field.owner for field in difference.fields if field.owner and field not in taken}):
         return (
             Action.CONFLICT,
-            f"held by {' and '.join(held)}, and nothing is forced: change the spec, or let them give it up",
+            f"held by {' and '.join(held)}, and {policy.ways_out(held)}",
         )
     if taken:
         return (

@@ -56,7 +56,7 @@ def handed_back(
 
 def _is_gone(scaled: str, manifest: Manifest, live: LiveObjects) -> bool:
     """Whether the inventory says that there may be a ScaledObject, and there surely is none."""
-    service = manifest.artifact.service
+    service = manifest.service
     inventory = live.inventories.get(service)
     there = inventory is not None and ("ScaledObject", manifest.namespace) in {(k.name, n) for k, n in inventory.scopes}
     return there and service not in live.unsearched and scaled not in live.members and scaled not in live.found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -18,8 +17,7 @@ from capgen.artifact import Artifact
 from capgen.diagnostics import Diagnostic, in_order
 from capgen.errors import Findings
 from capgen.reconcile.kinds import KINDS, Kind
-from capgen.reconcile.packed import Packed
-from capgen.reconcile.plan import Document
+from capgen.reconcile.packed import alike, pack, unpack
 
 PART_OF = "applyset.kubernetes.io/part-of"
 """Says which inventory an object belongs to; see `applyset`."""
@@ -29,15 +27,29 @@ _NAME = re.compile(r"(?!\.{1,2}$)[^/%\x00-\x1f\x7f]{1,253}")
 
 
 class Manifest(Struct, frozen=True):
-    """One object that is wanted. `obstacle` says why it cannot be delivered, "" if it can."""
+    """One object that is wanted, kept small: a fleet has ten thousand. `service` and `path` are its artifact's;
+    `obstacle` says why it cannot be delivered, "" if it can.
+    """
 
     key: str
     kind: Kind
     namespace: str
-    name: str
-    document: Document
-    artifact: Artifact
+    service: str
+    path: str
+    packed: bytes
+    like: bytes
+    """What `packed` was packed against: the first of its kind, which the others resemble."""
     obstacle: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of the key: no name has a slash in it."""
+        return self.key.rpartition("/")[2]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The object as plain data, read anew each time."""
+        return unpack(self.packed, self.like)
 
 
 def key(kind: str, namespace: str, name: str) -> str:
@@ -50,15 +62,12 @@ def read_manifests(artifacts: Iterable[Artifact], namespace: str) -> tuple[Manif
 
     `namespace` is where objects go that name none. Raises Findings with everything that is wrong.
     """
-    return _read(tuple(artifact for artifact in artifacts if artifact.kubernetes), namespace)
-
-
-@lru_cache(maxsize=1)
-def _read(artifacts: tuple[Artifact, ...], namespace: str) -> tuple[Manifest, ...]:
-    """A target reads them to know what to look for, and the plan is made of the same."""
     manifests: dict[str, Manifest] = {}
     found: list[Diagnostic] = []
+    likes: dict[str, bytes] = {}
     for artifact in artifacts:
+        if not artifact.kubernetes:
+            continue
         source = yamlio.Source(artifact.path, artifact.text)
         node, mistakes = yamlio.read(source)
         found += mistakes
@@ -68,9 +77,9 @@ def _read(artifacts: tuple[Artifact, ...], namespace: str) -> tuple[Manifest, ..
         found += problems
         if problems:
             continue
-        manifest = _manifest(node, artifact, namespace)
+        manifest = _manifest(node, artifact, namespace, likes)
         if manifest.key in manifests:
-            first = manifests[manifest.key].artifact.path
+            first = manifests[manifest.key].path
             found.append(
                 _finding("CG803", f"{manifest.key} is declared here and in {first}", node, "remove one of the two")
             )
@@ -85,14 +94,18 @@ def in_writing_order(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
     return tuple(sorted(manifests, key=lambda m: (m.kind.order, m.key)))
 
 
-def _manifest(node: yamlio.Node, artifact: Artifact, namespace: str) -> Manifest:
+def _manifest(node: yamlio.Node, artifact: Artifact, namespace: str, likes: dict[str, bytes]) -> Manifest:
     document: Any = _without_nulls(node.data())
     kind, obstacle = _kind(document["kind"], document["apiVersion"])
     metadata = document["metadata"]
     place = metadata.get("namespace", namespace) if kind.namespaced else ""
     document = {**document, "metadata": {**metadata, "namespace": place}} if kind.namespaced else document
     name = metadata["name"]
-    return Manifest(key(kind.name, place, name), kind, place, name, Packed(document), artifact, obstacle)
+    like = likes.get(kind.name, b"")
+    packed = pack(document, like)
+    if not like:
+        likes[kind.name] = alike(document)
+    return Manifest(key(kind.name, place, name), kind, place, artifact.service, artifact.path, packed, like, obstacle)
 
 
 def _kind(name: str, api_version: str) -> tuple[Kind, str]:

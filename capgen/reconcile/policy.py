@@ -97,9 +97,25 @@ def adoption(live: Document, after: Document) -> list[dict[str, Any]]:
     return patch
 
 
+def ways_out(managers: Collection[str]) -> str:
+    """What can be done about fields that these managers hold. Who writes a subresource is a controller and goes on writing."""
+    adopt = " ".join(f"--adopt {name}" for name in sorted(managers) if "(" not in name and " " not in name)
+    taken = f", or take the object over ({adopt})" if adopt else ""
+    return f"nothing is forced: change the spec{',' if adopt else ' or'} let them give it up{taken}"
+
+
+def has_others(live: Document) -> bool:
+    """Whether anybody's declarations in the object could be taken over."""
+    return any(_of_others(entry) for entry in live.get("metadata", {}).get("managedFields") or ())
+
+
 def _adoptable(entry: Mapping[str, Any], managers: Collection[str]) -> bool:
+    return entry.get("manager") in managers and _of_others(entry)
+
+
+def _of_others(entry: Mapping[str, Any]) -> bool:
     ours = entry.get("manager") == MANAGER and entry.get("operation") == "Apply"
-    return entry.get("manager") in managers and not ours and not entry.get("subresource")
+    return not ours and not entry.get("subresource")
 
 
 def _union(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from capgen.errors import UsageError
 from capgen.reconcile.masked import masked
 from capgen.reconcile.packed import unpacked
 from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict
+from capgen.reconcile.summary import summary
 
 SCHEMA = 2
 _KIND = "capgen plan"
@@ -39,7 +40,8 @@ class Request(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """One change that was approved. `fields` is for people; `pin` and `exact` decide."""
+    """One change that was approved. `fields` is for people; `pin` and `exact` decide. What is to stay as it is has no pin:
+    it is looked at anew, and counts when it is not as it should be any more."""
 
     key: str
     action: str
@@ -83,7 +85,11 @@ def dump(plan: Plan, rehearsed: Plan, request: Request, place: Mapping[str, str]
         "specs_sha256": digest,
         "notes": list(plan.notes),
         "changes": [
-            {**entry.shown, "pin": entry.pin, **({"dry_run_pin": entry.exact} if entry.exact else {})}
+            {
+                **entry.shown,
+                **({"pin": entry.pin} if entry.pin else {}),
+                **({"dry_run_pin": entry.exact} if entry.exact else {}),
+            }
             for entry in entries
         ],
     }
@@ -107,7 +113,7 @@ def load(text: str, name: str) -> Saved:
             tuple(asked["adopt"]), tuple(asked["replace"]),
         )  # fmt: skip
         entries = tuple(
-            Entry(change["key"], change["action"], change["pin"], change.get("dry_run_pin", ""), change)
+            Entry(change["key"], change["action"], change.get("pin", ""), change.get("dry_run_pin", ""), change)
             for change in data["changes"]
         )
         return Saved(request, data["place"], entries)
@@ -135,6 +141,28 @@ def stale_answers(saved: Saved, rehearsed: Plan) -> tuple[Stale, ...]:
         for change in rehearsed.changes
         if change.key in asked and _answered(change) and _exact_pin(change) != asked[change.key].exact
     )
+
+
+def misshown(saved: Saved, plan: Plan, rehearsed: Plan) -> tuple[Stale, ...]:
+    """What the file shows otherwise than it would be done: somebody approved what its pins do not say."""
+    told = {entry.key: entry for entry in saved.entries if entry.action != Action.UNCHANGED}
+    found = []
+    for base, exact in zip(plan.changes, rehearsed.changes, strict=True):
+        if (entry := told.get(base.key)) is None:
+            continue
+        if entry.shown.get("verdict") == Verdict.EXACT and exact.verdict is not Verdict.EXACT and exact is not base:
+            continue  # the server told it then, and cannot be asked now
+        # As it was told from its declared fields, or as the server told it then.
+        ways = [_readable_part({**shown(one), "action": str(base.action)}) for one in (base, exact)]
+        if _readable_part(entry.shown) not in ways:
+            found.append(Stale(base.key, entry.shown, shown(base)))
+    return tuple(found)
+
+
+def _readable_part(facts: Mapping[str, Any]) -> Any:
+    """What of a shown change says what is done. When a field was taken by whom moves by itself."""
+    fields = [{name: value for name, value in field.items() if name != "since"} for field in facts.get("fields") or ()]
+    return json.loads(json.dumps([facts.get("action"), fields, facts.get("summary") or []]))
 
 
 def pin(change: Change) -> str:
@@ -168,20 +196,29 @@ def meant(live: Document | str | None) -> Any:
 
 def shown(change: Change) -> dict[str, Any]:
     """A change as people read it."""
-    facts = {"path": change.path, "reason": change.reason, "service": change.service}
+    last = _last_change(change.before) if change.action is Action.DELETE else ""
+    facts = {"path": change.path, "reason": change.reason, "service": change.service, "last_change": last}
     return {
         "key": change.key,
         "action": str(change.action),
         "verdict": str(change.verdict),
         **{name: value for name, value in facts.items() if value},
+        **({"summary": list(told)} if (told := summary(change)) else {}),
         "fields": [_shown_field(field) for field in change.fields],
         **({"mutated": [_shown_field(field) for field in change.mutated]} if change.mutated else {}),
     }
 
 
+def _last_change(live: Document | str | None) -> str:
+    """Who declared something in an object last: of one that goes it is all that tells two states apart."""
+    entries = live.get("metadata", {}).get("managedFields") or () if isinstance(live, Mapping) else ()
+    times = [(str(e.get("time", "")), str(e.get("manager", ""))) for e in entries if not e.get("subresource")]
+    return "by {1} at {0}".format(*max(times)) if times else ""
+
+
 def _entry(base: Change, exact: Change) -> Entry:
     return Entry(
-        base.key, str(base.action), pin(base), _exact_pin(exact) if _answered(exact) else "",
+        base.key, str(base.action), "" if base.action is Action.UNCHANGED else pin(base), _exact_pin(exact) if _answered(exact) else "",
         {**shown(exact), "action": str(base.action)},
     )  # fmt: skip
 

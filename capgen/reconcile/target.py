@@ -6,13 +6,14 @@ check of the staged files) as far as rights allow; `apply` carries out the plan 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct, field
 
 from capgen.artifact import Artifact
 from capgen.reconcile.applyset import Inventory
+from capgen.reconcile.manifest import Manifest
 from capgen.reconcile.outcome import Outcome
 from capgen.reconcile.plan import Document, Plan
 
@@ -53,6 +54,7 @@ class LiveObjects(Struct, frozen=True):
     namespace: str
     """Where objects go that name no namespace."""
     found: Mapping[str, Document] = field(default_factory=dict)
+    """By key; of what is as it is wanted no more than AsWanted, unless it was read whole."""
     blocked: Mapping[str, str] = field(default_factory=dict)
     inventories: Mapping[str, Inventory] = field(default_factory=dict)
     """By service, of those that are delivered here."""
@@ -63,6 +65,10 @@ class LiveObjects(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     services: frozenset[str] = frozenset()
     """Everybody who has an inventory here."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Id of an inventory -> its service, of those that were this project's and are none of those that it is read for."""
+    wanted: tuple[Manifest, ...] = ()
+    """What it was read for, in the order in which it is written."""
 
 
 Live: TypeAlias = LiveFiles | LiveObjects
@@ -78,10 +84,11 @@ class Target(Protocol):
     def place(self) -> Mapping[str, str]:
         """What tells this target from every other one; a saved plan is for one place."""
 
-    def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> Live:
+    def read(self, desired: Iterable[Artifact], services: Collection[str] = (), *, whole: bool = False) -> Live:
         """What stands there now, as far as the artifacts care, and what earlier deliveries of their services left.
 
-        `services` are looked at beside those of the artifacts. Raises TargetError when nothing can be read.
+        `services` are looked at beside those of the artifacts. `whole`: what is as it is wanted is kept as well, for who
+        asks how it is. Raises TargetError when nothing can be read.
         """
 
     def rehearse(self, plan: Plan) -> Plan:

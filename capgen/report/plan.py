@@ -18,11 +18,13 @@ from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
 from capgen.reconcile.risk import risks
 from capgen.reconcile.saved import Stale
+from capgen.reconcile.summary import summary
 from capgen.report import findings
 from capgen.report.color import Style, painted
 from capgen.report.dashboards import by_panel
 from capgen.report.fields import named, unit
 from capgen.report.markdown import LIMIT, MARKER, escaped, fitted
+from capgen.report.text import wrapped
 from capgen.report.unified import unified
 from capgen.report.visible import visible
 
@@ -37,6 +39,8 @@ _STATES: dict[State, tuple[str, Style]] = {
 _IN_THE_WAY = (Action.CONFLICT, Action.BLOCKED)
 _QUIET = (Action.UNCHANGED,)
 _LONG = 72
+ENDLESS = 1 << 30
+"""The room of whoever reads no terminal: nothing is broken."""
 _CODES: dict[Action, tuple[str, Severity, str]] = {
     Action.CONFLICT: ("CG806", Severity.ERROR, "change the spec, or say who has the field under kubernetes.ownership"),
     Action.BLOCKED: ("CG807", Severity.ERROR, "see what is missing"),
@@ -48,8 +52,11 @@ def differs(plan: Plan) -> bool:
     return not plan.is_clean
 
 
-def render(plan: Plan, form: str, *, color: bool = False, width: int = 80) -> str:
-    """The plan in one of `text`, `json`, `markdown`, `sarif`, `junit`."""
+def render(plan: Plan, form: str, *, color: bool = False, width: int = 80, wrap: bool = False) -> str:
+    """The plan in one of `text`, `json`, `markdown`, `sarif`, `junit`. `wrap`: a person reads it on a terminal of that
+    width, so that sentences are broken at its edge; programs that look for one find it whole.
+    """
+    room = max(width, 40) if wrap else ENDLESS
     machine: findings.Format | None = "sarif" if form == "sarif" else "junit" if form == "junit" else None
     if machine is not None:
         return findings.render(_findings(plan), machine)
@@ -61,9 +68,10 @@ def render(plan: Plan, form: str, *, color: bool = False, width: int = 80) -> st
     lines: list[str] = []
     for change in _ordered(plan):
         if change.action not in _QUIET or change.mutated:
-            lines += _change_lines(change, color, width)
-    lines += [painted(f"note: {visible(note)}", "yellow", color) for note in plan.notes]
-    return "\n".join((*lines, _summary(plan))) + "\n"
+            lines += _change_lines(change, color, width, room)
+    for note in plan.notes:
+        lines += [painted(line, "yellow", color) for line in hung(f"note: {visible(note)}", room, indent=0)]
+    return "\n".join((*lines, *hung(_summary(plan), room, indent=0))) + "\n"
 
 
 def _findings(plan: Plan) -> Iterator[Diagnostic]:
@@ -72,13 +80,14 @@ def _findings(plan: Plan) -> Iterator[Diagnostic]:
         if change.action in (Action.UNCHANGED, Action.EXTRA):
             continue
         code, severity, hint = _CODES.get(change.action, ("CG805", Severity.WARNING, "apply the specs"))
-        told = " ".join(line.strip() for line in _change_lines(change, color=False, width=1000)[1:])
+        told = " ".join(line.strip() for line in _change_lines(change, color=False, width=1000, whole=False)[1:])
         span = Span(change.path, 1, 1, 1, 2) if change.path else None
         yield Diagnostic(code, f"{change.key}: {change.action}" + (f": {told}" if told else ""), span, hint, severity)
 
 
-def render_outcome(outcome: Outcome, form: str, *, color: bool = False, width: int = 80) -> str:
-    """What became of it; unchanged things are counted and not listed."""
+def render_outcome(outcome: Outcome, form: str, *, color: bool = False, width: int = 80, wrap: bool = False) -> str:
+    """What became of it; unchanged things are counted and not listed. As `render`."""
+    room = max(width, 40) if wrap and form == "text" else ENDLESS
     if form == "json":
         results = [
             {"key": r.key, "state": r.state, "reason": r.reason, "fields": [field_data(f) for f in r.fields]}
@@ -86,8 +95,9 @@ def render_outcome(outcome: Outcome, form: str, *, color: bool = False, width: i
         ]
         return _json({"target": outcome.target, "results": results, "problems": list(outcome.problems)})
     told = [r for r in outcome.results if r.state is not State.UNCHANGED]
-    lines = [_result_line(r, color and form == "text") for r in told]
-    lines += [painted(f"! {visible(problem)}", "red", color) for problem in outcome.problems]
+    lines = [line for r in told for line in _result_lines(r, color and form == "text", room)]
+    for problem in outcome.problems:
+        lines += [painted(line, "red", color) for line in hung(f"! {visible(problem)}", room, indent=0)]
     counts = Counter(r.state for r in outcome.results)
     lines.append(f"{outcome.target}: " + (", ".join(f"{counts[s]} {s}" for s in State if counts[s]) or "nothing to do"))
     if form == "markdown":
@@ -109,7 +119,8 @@ def _told(change: Mapping[str, Any] | None) -> list[str]:
         return ["nothing to do"]
     fields = [line for field in change["fields"] for line in _told_field(field)]
     reason = f" ({visible(' '.join(change['reason'].split()))})" if change.get("reason") else ""
-    return [f"{change['action']}{reason}", *fields]
+    last = f", last changed {visible(change['last_change'])}" if change.get("last_change") else ""
+    return [f"{change['action']}{reason}{last}", *fields]
 
 
 def _told_field(field: Mapping[str, Any]) -> list[str]:
@@ -142,35 +153,46 @@ def _summary(plan: Plan) -> str:
     return f"{plan.target}: {said or 'nothing to do'}"
 
 
-def _change_lines(change: Change, color: bool, width: int) -> list[str]:
+def _change_lines(change: Change, color: bool, width: int, room: int = ENDLESS, *, whole: bool = True) -> list[str]:
+    """`room` is where sentences are broken; without `whole` nothing is told of what is in something new."""
     sign, style = _SIGNS[change.action]
     unsure = "" if change.verdict == "exact" else f" ({change.verdict})"
     lines = [painted(f"{sign} {visible(change.key)}", style, color) + unsure]
-    lines += [f"    {painted('risk:', 'red', color)} {visible(risk)}" for risk in risks(change)]
-    lines += [f"    {visible(line)}" for line in change.reason.splitlines()]
-    lines += [f"    {_mutated_line(field)}" for field in change.mutated]
+    for risk in risks(change):
+        first, *rest = hung(f"risk: {visible(risk)}", room)
+        lines += [first.replace("risk:", painted("risk:", "red", color), 1), *rest]
+    lines += [part for line in change.reason.splitlines() for part in hung(visible(line), room)]
+    lines += [part for field in change.mutated for part in hung(_mutated_line(field), room)]
     if change.action in (Action.CREATE, Action.DELETE, Action.EXTRA):
-        return lines
+        lost = "lost: " if change.action is Action.DELETE else ""
+        facts = summary(change) if whole else ()
+        return lines + [part for fact in facts for part in hung(lost + visible(fact), room)]
     if isinstance(change.after, str) and isinstance(change.before, str):
         if (panels := by_panel(change.before, change.after)) is not None:
             return lines + [f"      {visible(line)}" for line in panels]
         if fields := fields_of(change):
-            return lines + [line for field in fields for line in _field_lines(change, field, width)]
+            return lines + [line for field in fields for line in _field_lines(change, field, width, room)]
         if change.path.endswith(".md") and change.action is Action.UPDATE:
             return [*lines, "    the page follows"]
         body = unified(
             without_secrets(change.before), without_secrets(change.after), change.path, color=color
         ).splitlines()[2:]
         return lines + [f"    {line}" for line in body]
-    return lines + [line for field in change.fields for line in _field_lines(change, field, width)]
+    return lines + [line for field in change.fields for line in _field_lines(change, field, width, room)]
 
 
-def drift_lines(change: Change, width: int = 80) -> list[str]:
+def drift_lines(change: Change, width: int = 80, room: int = ENDLESS) -> list[str]:
     """What of a thing is not as the specs say, or why it cannot be; of a file only the reason."""
-    reasons = [f"    {visible(line)}" for line in change.reason.splitlines()]
+    reasons = [part for line in change.reason.splitlines() for part in hung(visible(line), room)]
     if isinstance(change.after, str) or change.action not in (Action.UPDATE, Action.CONFLICT):
         return reasons
-    return reasons + [line for field in change.fields for line in _field_lines(change, field, width)]
+    return reasons + [line for field in change.fields for line in _field_lines(change, field, width, room)]
+
+
+def hung(text: str, room: int, indent: int = 4) -> list[str]:
+    """A sentence under its object, broken at spaces where it is longer than the room; what follows stands further in."""
+    first, *rest = wrapped(text, room - indent, room - indent - 2)
+    return [" " * indent + first, *(" " * (indent + 2) + line for line in rest)]
 
 
 def _mutated_line(field: FieldChange) -> str:
@@ -179,7 +201,7 @@ def _mutated_line(field: FieldChange) -> str:
     return f"admission makes {got} of {visible(field.path)}, and not {asked}"
 
 
-def _field_lines(change: Change, field: FieldChange, width: int) -> list[str]:
+def _field_lines(change: Change, field: FieldChange, width: int, room: int) -> list[str]:
     path = visible(named(change, field.path))
     if (panels := by_panel(field.old, field.new)) is not None:
         return [f"    {path}:", *(f"      {visible(line)}" for line in panels)]
@@ -189,8 +211,8 @@ def _field_lines(change: Change, field: FieldChange, width: int) -> list[str]:
     old, new = (_cut(text, start) for text in (before, after))
     line = f"    {path}: {old} → {new}{held}"
     if len(line) <= max(width, 40) or max(len(old), len(new)) < 12:
-        return [line]
-    return [f"    {path}{held}", f"      - {old}", f"      + {new}"]
+        return hung(line.strip(), room)
+    return [*hung(f"{path}{held}", room), f"      - {old}", f"      + {new}"]
 
 
 def _value(value: Any) -> str:
@@ -217,10 +239,12 @@ def _cut(text: str, start: int) -> str:
     return shown if len(shown) <= _LONG else shown[: _LONG - 1] + "…"
 
 
-def _result_line(result: Result, color: bool) -> str:
+def _result_lines(result: Result, color: bool, room: int) -> list[str]:
     sign, style = _STATES[result.state]
     reason = f": {visible(' '.join(result.reason.split()))}" if result.reason else ""
-    return painted(f"{sign} {visible(result.key)}", style, color) + f" {result.state}{reason}"
+    head = f"{sign} {visible(result.key)}"
+    first, *rest = hung(f"{head} {result.state}{reason}", room, indent=0)
+    return [painted(head, style, color) + first.removeprefix(head), *rest]
 
 
 def told(plan: Plan) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -270,6 +294,7 @@ def _change_data(change: Change) -> dict[str, Any]:
         "reason": change.reason,
         "verdict": change.verdict,
         "risks": list(risks(change)),
+        "summary": list(summary(change)),
         "fields": [field_data(field) for field in change.fields],
         "mutated": [field_data(field) for field in change.mutated],
     }

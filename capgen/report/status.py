@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from capgen.reconcile.health import Health
 from capgen.reconcile.plan import Action, Change, Plan
 from capgen.report.color import Style, painted
-from capgen.report.plan import drift_lines, field_data
+from capgen.report.plan import ENDLESS, drift_lines, field_data, hung
 from capgen.report.visible import visible
 
 if TYPE_CHECKING:
@@ -35,25 +35,30 @@ def render(
     form: str,
     *,
     color: bool,
+    width: int = 80,
+    wrap: bool = False,
 ) -> str:
-    """Each object with its drift and its own status, the rule groups that Prometheus evaluates, Grafana's dashboards."""
+    """Each object with its drift and its own status, the rule groups that Prometheus evaluates, Grafana's dashboards.
+    `wrap`: sentences are broken at the width of the terminal that they are read on."""
+    room = max(width, 40) if wrap else ENDLESS
     if form == "json":
         return _json(plan, healths, groups, dashboards)
     lines = []
     for change, health in zip(plan.changes, healths, strict=True):
         sign, style, words = _SHOWN[change.action]
         lines.append(painted(f"{sign} {visible(change.key)}", style, color) + f": {words}{_editors(change)}")
-        lines += drift_lines(change)
-        lines += [f"    {visible(line)}" for line in (health.told if health else ())]
+        lines += drift_lines(change, width, room)
+        lines += [part for line in (health.told if health else ()) for part in hung(visible(line), room)]
     for group in groups:
         lines.append(
             f"{'!' if group.problems else '='} {visible(group.name)}: {group.rules} rules, evaluated {group.evaluated}"
         )
-        lines += [f"    {visible(problem)}" for problem in group.problems]
+        lines += [part for problem in group.problems for part in hung(visible(problem), room)]
     for shown in dashboards:
         told = shown.problem or f"{shown.title}, version {shown.version}"
         lines.append(f"{'!' if shown.problem else '='} dashboard {visible(shown.uid)}: {visible(told)}")
-    lines += [painted(f"note: {visible(note)}", "yellow", color) for note in plan.notes]
+    for note in plan.notes:
+        lines += [painted(line, "yellow", color) for line in hung(f"note: {visible(note)}", room, indent=0)]
     return "\n".join(lines) + "\n"
 
 

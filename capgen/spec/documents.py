@@ -266,6 +266,9 @@ class Environment(Model):
     api_version: Annotated[ApiVersion, Field(alias="apiVersion")]
     kind: Literal["Environment"]
     metadata: EnvironmentMetadata
+    project: Name | None = None
+    """The project's name, which what is delivered is kept under: it tells two projects apart that call things alike, and
+    stays when services are renamed."""
     kubernetes: KubernetesSpec | None = None
     """The cluster, where it is one."""
     directory: DirectorySpec | None = None

@@ -8,6 +8,7 @@ A file that capgen did not write, or that was edited since, is a conflict and is
 from __future__ import annotations
 
 import fcntl
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -42,6 +43,8 @@ class Directory(Struct, frozen=True):
     check: Check = prometheus.check_tree
     environment: str = ""
     """Whose delivery it is; "" where nobody asks."""
+    project: str = ""
+    """What its project calls itself; "" where it has no name."""
 
     @property
     def name(self) -> str:
@@ -52,17 +55,21 @@ class Directory(Struct, frozen=True):
         """The folder, as it was given: a plan for a checkout is good in every copy of it."""
         return {"root": str(self.root)}
 
-    def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> LiveFiles:
+    def read(self, desired: Iterable[Artifact], services: Collection[str] = (), *, whole: bool = False) -> LiveFiles:
         """What stands at the artifacts' places, and what is left of earlier deliveries of their services.
 
         `services` are looked at beside those of the artifacts. Raises TargetError when the root cannot be read.
         """
+        del whole  # a file is compared as it is
+        desired = tuple(desired)
         unusable = _path_problems(desired)
         try:
             with tree.opened(self.root) as root:
                 written = record.load(tree.read(root, record.NAME))
-                theirs = _of_others(desired, *written.whose(self.environment, {a.service for a in desired} - {""}))
-                found = _read(root, desired, services, written, theirs | unusable)
+                declared = {a.service for a in desired} - {""}
+                everything, shared = written.whose(self.environment, declared, self.project)
+                theirs = _of_others(desired, everything, shared)
+                found = _read(root, desired, services, written, theirs | unusable, everything)
                 return replace(found, reload_due=written.reload_due and bool(self._reloads))
         except FileNotFoundError:
             return LiveFiles(blocked=unusable)
@@ -110,7 +117,12 @@ class Directory(Struct, frozen=True):
         _refuse_stale(root, plan)
         if problems := self.check(self.root, new):
             raise Refused("\n".join((f"nothing was changed in {self.root}", *problems)))
-        after = replace(_record_after(before, plan), environment=self.environment if writes else before.environment)
+        whose = (
+            {"environment": self.environment, "project": self.project or before.project}
+            if writes
+            else {"environment": before.environment, "project": before.project}
+        )
+        after = replace(_record_after(before, plan), **whose)
         _stage_all(root, {**new, record.NAME: record.dump(_while_switching(before, after))} if writes else {})
         results, problems = _switch_all(root, plan) if writes else (_unchanged(plan), ())
         due = before.reload_due or writes
@@ -145,11 +157,11 @@ def _path_problems(desired: Sequence[Artifact]) -> dict[str, str]:
     """Path -> why it cannot be used, by itself or beside the others."""
     paths = [artifact.path for artifact in desired]
     folders = {path[: path.index("/", at)] for path in paths for at in _slashes(path)}
-    problems = {}
-    for path in paths:
+    problems, times = {}, Counter(paths)
+    for path in times:
         if problem := tree.path_problem(path):
             problems[path] = problem
-        elif path == record.NAME or paths.count(path) > 1:
+        elif path == record.NAME or times[path] > 1:
             problems[path] = f"{path} is wanted twice" if path != record.NAME else f"capgen keeps its record in {path}"
         elif path in folders:
             problems[path] = f"{path} is wanted as a file and as a folder"
@@ -166,7 +178,9 @@ def _read(
     others: Collection[str],
     written: Record,
     unusable: Mapping[str, str],
+    foreign: str,
 ) -> LiveFiles:
+    """`foreign` is why nothing here is this delivery's, "" if it may be."""
     found: dict[str, LiveFile] = {}
     blocked = dict(unusable)
     for artifact in desired:
@@ -179,11 +193,13 @@ def _read(
             continue
         if content is not None:
             obstacle = _obstacle(written.files.get(artifact.path), content)
-            found[artifact.path] = LiveFile(content.decode("utf-8", "surrogateescape"), obstacle)
+            text = content.decode("utf-8", "surrogateescape")
+            # What is as it is wanted is kept once.
+            found[artifact.path] = LiveFile(artifact.text if text == artifact.text else text, obstacle)
     wanted, services = {a.path for a in desired}, {a.service for a in desired} | set(others)
     mine = {path: entry for path, entry in written.files.items() if entry.service in services}
     left = {path: _left(root, path, entry) for path, entry in mine.items() if path not in wanted}
-    extra = {path: file for path, file in left.items() if file is not None}
+    extra = {path: replace(file, obstacle=foreign or file.obstacle) for path, file in left.items() if file is not None}
     everybody = frozenset(entry.service for entry in written.files.values())
     return LiveFiles(found, blocked, extra, len(mine), everybody)
 

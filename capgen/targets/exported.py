@@ -7,7 +7,7 @@ exported, and each change says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,7 +18,7 @@ from capgen.artifact import Artifact
 from capgen.errors import TargetError, UsageError
 from capgen.reconcile import applyset
 from capgen.reconcile.kinds import KINDS
-from capgen.reconcile.manifest import key
+from capgen.reconcile.manifest import key, read_manifests
 from capgen.reconcile.outcome import Outcome
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
@@ -42,9 +42,11 @@ class Exported(Struct, frozen=True):
         """The folder."""
         return {"exported": str(self.folder)}
 
-    def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> LiveObjects:
+    def read(self, desired: Iterable[Artifact], services: Collection[str] = (), *, whole: bool = True) -> LiveObjects:
         """The exported objects. Raises TargetError for a file that cannot be read: a part is no answer."""
-        meant = {artifact.service for artifact in desired} | set(services)
+        del whole  # what can be said without owners is judged later
+        wanted = read_manifests(desired, self.namespace)
+        meant = {manifest.service for manifest in wanted} | set(services)
         found: dict[str, Document] = {}
         parents = []
         for document in self._documents():
@@ -60,7 +62,7 @@ class Exported(Struct, frozen=True):
         mine = {service: inventory for service, inventory in inventories.items() if service in meant}
         members = {place: document for place, document in found.items() if applyset.part_of(document)}
         unsearched = dict.fromkeys(mine, "an export need not have everything")
-        return LiveObjects(self.namespace, found, {}, mine, members, unsearched, (), frozenset(inventories))
+        return LiveObjects(self.namespace, found, {}, mine, members, unsearched, (), frozenset(inventories), {}, wanted)
 
     def rehearse(self, plan: Plan) -> Plan:
         """The plan with how sure each change is: nobody can be asked."""

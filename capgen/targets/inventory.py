@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from capgen.errors import TargetError
 from capgen.naming import MANAGER
@@ -25,6 +25,22 @@ def read_inventories(wire: Wire, home: str, page: int) -> Mapping[str, Inventory
     return {inventory.service: inventory for inventory in found}
 
 
+def renamed(
+    known: Mapping[str, Inventory], declared: Collection[str], environment: str, project: str
+) -> dict[str, str]:
+    """Id -> service of the inventories that are a project's, by its name or by what the one of all its services says, and
+    of none of the services that it declares."""
+    fleet = known.get("")
+    ours = fleet.services if fleet and not fleet.problem else frozenset()
+    return {
+        inventory.id: service
+        for service, inventory in known.items()
+        if service not in declared and service and not inventory.problem
+        and environment and inventory.environment == environment
+        and (inventory.project == project if inventory.project else service in ours)
+    }  # fmt: skip
+
+
 def write_inventory(wire: Wire, inventory: Inventory, standing: Inventory | None) -> str:
     """Makes the parent say what the inventory says; "" when it does, else why not. No write when nothing changes."""
     if standing is not None and standing.problem:
@@ -39,7 +55,8 @@ def write_inventory(wire: Wire, inventory: Inventory, standing: Inventory | None
         if not inventory.places:
             answer = remove(wire, path, there.document) if there is not None and there.status == 200 else there
             return "" if answer is None or answer.status in (200, 404) else answer.message
-        query = {"fieldManager": _WRITER, "force": "true", "fieldValidation": "Strict"}
+        # KEP-3659: what is said about one's own inventory is forced. One that is not there yet may be somebody else's by now.
+        query = {"fieldManager": _WRITER, "force": str(standing is not None).lower(), "fieldValidation": "Strict"}
         answer = wire.request("PATCH", path, query, encode(applyset.parent_document(inventory)), APPLY)
     except TargetError as error:
         return str(error)

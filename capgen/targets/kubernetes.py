@@ -17,15 +17,16 @@ from capgen.artifact import Artifact
 from capgen.errors import TargetError
 from capgen.reconcile import applyset
 from capgen.reconcile.applyset import Inventory
+from capgen.reconcile.build import is_as_wanted
 from capgen.reconcile.kinds import KINDS, Kind
-from capgen.reconcile.manifest import Manifest, key, read_manifests
+from capgen.reconcile.manifest import PART_OF, Manifest, key, read_manifests
 from capgen.reconcile.order import missing_for, waves
 from capgen.reconcile.outcome import Outcome, Result, State
-from capgen.reconcile.packed import Packed
+from capgen.reconcile.packed import Packed, as_wanted
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
 from capgen.targets import kubeconfig, lease, objects
-from capgen.targets.inventory import read_inventories, write_inventory
+from capgen.targets.inventory import read_inventories, renamed, write_inventory
 from capgen.targets.listing import list_objects, quoted
 from capgen.targets.login import log_in
 from capgen.targets.objects import meta
@@ -61,6 +62,8 @@ class Cluster(Struct, frozen=True):
     server: str = ""
     environment: str = ""
     """Whose delivery it is; "" where nobody asks."""
+    project: str = ""
+    """What its project calls itself; "" where it has no name."""
 
     @_verb
     def place(self) -> Mapping[str, str]:
@@ -69,27 +72,32 @@ class Cluster(Struct, frozen=True):
         uid = meta(answer.document, "uid") if answer.status == 200 else ""
         return {"namespace": self.namespace, "server": self.server, "uid": str(uid or "")}
 
-    @_verb
-    def read(self, desired: Sequence[Artifact], services: Collection[str] = ()) -> LiveObjects:
-        """The live objects, by one paged list a kind and namespace.
+    def read(self, desired: Iterable[Artifact], services: Collection[str] = (), *, whole: bool = False) -> LiveObjects:
+        """The live objects, by one paged list a kind and namespace, compared as they come: memory holds a page of each
+        list and what is not as it is wanted, unless it is all wanted `whole`.
 
         What cannot be read is blocked with the reason. Raises TargetError when the server does not answer or
         does not know the user, and Findings for what is no manifest.
         """
-        manifests = read_manifests(desired, self.namespace)
-        meant = {manifest.artifact.service for manifest in manifests} | set(services)
+        # What is wanted may be compiled meanwhile, which is not the cluster's time.
+        return self._read(read_manifests(desired, self.namespace), services, whole)
+
+    @_verb
+    def _read(self, manifests: tuple[Manifest, ...], services: Collection[str], whole: bool) -> LiveObjects:
+        meant = {manifest.service for manifest in manifests} | set(services)
         inventories = read_inventories(self.wire, self.namespace, self.page) if meant else {}
         known = {} if isinstance(inventories, str) else inventories
-        declared = {m.artifact.service for m in manifests} - {""}
+        declared = {m.service for m in manifests} - {""}
         known = {s: self._whose(inventory, declared, known) for s, inventory in known.items()}
         mine = {service: known[service] for service in sorted(meant & known.keys())}
         scopes = {(m.kind.name, m.namespace) for m in manifests if not m.obstacle}
         scopes |= {scope for inventory in mine.values() for scope in _places(inventory)}
-        by_scope = self._listed(sorted(scopes), {(m.kind.name, m.namespace, m.name) for m in manifests})
+        wanted = {manifest.key: manifest for manifest in manifests}
+        by_scope = self._listed(sorted(scopes), wanted, whole=whole)
         found: dict[str, Document] = {}
         blocked: dict[str, str] = {}
         for manifest in manifests:
-            if manifest.artifact.service in mine and (why := mine[manifest.artifact.service].problem):
+            if manifest.service in mine and (why := mine[manifest.service].problem):
                 blocked[manifest.key] = why
                 continue
             standing = by_scope.get((manifest.kind.name, manifest.namespace), {})
@@ -104,8 +112,12 @@ class Cluster(Struct, frozen=True):
         if isinstance(inventories, str):
             unsearched = dict.fromkeys(meant, f"the inventories cannot be read: {inventories}")
         return LiveObjects(
-            self.namespace, found, blocked, mine, _members(by_scope), unsearched, tuple(_notes(mine, unsearched, by_scope)),
-            frozenset(s for s, inventory in known.items() if inventory.environment in ("", self.environment)),
+            self.namespace, found, blocked, mine, _members(by_scope, wanted), unsearched, tuple(_notes(mine, unsearched, by_scope)),
+            frozenset(
+                s for s, inventory in known.items()
+                if inventory.environment in ("", self.environment) and inventory.project in ("", self.project)
+            ),
+            renamed(known, declared, self.environment, self.project), manifests,
         )  # fmt: skip
 
     @_verb
@@ -149,9 +161,9 @@ class Cluster(Struct, frozen=True):
             self.wire, self.namespace, [applyset.parent_name(s) for s in written], self.lease_seconds
         ) as leases:
             standing = self._inventories() if written else {}
-            declared = {change.service for change in plan.changes if change.after is not None} - {""}
+            declared = {change.service for change in plan.changes if change.path} - {""}
             wide = {
-                s: _widened(s, self.namespace, rest, standing.get(s)).kept_for(self.environment, declared)
+                s: _widened(s, self.namespace, rest, standing.get(s)).kept_for(self.environment, declared, self.project)
                 for s in written
             }
             refused = self._record(wide, standing)
@@ -211,7 +223,8 @@ class Cluster(Struct, frozen=True):
     def _whose(self, inventory: Inventory, declared: Collection[str], known: Mapping[str, Inventory]) -> Inventory:
         """The inventory, with a problem when it is somebody else's."""
         return replace(
-            inventory, problem=inventory.problem or inventory.whose(self.environment, declared, known.keys())
+            inventory,
+            problem=inventory.problem or inventory.whose(self.environment, declared, known.keys(), self.project),
         )
 
     def _inventories(self) -> Mapping[str, Inventory]:
@@ -233,15 +246,19 @@ class Cluster(Struct, frozen=True):
         )
 
     def _listed(
-        self, scopes: Sequence[tuple[str, str]], wanted: Collection[tuple[str, str, str]]
+        self, scopes: Sequence[tuple[str, str]], wanted: Mapping[str, Manifest], *, whole: bool
     ) -> dict[tuple[str, str], dict[str, Document] | str]:
         """What is wanted or in some inventory, of each kind and namespace; nobody needs what is neither."""
 
         def listed(scope: tuple[str, str]) -> dict[str, Document] | str:
             def take(item: Document) -> Document | None:
-                if (*scope, item["metadata"]["name"]) not in wanted and not applyset.part_of(item):
+                manifest = wanted.get(key(*scope, item["metadata"]["name"]))
+                if manifest is None and not applyset.part_of(item):
                     return None
-                return Packed({**item, "kind": scope[0]})
+                document = {**item, "kind": scope[0]}
+                if whole or manifest is None or not is_as_wanted(manifest, document, self.namespace):
+                    return Packed(document)
+                return as_wanted(document, (PART_OF,))
 
             return list_objects(self.wire, KINDS[scope[0]], scope[1], self.page, take=take)
 
@@ -266,7 +283,9 @@ class Cluster(Struct, frozen=True):
         return blocked
 
 
-def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 300, environment: str = "") -> Cluster:
+def connect(
+    access: kubeconfig.Access, namespace: str = "", *, seconds: float = 300, environment: str = "", project: str = ""
+) -> Cluster:
     """A cluster to deliver to; objects that name no namespace go to `namespace`, else to the context's. `seconds` is
     the time for everything that is asked of it.
 
@@ -275,7 +294,7 @@ def connect(access: kubeconfig.Access, namespace: str = "", *, seconds: float = 
     home = namespace or access.namespace or "default"
     wire = Wire(lambda left: log_in(access, left), seconds)
     name = f"the cluster of context {access.context}"
-    return Cluster(name, home, wire, PAGE, lease.SECONDS, access.server, environment)
+    return Cluster(name, home, wire, PAGE, lease.SECONDS, access.server, environment, project)
 
 
 def identity(cluster: Cluster) -> str:
@@ -308,14 +327,16 @@ def _unsearched(inventory: Inventory, by_scope: Mapping[tuple[str, str], dict[st
     return next(failed, "")
 
 
-def _members(by_scope: Mapping[tuple[str, str], dict[str, Document] | str]) -> dict[str, Document]:
-    return {
-        key(kind, home, name): document
-        for (kind, home), listed in by_scope.items()
-        if isinstance(listed, dict)
-        for name, document in listed.items()
-        if applyset.part_of(document)
-    }
+def _members(
+    by_scope: Mapping[tuple[str, str], dict[str, Document] | str], wanted: Mapping[str, Manifest]
+) -> dict[str, Document]:
+    members = {}
+    for (kind, home), listed in by_scope.items():
+        for name, document in listed.items() if isinstance(listed, dict) else ():
+            if applyset.part_of(document):
+                place = key(kind, home, name)
+                members[wanted[place].key if place in wanted else place] = document
+    return members
 
 
 def _notes(

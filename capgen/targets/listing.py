@@ -6,8 +6,11 @@ import urllib.parse
 from collections.abc import Callable
 from typing import TypeAlias
 
+from msgspec import DecodeError, Raw, Struct, field, json
+
 from capgen.errors import TargetError
 from capgen.reconcile.kinds import Kind
+from capgen.reconcile.packed import decoded
 from capgen.reconcile.plan import Document
 from capgen.targets.refusal import not_served
 from capgen.targets.wire import Wire
@@ -20,7 +23,8 @@ def list_objects(
 ) -> dict[str, Document] | str:
     """The objects of a kind in a namespace by name, or why they cannot be had. Never a part of them.
 
-    `take` says in what form an object is kept, or None for one that nobody needs; only one page is held as it came.
+    `take` says in what form an object is kept, or None for one that nobody needs; only one page is held as it came, and
+    of it one object at a time is looked at: a page of dashboards is five times as large once it is read.
     """
     path = collection(kind, namespace)
     first = {"limit": str(page), **({"labelSelector": selector} if selector else {})}
@@ -31,14 +35,16 @@ def list_objects(
             answer = wire.request("GET", path, query)
             if answer.status != 200:
                 break
-            document = answer.document
-            if not isinstance(document.get("items"), list):
+            got = _page(answer.body)
+            if got is None or got.items is None:
                 return f"{kind.name} could not be listed: the answer is no list"
-            taken = ((item["metadata"]["name"], take(item)) for item in document["items"])
-            found |= {name: item for name, item in taken if item is not None}
-            if not (token := document.get("metadata", {}).get("continue")):
+            for text in got.items:
+                item = decoded(text)
+                if (kept := take(item)) is not None:
+                    found[item["metadata"]["name"]] = kept
+            if not got.metadata.next:
                 return found
-            query = {**first, "continue": token}
+            query = {**first, "continue": got.metadata.next}
         if answer.status == 410 and "continue" in query:
             continue  # the list is too old to go on with: begin anew, as one with a gap is worse than none
         if answer.status == 401:
@@ -46,6 +52,24 @@ def list_objects(
         if answer.status == 404 and not answer.document:
             return not_served(kind)
         return f"{kind.name} could not be listed: {answer.message}"
+
+
+class _Metadata(Struct):
+    next: str = field(default="", name="continue")
+
+
+class _Page(Struct):
+    """A page of a list with its objects as text."""
+
+    items: list[Raw] | None = None
+    metadata: _Metadata = field(default_factory=_Metadata)
+
+
+def _page(body: bytes) -> _Page | None:
+    try:
+        return json.decode(body, type=_Page)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def collection(kind: Kind, namespace: str) -> str:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.paths import lookup
 from capgen.reconcile.plan import Change, FieldChange
+from capgen.reconcile.policy import ways_out
 from capgen.targets.wire import Answer
 
 _HELD = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"(?: with subresource "([^"]*)")?(?: using \S+)?(?: at (\S+))?')
@@ -46,10 +47,8 @@ def refusal(change: Change, answer: Answer) -> Refusal | None:
         return None
     if answer.status == 409 and (held := [c for c in answer.causes if c.get("reason") == "FieldManagerConflict"]):
         fields = tuple(field for cause in held for field in _held(change, cause))
-        owners = " and ".join(sorted({field.owner for field in fields}))
-        return Refusal(
-            Why.CONFLICT, f"held by {owners}, and nothing is forced: change the spec, or let them give it up", fields
-        )
+        owners = sorted({field.owner for field in fields})
+        return Refusal(Why.CONFLICT, f"held by {' and '.join(owners)}, and {ways_out(owners)}", fields)
     if (answer.status == 409 and "uid mismatch" in said) or (
         answer.status == 422 and any(cause.get("field") == "metadata.uid" for cause in answer.causes)
     ):

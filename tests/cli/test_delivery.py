@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.command import Ran, run
 from harness.controlplane import ControlPlane
 from harness.delivery import Reloads
+
+from capgen.reconcile import saved
 
 SPEC = """\
 apiVersion: capgen/v1
@@ -122,6 +126,30 @@ def test_a_plan_that_was_edited_or_is_for_another_place_is_refused(project: Proj
     )
     refused = project.run("apply", "plan.json", "--yes")
     assert refused.code == 6 and other in refused.err
+
+
+def test_a_plan_that_shows_another_value_than_its_pins_stand_for_is_refused(project: Project) -> None:
+    assert project.run("apply", "--env", "live", "--yes").code == 0
+    project.change("max: 10", "max: 20")
+    assert project.run("diff", "--env", "live", "--save", "plan.json").code == 0
+    whole = json.loads((project.folder / "plan.json").read_text())
+    place = next(n for n, change in enumerate(whole["changes"]) if change["fields"])
+
+    def edited(edit: Callable[[dict[str, Any]], None]) -> Ran:
+        data = json.loads(json.dumps(whole))
+        edit(data["changes"][place])
+        del data["sha256"]
+        data["sha256"] = saved._digest(data)  # whoever edits on purpose makes it whole again
+        (project.folder / "plan.json").write_text(json.dumps(data))
+        return project.run("apply", "plan.json", "--yes")
+
+    # Whether more is shown than is done, or less, or another thing: nothing of it is done.
+    shows = edited(lambda change: change["fields"][0].update(new=11))
+    assert shows.code == 6 and ".spec.maxReplicas: 10 → 11" in shows.err and ".spec.maxReplicas: 10 → 20" in shows.err
+    assert edited(lambda change: change.update(action="create")).code == 6
+    assert edited(lambda change: change.update(pin="0" * 64)).code == 6
+    assert project.hpa() == 10
+    assert edited(lambda change: None).code == 0 and project.hpa() == 20
 
 
 def test_an_environment_is_pinned_and_then_holds(project: Project) -> None:

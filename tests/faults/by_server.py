@@ -299,6 +299,28 @@ def namespace_ends(scene: Scene) -> Ran:
     return ran
 
 
+def namespace_comes_with_it(scene: Scene) -> Ran:
+    """A project whose own template makes the namespace that its autoscaler goes to."""
+    home = f"{scene.namespace}-new"
+    scene.template(
+        "kubernetes/prometheusrule.yaml.j2", f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {home}}}\n"
+    )
+    scene.change(f"namespace: {scene.namespace}\n", f"namespace: {home}\n", times=1)
+    scene.afterwards(lambda: scene.plane.kubectl("delete", "namespace", home, "--wait=false"))
+    scene.afterwards(lambda: scene.change(f"namespace: {home}\n", f"namespace: {scene.namespace}\n"))
+    shown = {change["key"]: change for change in json.loads(scene.diff().out)["changes"]}
+    web = shown[f"HorizontalPodAutoscaler/{home}/web-hpa"]
+    assert (web["action"], web["verdict"], web["reason"]) == (
+        "create", "unverified", "its namespace is made by the same plan",
+    )  # fmt: skip
+    assert shown[f"Namespace/{home}"]["verdict"] == "exact"
+    scene.proxy.seen.clear()
+    ran = scene.apply()
+    assert f"/namespaces/{home}?" in scene.writes()[0], "the namespace goes first, before any lease in it"
+    assert scene.diff().code == 0
+    return ran
+
+
 def replica_watched(scene: Scene) -> Ran:
     """An HPA comes, changes and goes beside a Deployment of seven; nobody may ever see another number in it."""
     from harness.binaries import program

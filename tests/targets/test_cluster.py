@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,7 +11,11 @@ from harness.controlplane import ControlPlane
 from harness.delivery import actions, apply, only, open_as, plan
 from harness.manifests import ALL, CONFIG, CRON, HPA, RULES, SCRAPE, VPA, artifact, artifacts, config_map
 
+from capgen.artifact import Artifact
+from capgen.reconcile.build import Rules, build_plan
+from capgen.reconcile.manifest import read_manifests
 from capgen.reconcile.outcome import State
+from capgen.reconcile.packed import AsWanted
 from capgen.reconcile.plan import ABSENT, Action, Verdict
 from capgen.targets.kubernetes import Cluster
 
@@ -64,6 +69,33 @@ def test_a_long_list_is_read_page_by_page(control_plane: ControlPlane, namespace
     with control_plane.recorded() as seen:
         assert small.read(maps).found.keys() == {f"ConfigMap/{namespace}/part-{n}" for n in range(5)}
     assert [request.verb for request in seen if "labelSelector" not in request.uri] == ["list"] * 3
+
+
+def test_of_what_is_as_it_is_wanted_nothing_is_kept(control_plane: ControlPlane, namespace: str) -> None:
+    """However many there are: so a diff of ten thousand objects holds what one of a thousand holds."""
+    cluster = open_as(control_plane, namespace)
+    maps = [config_map(f"part-{n}", {"n": str(n)}) for n in range(6)]
+    apply(cluster, *maps)
+    # What somebody else has a word in may have to be taken over, and is at hand.
+    control_plane.apply_as("other", {**manifest_of(maps[0], namespace), "data": {"n": "0"}})
+    control_plane.kubectl("label", "configmap", "part-1", "-n", namespace, "team=x", "--field-manager=hand")
+    live = cluster.read(iter(maps))
+    changes = build_plan("x", (), live).changes
+    assert {change.action for change in changes} == {Action.UNCHANGED}
+    kept = [change.before for change in changes if isinstance(change.before, AsWanted)]
+    assert len(kept) == 4 and len({id(one) for one in kept}) == 1 and all(c.after is None for c in changes[2:])
+    adopted = build_plan("x", (), live, Rules(adopt=frozenset(("other",))))
+    assert [c.key.rpartition("/")[2] for c in adopted.of(Action.UPDATE)] == ["part-0"]
+    whole = build_plan("x", (), cluster.read(maps, whole=True)).changes
+    assert all(dict(c.before or {})["metadata"]["uid"] for c in whole), "whoever asks how it is gets it"
+    # And it is missed when it is gone: it was seen, and is not deleted as a leftover either.
+    gone = build_plan("x", (), cluster.read(maps[:3]))
+    assert {c.key.rpartition("/")[2] for c in gone.of(Action.DELETE)} == {"part-3", "part-4", "part-5"}
+
+
+def manifest_of(artifact: Artifact, namespace: str) -> dict[str, Any]:
+    (manifest,) = read_manifests([artifact], namespace)
+    return manifest.document
 
 
 def versions(plane: ControlPlane, namespace: str) -> dict[str, str]:

@@ -9,9 +9,10 @@ from harness.delivery import apply, contents, file, plan
 from harness.manifests import config_map
 from msgspec.structs import replace
 
+from capgen.artifact import Artifact
 from capgen.errors import PartlyDone
 from capgen.reconcile import applyset
-from capgen.reconcile.build import build_plan
+from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.plan import Action
 from capgen.targets.directory import Directory
 from capgen.targets.kubernetes import Cluster
@@ -76,7 +77,77 @@ def test_a_folder_of_another_project_or_environment_is_left_as_it_is(tmp_path: P
     found = plan(staging, file("prometheus.yml", "b", ""), file("shop/r.yml", "b", "shop"))
     assert len(found.of(Action.BLOCKED)) == 2 and "the environment live, and this is staging" in found.changes[0].reason
     assert staging.apply(found).error() is not None and contents(folder.root) == before
+    destroyed = build_plan(staging.name, (), staging.read((), ["shop"]))
+    assert not destroyed.of(Action.DELETE) and "the environment live" in destroyed.changes[0].reason
     # The project itself goes on, service by service and as a whole.
     assert apply(folder, cart).error() is None
     assert apply(folder, file("prometheus.yml", "b", ""), cart).error() is None
     assert contents(folder.root)["prometheus.yml"] == "b"
+
+
+def test_a_project_with_a_name_is_known_when_its_only_service_is_renamed_and_by_nothing_else(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    ours, theirs = (
+        (
+            replace(cluster, environment="live", project=name),
+            Directory(tmp_path / "out", environment="live", project=name),
+        )
+        for name in ("store", "bank")
+    )
+    for (target, of_others, nameless), made in (
+        ((ours[0], theirs[0], replace(ours[0], project="")), _maps),
+        ((ours[1], theirs[1], replace(ours[1], project="")), _files),
+    ):
+        assert apply(target, *made("shop", "a")).error() is None
+        renamed = plan(target, *made("web", "b"))
+        assert not renamed.of(Action.BLOCKED, Action.CONFLICT) and target.apply(renamed).error() is None
+        assert plan(target, *made("web", "b")).is_clean
+        for stranger, called in ((of_others, "the project bank"), (nameless, "names none here")):
+            found = plan(stranger, *made("web", "c"))
+            assert not [change for change in found.changes if change.writes], "the same names, and another project's"
+            reason = found.of(Action.BLOCKED)[0].reason
+            assert "the project store" in reason and (called.removeprefix("the project ") in reason)
+            assert stranger.apply(found).error() is not None
+            gone = build_plan(stranger.name, (), stranger.read((), ["web", "shop"]))
+            assert not gone.of(Action.DELETE)
+        assert plan(target, *made("web", "b")).is_clean
+        assert {change.service for change in build_plan("it", (), target.read((), ["shop"])).of(Action.DELETE)} == {
+            "shop"
+        }
+
+
+def test_what_a_renamed_service_still_wants_goes_over_to_it_and_never_from_who_is_declared(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str
+) -> None:
+    """Objects that are called by their workload and not by their service keep their names, and their place."""
+    whole = Rules(whole=True)
+    live = replace(cluster, environment="live", project="store")
+    assert (
+        apply(live, config_map("web", {"n": "1"}, service="shop"), config_map("old", {}, service="shop")).error()
+        is None
+    )
+    uid = control_plane.get("configmap", "web", namespace)["metadata"]["uid"]
+    wanted = [config_map("web", {"n": "2"}, service="store-web")]
+    for target, rules in ((live, Rules()), (replace(live, project="bank"), whole), (replace(live, project=""), whole)):
+        found = build_plan("it", (), target.read(wanted), rules)
+        assert "belongs to another inventory" in found.of(Action.BLOCKED)[0].reason, (
+            "a part of the project, or another's"
+        )
+    found = build_plan("it", (), live.read(wanted), whole)
+    assert "it goes over from shop" in found.of(Action.UPDATE)[0].reason and live.apply(found).error() is None
+    assert control_plane.get("configmap", "web", namespace)["metadata"]["uid"] == uid
+    assert build_plan("it", (), live.read(wanted), whole).is_clean
+    gone = build_plan("it", (), live.read((), ["shop"]))
+    assert [change.key.rpartition("/")[2] for change in gone.of(Action.DELETE)] == ["old"], (
+        "what moved is not the old one's"
+    )
+    assert live.apply(gone).error() is None and build_plan("it", (), live.read(wanted), whole).is_clean
+
+
+def _maps(service: str, text: str) -> list[Artifact]:
+    return [config_map("routes", {"to": text}, service=""), config_map(service, {"text": text}, service=service)]
+
+
+def _files(service: str, text: str) -> list[Artifact]:
+    return [file("prometheus.yml", text, ""), file(f"{service}/r.yml", text, service)]

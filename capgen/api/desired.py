@@ -1,0 +1,80 @@
+"""What is to be delivered to an environment: compiled piece by piece where a fleet is large, else in whole.
+
+A diff of a thousand services is of ten thousand objects, and all that it has to know of most of them is that they are as
+they should be. So nobody holds the texts of all: each is handed on as it is rendered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from capgen.api.reading import project_folder, read_project
+from capgen.reconcile.saved import Request
+
+if TYPE_CHECKING:
+    from capgen.api import Built
+    from capgen.artifact import Artifact
+    from capgen.spec.documents import Environment
+
+
+class Desired(Struct, frozen=True):
+    """`artifacts` can be gone through once; `built` is there when all was compiled at once."""
+
+    declared: Environment
+    artifacts: Iterable[Artifact]
+    partial: bool
+    built: Built | None = None
+
+
+def build_all(request: Request) -> Desired:
+    """All of it. Raises Findings for invalid specs, UsageError for an unknown environment."""
+    from capgen import api
+
+    paths = [Path(path) for path in request.specs]
+    built = api.build(paths, settings=request.settings, environments=[request.environment])
+    declared = declared_as(built.compiled.project.environments, request.environment)
+    return Desired(declared, (a for _, found in built.artifacts for a in found), built.compiled.partial, built)
+
+
+def build_in_pieces(request: Request) -> Desired | None:
+    """As `build_all`, in less memory; None where that is no gain or not possible. Whoever goes through the artifacts gets
+    Unclear when something in the specs is not fine.
+    """
+    from capgen import api
+    from capgen.incremental.crew import PIECE
+    from capgen.incremental.parts import divide
+    from capgen.spec.parse import parse_project
+
+    paths = [Path(path) for path in request.specs]
+    reading = read_project(paths)
+    shared, single = divide(reading.sources)
+    if request.settings or len(single) <= PIECE:
+        return None
+    project, found = parse_project(shared)
+    environments = {document.name: model for document, model in project.environments}
+    if found or request.environment not in environments:
+        return None
+    from capgen.incremental.stream import stream
+
+    root = project_folder(paths)
+    artifacts = stream(
+        shared, single, request.environment, api.load_catalog(root), api.load_templates(root), partial=reading.partial
+    )
+    return Desired(environments[request.environment], artifacts, reading.partial)
+
+
+def declared_as(environments: Sequence[tuple[object, Environment]], name: str) -> Environment:
+    """An environment's document by its name."""
+    return next(model for _, model in environments if model.metadata.name == name)
+
+
+def noted(artifacts: Iterable[Artifact], digests: list[tuple[str, str]]) -> Iterator[Artifact]:
+    """The artifacts as they come; of each its path and the digest of its text stay."""
+    for artifact in artifacts:
+        digests.append((artifact.path, hashlib.sha256(artifact.text.encode("utf-8", "surrogatepass")).hexdigest()))
+        yield artifact
