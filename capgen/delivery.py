@@ -42,7 +42,7 @@ def target_of(
         )
     if environment.kubernetes is None:
         raise UsageError(
-            f"the environment {name!r} says neither `directory:` nor `kubernetes:`; nothing tells where to deliver"
+            f"the environment {name!r} says neither `directory:` nor `kubernetes:`: give --root FOLDER, or declare where to deliver"
         )
     from capgen.targets import kubeconfig
     from capgen.targets.kubernetes import connect, identity

@@ -98,7 +98,7 @@ def compare(
     unknown = [f"alerts that read weeks of records, which a new spec has not: {', '.join(apart)}"] if apart else []
     if over.history is not None:
         return _over_files(over, environment, states, incidents, unknown)
-    endpoint = next(model.prometheus for document, model in after.project.environments if document.name == environment)
+    endpoint = after.project.places[environment].prometheus
     return _over_server(over, endpoint, environment, states, incidents, unknown, on_progress)
 
 

@@ -102,9 +102,7 @@ def cases(
     if isinstance(demand, Path):
         yield from _from_files(found, demand, sync, said)
     elif found:
-        endpoint = next(
-            m.prometheus for document, m in built.compiled.project.environments if document.name == environment
-        )
+        endpoint = built.compiled.project.places[environment].prometheus
         yield from _from_prometheus(found, recorded.asking(demand, endpoint, environment, sync), said)
 
 

@@ -7,7 +7,7 @@ they should be. So nobody holds the texts of all: each is handed on as it is ren
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def build_all(request: Request) -> Desired:
 
     paths = [Path(path) for path in request.specs]
     built = api.build(paths, settings=request.settings, environments=[request.environment])
-    declared = declared_as(built.compiled.project.environments, request.environment)
+    declared = built.compiled.project.places[request.environment]
     return Desired(declared, (a for _, found in built.artifacts for a in found), built.compiled.partial, built)
 
 
@@ -56,8 +56,7 @@ def build_in_pieces(request: Request) -> Desired | None:
     if request.settings or len(single) <= PIECE:
         return None
     project, found = parse_project(shared)
-    environments = {document.name: model for document, model in project.environments}
-    if found or request.environment not in environments:
+    if found or request.environment not in project.places:
         return None
     from capgen.incremental.stream import stream
 
@@ -65,12 +64,7 @@ def build_in_pieces(request: Request) -> Desired | None:
     artifacts = stream(
         shared, single, request.environment, api.load_catalog(root), api.load_templates(root), partial=reading.partial
     )
-    return Desired(environments[request.environment], artifacts, reading.partial)
-
-
-def declared_as(environments: Sequence[tuple[object, Environment]], name: str) -> Environment:
-    """An environment's document by its name."""
-    return next(model for _, model in environments if model.metadata.name == name)
+    return Desired(project.places[request.environment], artifacts, reading.partial)
 
 
 def noted(artifacts: Iterable[Artifact], digests: list[tuple[str, str]]) -> Iterator[Artifact]:

@@ -233,5 +233,4 @@ def _chosen(compiled: Compiled, names: Sequence[str]) -> list[Blueprint]:
 def _sources(
     compiled: Compiled, environment: str, history: Path | None, *, prometheus: bool, now: float | None, cache: Path | None
 ) -> Sources:  # fmt: skip
-    declared = next(model for document, model in compiled.project.environments if document.name == environment)
-    return Sources(declared.prometheus, history, prometheus, now, cache)
+    return Sources(compiled.project.places[environment].prometheus, history, prometheus, now, cache)

@@ -27,7 +27,7 @@ from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic, has_errors, in_order, suggest
 from capgen.errors import Findings, Refused, UsageError
 from capgen.spec.layers import steps
-from capgen.spec.parse import IMPLICIT, Project, Spec, parse_project, specs
+from capgen.spec.parse import Project, Spec, parse_project, specs
 from capgen.spec.quotes import quoting
 from capgen.yamlio import no_text, read
 
@@ -260,12 +260,9 @@ def check_compiled(compiled: Compiled) -> tuple[Diagnostic, ...]:
 
 
 def _know_environments(project: Project, wanted: Sequence[str]) -> None:
-    known = [document.name for document, _ in project.environments]
     for name in wanted:
-        if name not in known and not project.incomplete:
-            raise UsageError(
-                f"there is no environment {name!r}; {'known: ' + ', '.join(known) if known else 'the specs declare none'}"
-            )
+        if name not in project.places and not project.incomplete:
+            raise UsageError(f"there is no environment {name!r}; known: {', '.join(project.places)}")
 
 
 def build(
@@ -334,7 +331,7 @@ def generate(
             return files
     built = build(paths, settings=settings, environments=environments)
     project = built.compiled.project
-    places = environments or [document.name for document, _ in project.environments] or [IMPLICIT.metadata.name]
+    places = environments or project.places
     folders = frozenset(f"{place}/{document.name}" for place in places for document in project.capacities)
     return Files(generated_files(built), frozenset(), built.found, built.compiled.partial, folders)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capgen.api.desired import Desired, build_all, build_in_pieces, declared_as, noted
+from capgen.api.desired import Desired, build_all, build_in_pieces, noted
 from capgen.api.reading import project_folder, read_project
 from capgen.diagnostics import suggest
 from capgen.errors import Findings, Refused, UsageError
@@ -170,7 +170,7 @@ def rights_of(
         found = rights_to_read([kind_of(name) for name in KINDS], {*namespaces, cluster.namespace})
     else:
         built = api.build(paths, settings=settings, environments=[environment])
-        declared = declared_as(built.compiled.project.environments, environment)
+        declared = built.compiled.project.places[environment]
         artifacts = deliverable(declared, (a for _, found in built.artifacts for a in found))
         found = rights(purpose, read_manifests(artifacts, cluster.namespace), cluster.namespace)
     roles = [{"name": f"capgen-{purpose}", "namespace": one.namespace, "rules": one.rules} for one in found]
@@ -238,13 +238,12 @@ def environment_of(paths: Sequence[Path], name: str) -> Environment:
 
     reading = read_project(paths)
     project, found = parse_project(reading.sources, partial=reading.partial)
-    known = [document.name for document, _ in project.environments]
-    if name not in known:
+    if name not in project.places:
         broken = [d for d in found if d.severity is Severity.ERROR]
         if broken:
             raise Findings(broken)
-        raise UsageError(f"there is no environment {name!r}; known: {', '.join(known) or 'none'}")
-    return declared_as(project.environments, name)
+        raise UsageError(f"there is no environment {name!r}; known: {', '.join(project.places)}")
+    return project.places[name]
 
 
 def save_plan(delivery: Delivery, rehearsed: Plan) -> str:

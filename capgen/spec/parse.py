@@ -36,6 +36,11 @@ class Project(Struct, frozen=True):
     incomplete: bool = False
     """Whether a file or a name could not be read: a name that nothing has may then be in there."""
 
+    @property
+    def places(self) -> Mapping[str, Environment]:
+        """Where the specs go, by name; never nothing."""
+        return {document.name: model for document, model in self.environments} or {IMPLICIT.metadata.name: IMPLICIT}
+
 
 class Spec(Struct, frozen=True):
     """One service in one environment: all layers folded, as a model and as the tree that knows each place."""

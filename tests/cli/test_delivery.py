@@ -226,3 +226,12 @@ def test_a_reload_that_failed_is_made_up_for_though_nothing_is_left_to_write(tmp
     assert (again.code, len(reloads.asked)) == (0, 3), again.err
     assert "not loaded" not in run("diff", "--env", "host", cwd=tmp_path).out
     assert run(*apply, cwd=tmp_path).code == 0 and len(reloads.asked) == 3
+
+
+def test_a_first_spec_is_delivered_without_an_environment(tmp_path: Path) -> None:
+    assert run("init", "shop", "--exporter", "http", cwd=tmp_path).code == 0
+    assert run("apply", "--env", "default", "--root", "out", "--yes", cwd=tmp_path).code == 0
+    assert (tmp_path / "out" / "shop" / "rules.yml").is_file()
+    assert run("diff", "--env", "default", "--root", "out", "--exit-code", cwd=tmp_path).code == 0
+    nowhere = run("diff", "--env", "default", cwd=tmp_path)
+    assert (nowhere.code, "give --root FOLDER" in nowhere.err) == (2, True)
