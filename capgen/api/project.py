@@ -198,6 +198,8 @@ def explain(
         raise Findings(compiled.diagnostics)
     file, _, line = thing.rpartition(":")
     if line.isdigit() and file:
+        if Path(file).is_dir():
+            raise UsageError(f"{file} is a folder: name one of its files, like {file.rstrip('/')}/NAME:{line}")
         source, number = read_sources([Path(file)])[0], int(line)
         declared = {document.name: document.file for document, _ in compiled.project.environments}
         answer = explain_line(source, number, compiled.fleets) or explain_file(

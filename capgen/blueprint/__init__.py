@@ -273,15 +273,13 @@ class Blueprint(Struct, frozen=True):
     labels: Labels
     environment: str
     spec: str
-    """The spec's file, as named on the command line."""
+    """The spec's file, below the project's folder."""
     delivery: Delivery
     scrapes: tuple[Scrape, ...]
     signals: tuple[Signal, ...]
     groups: tuple[Group, ...]
     hpas: tuple[Hpa, ...]
     vpas: tuple[Vpa, ...]
-    scripted: tuple[tuple[Workload, Origin], ...]
-    """Workloads that a generated script scales, for the ownership checks."""
     declared: Origin
     """Where it says whose it is."""
     jobs: tuple[Job, ...] = ()

@@ -7,7 +7,7 @@ from typing import Literal
 
 from capgen import naming, units
 from capgen.blueprint import ContainerBounds, Hpa, HpaMetric, ScalingPolicy, ScalingRules, Signal, Vpa, Workload
-from capgen.blueprint.origin import Labels, Origin
+from capgen.blueprint.origin import Labels
 from capgen.compile.context import Context
 from capgen.compile.serving import serve
 from capgen.compile.sources import Bound
@@ -34,11 +34,9 @@ _RESOURCES = {"cpu": "cores", "memory": "bytes"}
 Signals = Mapping[str, tuple[Signal, Bound]]
 
 
-def size_autoscalers(
-    context: Context, signals: Signals
-) -> tuple[tuple[Hpa, ...], tuple[Vpa, ...], tuple[tuple[Workload, Origin], ...]]:
-    """HPAs, VPAs and the workloads left to scripts, each by the workload's name."""
-    hpas, vpas, scripted = [], [], []
+def size_autoscalers(context: Context, signals: Signals) -> tuple[tuple[Hpa, ...], tuple[Vpa, ...]]:
+    """HPAs and VPAs, each by the workload's name."""
+    hpas, vpas = [], []
     for name, spec in sorted(context.spec.model.workloads.items()):
         api_version = spec.api_version or API_VERSIONS.get(spec.kind)
         if api_version is None:
@@ -65,12 +63,11 @@ def size_autoscalers(
         elif spec.horizontal is not None:
             _check_containers(context, ("workloads", name, "horizontal"), spec.horizontal)
             _check_script_targets(context, name, spec.horizontal, signals)
-            scripted.append((workload, context.origin(("workloads", name, "horizontal"))))
         if spec.vertical is not None:
             vpas.append(_vpa(context, name, workload, spec, spec.vertical))
     _check_names(context, "horizontal", {name: s.horizontal for name, s in context.spec.model.workloads.items()}, "hpa")
     _check_names(context, "vertical", {name: s.vertical for name, s in context.spec.model.workloads.items()}, "vpa")
-    return tuple(hpas), tuple(vpas), tuple(scripted)
+    return tuple(hpas), tuple(vpas)
 
 
 def _check_containers(context: Context, path: Path, horizontal: HorizontalSpec) -> None:

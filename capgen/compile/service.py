@@ -50,7 +50,7 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         spent = total(one.cost for one in found_costs)
     # How it scales.
     by_id = {signal.id: (signal, bound) for signal, bound in signals}
-    hpas, vpas, scripted = size_autoscalers(context, by_id)
+    hpas, vpas = size_autoscalers(context, by_id)
     # What runs by the clock, who is told, and what is shown.
     jobs = schedule_jobs(context, by_id, groups, hpas, vpas)
     receivers = bind_receivers(context, groups)
@@ -80,7 +80,6 @@ def compile_spec(spec: Spec, catalog: Catalog) -> tuple[Blueprint | None, tuple[
         groups=groups,
         hpas=hpas,
         vpas=vpas,
-        scripted=scripted,
         jobs=jobs,
         receivers=receivers,
         declared=context.origin(("metadata", "owner" if metadata.owner else "name")),

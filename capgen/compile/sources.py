@@ -219,7 +219,7 @@ def _check_delivery(context: Context, name: str, source: SourceSpec, *, existing
         hint = "give `targets:` in an override of this environment, or deliver through the operator"
         context.error(
             "CG305",
-            f"{name!r} is found through a Kubernetes Service, which this environment has not",
+            f"{name!r} is found through a Kubernetes Service, and {context.spec.environment.metadata.name!r} has no cluster",
             (*path, "service"),
             hint,
             at_key=True,

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct, field
 
+from capgen import direct
 from capgen.errors import TargetError
 from capgen.history.cache import Cache
 from capgen.history.series import Notice, Series, instant
@@ -62,11 +63,6 @@ class TooMuch(Exception):
 
 class Refused(TargetError):
     """The server understands the query and cannot evaluate it at some step, like a rule that fails there."""
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
 
 
 def query_range(
@@ -145,7 +141,6 @@ def lacking(document: Mapping[str, Any]) -> list[str]:
 
 def post(server: Server, path: str, form: Mapping[str, str]) -> dict[str, Any]:
     """One request, tried again while it may pass. Raises TargetError, or TooMuch for what a shorter range would mend."""
-    opener = urllib.request.build_opener(_NoRedirects)
     headers = {"Accept-Encoding": "gzip", "Accept": "application/json", **server.headers}
     problem = ""
     for attempt in range(_TRIES):
@@ -155,7 +150,7 @@ def post(server: Server, path: str, form: Mapping[str, str]) -> dict[str, Any]:
             server.url.rstrip("/") + path, urllib.parse.urlencode(form).encode(), headers
         )
         try:
-            with opener.open(request, timeout=_SECONDS) as answer:
+            with direct.opener().open(request, timeout=_SECONDS) as answer:
                 return _read(server, answer.headers.get("Content-Encoding", ""), answer.read(_TOO_LARGE + 1))
         except urllib.error.HTTPError as error:
             body = _body(error)

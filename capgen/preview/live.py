@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from capgen import direct
 from capgen.errors import TargetError, UsageError
 from capgen.preview.data import Query, QueryFailed, Series, StandingAlert
 from capgen.preview.variables import Variable, Window, interpolate, label_values
@@ -79,7 +80,7 @@ class Prometheus(Struct, frozen=True):
             address += "?" + urllib.parse.urlencode(query)
         request = urllib.request.Request(address, body, dict(self.headers))  # noqa: S310 - the scheme is checked above
         try:
-            with urllib.request.build_opener(_NoRedirects).open(request, timeout=_SECONDS) as reply:
+            with direct.opener().open(request, timeout=_SECONDS) as reply:
                 return json.loads(reply.read(_MOST_BYTES))["data"]
         except urllib.error.HTTPError as error:
             raise QueryFailed(_said(error)) from error
@@ -87,13 +88,6 @@ class Prometheus(Struct, frozen=True):
             raise TargetError(f"{self.title.removeprefix('live data of ')} cannot be asked: {error}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise TargetError(f"{self.title.removeprefix('live data of ')} does not answer as a Prometheus") from error
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A token belongs to the server that it was given for."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
 
 
 def _said(error: urllib.error.HTTPError) -> str:

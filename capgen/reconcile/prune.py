@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from capgen.reconcile import applyset, owners
 from capgen.reconcile.handover import is_taken
 from capgen.reconcile.kinds import KINDS
-from capgen.reconcile.manifest import key
 from capgen.reconcile.plan import Action, Change, Document, Plan
 from capgen.reconcile.target import LiveObjects
 
@@ -39,12 +38,6 @@ def leftovers(wanted: Collection[str], live: LiveObjects, handed: Mapping[str, s
                 continue
             found.append(_leftover(place, document, service, live.unsearched.get(service, "")))
     return tuple(sorted(found, key=lambda change: (-KINDS[change.kind].order, change.key)))
-
-
-def member_key(document: Document) -> str:
-    """An object's key."""
-    metadata = document["metadata"]
-    return key(document["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 def too_many(plan: Plan, confirmed: int | None = None) -> str:

@@ -133,7 +133,7 @@ def _text(section: Section, *, color: bool, width: int) -> Iterator[str]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(one_line(text), width) or [""]
+    return textwrap.wrap(one_line(text), width, break_on_hyphens=False) or [""]
 
 
 def _text_table(table: Table, width: int) -> list[str]:
@@ -154,11 +154,15 @@ def _text_table(table: Table, width: int) -> list[str]:
 def _stacked(table: Table, width: int) -> Iterator[str]:
     """A table that is too wide: a row is its name, and the rest as `heading: cell` below it."""
     for row in table.rows:
-        yield from textwrap.wrap(one_line(row[0]), width, initial_indent="  ", subsequent_indent="    ")
+        yield from textwrap.wrap(
+            one_line(row[0]), width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+        )
         told = "; ".join(
             f"{heading}: {cell}" for heading, cell in zip(table.headings[1:], row[1:], strict=True) if cell
         )
-        yield from textwrap.wrap(one_line(told), width, initial_indent="      ", subsequent_indent="      ")
+        yield from textwrap.wrap(
+            one_line(told), width, initial_indent="      ", subsequent_indent="      ", break_on_hyphens=False
+        )
 
 
 def _markdown(section: Section) -> Iterator[str]:

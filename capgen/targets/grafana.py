@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from capgen import direct
 from capgen.errors import TargetError
 
 _SECONDS = 15
@@ -34,7 +35,7 @@ def _shown(url: str, uid: str, title: str, headers: Mapping[str, str]) -> Shown:
     address = f"{url}/api/dashboards/uid/{urllib.parse.quote(uid, safe='')}"
     request = urllib.request.Request(address, headers={**headers, "Accept": "application/json"})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - the environment names it
+        with direct.opener().open(request, timeout=_SECONDS) as answer:
             found: Any = json.load(answer)["dashboard"]
             there, version = str(found["title"]), int(found.get("version") or 0)
     except urllib.error.HTTPError as error:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from capgen import direct
 from capgen.errors import TargetError
 
 _TOOL_SECONDS = 120
@@ -105,9 +106,8 @@ def reload(url: str, *, seconds: float) -> None:
     if not url.startswith(("http://", "https://")):
         raise TargetError(f"the reload URL {url!r} is no http(s) URL")
     request = urllib.request.Request(url, data=b"", method="POST")  # noqa: S310 - the scheme is checked above
-    opener = urllib.request.build_opener(_NoRedirect)
     try:
-        with opener.open(request, timeout=seconds):
+        with direct.opener().open(request, timeout=seconds):
             return
     except urllib.error.HTTPError as error:
         said = error.read(_MESSAGE).decode("utf-8", "replace").strip()
@@ -115,8 +115,3 @@ def reload(url: str, *, seconds: float) -> None:
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise TargetError(f"{url} could not be reached within {seconds:g} s: {reason}") from error
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object, **__: object) -> None:
-        return None

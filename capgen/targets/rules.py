@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from capgen import direct
 from capgen.errors import TargetError
 from capgen.naming import PREFIX
 
@@ -31,7 +32,7 @@ def rule_groups(url: str, headers: Mapping[str, str] = NOBODY) -> tuple[RuleGrou
     address = f"{url.rstrip('/')}/api/v1/rules"
     try:
         request = urllib.request.Request(address, headers=dict(headers))  # noqa: S310 - the environment names it
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+        with direct.opener().open(request, timeout=_SECONDS) as answer:
             groups: Any = json.load(answer)["data"]["groups"]
         found = [_group(group) for group in groups if str(group["name"]).startswith(f"{PREFIX}/")]
     except (OSError, urllib.error.URLError, ValueError, KeyError, TypeError) as error:

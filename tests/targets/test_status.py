@@ -19,6 +19,10 @@ import yaml
 from cli.command import run
 from harness.prometheus import Start
 
+from capgen.errors import TargetError
+from capgen.targets.grafana import dashboards
+from capgen.targets.rules import rule_groups
+
 SPEC = """apiVersion: capgen/v1
 kind: Capacity
 metadata: {name: shop, title: Shop}
@@ -99,3 +103,24 @@ def test_what_prometheus_and_grafana_have_taken_is_told(
     refused = run(*asked[:3], "--dashboards", cwd=tmp_path, env={"GRAFANA_TOKEN": "wrong"})
     assert (refused.code, "log in: grafana.auth" in refused.err) == (1, True), refused.err
     assert "wrong" not in refused.err
+
+
+def test_a_token_goes_to_the_server_that_it_was_given_for_and_nowhere_else(grafana: str) -> None:
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"{grafana}{self.path}")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    login = {"Authorization": "Bearer opensesame"}
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(TargetError, match="302"):
+            dashboards(url, [("capgen_host_shop", "")], login)
+        with pytest.raises(TargetError, match="302"):
+            rule_groups(url, login)
+        server.shutdown()

@@ -9,8 +9,6 @@ from capgen.blueprint import Hpa, Scrape
 from capgen.blueprint.dashboards import Annotation, TagLink, Variable
 from capgen.compile.dashboards.kubernetes import Cluster
 
-ANY = ".+"
-
 
 def variables(scrapes: Sequence[Scrape]) -> tuple[Variable, ...]:
     """The jobs of the service and their instances; () for a service that measures nothing."""

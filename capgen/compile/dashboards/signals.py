@@ -23,7 +23,6 @@ _STATES: Mapping[str, tuple[ValueText, ...]] = {
 """What a state's panel says of its two values, by which of them is the worse."""
 RECORDED = "reads series that capgen records, which carry the service and the source and not the job"
 SUMMED = "its series are sums over all instances"
-NO_RATE = "reads recorded rates: what the window is was decided where they are recorded"
 DASHED = (("custom.lineStyle", {"fill": "dash", "dash": [10, 10]}), ("custom.fillOpacity", 0), ("custom.lineWidth", 2))
 DOWNWARDS = ("custom.transform", "negative-Y")
 BESIDE = ("purple", "semi-dark-orange", "light-blue")
