@@ -62,7 +62,7 @@ def shops() -> Iterator[Shop]:
     for fleet in compiled.fleets:
         for service in fleet.services:
             shared = [source for source in sources if "kind: Capacity" not in source.text]
-            (own,) = (source for source in sources if source.name == service.spec)
+            (own,) = (source for source in sources if source.name.endswith(f"/{service.spec}"))
             project, _ = parse_project([*shared, Source(own.name, explicit(own.text, service))], partial=True)
             beside = tuple(facts(other) for other in fleet.services if other is not service)
             yield Shop(service.name, fleet.environment, project, beside)

@@ -34,7 +34,7 @@ kind: Environment
 metadata: {name: production}
 kubernetes: {namespace: monitoring}
 deliver: {prometheus: operator, metrics: SERVES}
-prometheus: {url: "URL", auth: {bearer: {env: TOKEN}}}
+prometheus: {url: "URL", auth: {bearer: {env: TOKEN}}, trigger_authentication: {name: login}}
 """
 SPEC = """\
 apiVersion: capgen/v1

@@ -12,6 +12,7 @@ from harness.controlplane import ControlPlane
 from harness.delivery import apply, plan
 from harness.manifests import CONFIG, HPA, artifact
 
+from capgen.reconcile.build import build_plan
 from capgen.reconcile.health import health
 from capgen.reconcile.packed import unpacked
 from capgen.reconcile.plan import Action
@@ -44,7 +45,7 @@ def test_a_run_waits_until_the_controller_has_taken_it_up(
 def test_status_moves_nothing_and_is_told(control_plane: ControlPlane, cluster: Cluster, namespace: str) -> None:
     apply(cluster, artifact(HPA))
     able(control_plane, namespace, "False", "FailedGetScale")
-    (change,) = plan(cluster, artifact(HPA)).changes
+    (change,) = build_plan(cluster.name, (artifact(HPA),), cluster.read((artifact(HPA),), whole=True)).changes
     assert change.action is Action.UNCHANGED and change.before is not None
     seen = health(change.kind, unpacked(change.before))
     assert seen.ready is False
