@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,17 @@ from typing import IO
 
 LOOK_EVERY = 0.01
 MIB = 1 << 20
+_LAUNCHER = """\
+import os, sys, time
+start = time.perf_counter()
+pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(pid, 0)
+with open(sys.argv[1], "w") as told:
+    print(time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss, file=told)
+sys.exit(os.waitstatus_to_exitcode(status) & 255)
+"""
+"""Starts a command and writes its seconds on the clock, its processor seconds, and the most memory that one of its
+processes held, to a file."""
 
 
 class Failed(RuntimeError):
@@ -51,11 +63,13 @@ def _prepare(before: Callable[[], object]) -> None:
 
 
 def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], *, watched: bool) -> Cost:
-    with (folder / ".measured").open("w+b") as said:
+    with (folder / ".measured").open("w+b") as said, tempfile.NamedTemporaryFile("w+") as told:
+        # A process begins with the peak of the one that starts it: this one has numpy and more, so a small one does it.
+        small = (sys.executable, "-ES", "-c", _LAUNCHER, told.name) if watched else ()
         start = time.perf_counter()
         # A session of its own, so that the children it starts can be told from everything else.
         process = subprocess.Popen(
-            command,
+            [*small, *command],
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -65,23 +79,23 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], *
         )
         peak = _watch(process.pid) if watched else 0
         _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - start
+        cost = Cost(time.perf_counter() - start, used.ru_utime + used.ru_stime, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise Failed(f"{' '.join(command)} exited with {process.returncode}:\n{_tail(said)}")
-    # `ru_maxrss` only where nothing better is to be had: it begins with what the process held that started this one.
-    memory = peak if sys.platform == "linux" else used.ru_maxrss
-    return Cost(wall, used.ru_utime + used.ru_stime, memory)
+        if watched:
+            wall, cpu, most = map(float, told.read().split())
+            cost = Cost(wall, cpu, max(peak, round(most) * (1 if sys.platform == "darwin" else 1024)))
+    return cost
 
 
 def _watch(session: int) -> int:
-    """The most that the processes of a session held together, until its leader ends (which is left to be reaped); at
-    least the most that one of them ever held, so that a peak between two looks is seen too."""
+    """The most that the processes of a session held together, but for its leader, until that ends (and is left to be
+    reaped)."""
     peak = 0
     while os.waitid(os.P_PID, session, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         start = time.perf_counter()
-        held = [_held(pid) for pid in _members(session)]
-        peak = max(peak, sum(now for now, _ in held), *(most for _, most in held), 0)
+        peak = max(peak, sum(_held(pid) for pid in _members(session) if pid != session))
         # Looking at gigabytes takes long: it may have a twentieth of the time.
         time.sleep(max(LOOK_EVERY, 20 * (time.perf_counter() - start)))
     return peak
@@ -101,19 +115,13 @@ def _session_of(pid: int) -> int | None:
         return None
 
 
-def _held(pid: int) -> tuple[int, int]:
-    """The memory of a process now, and the most since it runs its program; what it shares with others counts once in
-    all now (Pss), and for each in the most (VmHWM)."""
-    now = _bytes(Path(f"/proc/{pid}/smaps_rollup"), "Pss:")
-    return now, _bytes(Path(f"/proc/{pid}/status"), "VmHWM:")
-
-
-def _bytes(table: Path, name: str) -> int:
+def _held(pid: int) -> int:
+    """The memory of a process; what it shares with others counts once in all (Pss)."""
     try:
-        for line in table.read_text().splitlines():
-            if line.startswith(name):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
-    except OSError:  # the process has just ended
+    except OSError:  # it has just ended
         pass
     return 0
 
