@@ -1,8 +1,8 @@
 """When a level is reached: a range of dates, or "not within the horizon".
 
 What repeats every week says nothing about the date; the growth from week to week does (capgen.planning.growth), and its
-uncertainty is that of these weeks. It moves the usual week's shape; the early and late dates come from the 10th and 90th percentile of both. A series that only
-grows is taken from its own forecast.
+uncertainty is that of these weeks. It moves the usual week's shape; the early and late dates come from the 10th and
+90th percentile of both. A series that only grows is taken from its own forecast.
 """
 
 from __future__ import annotations

@@ -8,8 +8,11 @@ bend it).
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from capgen.history.series import Floats
 from capgen.planning.seasons import quantile
@@ -43,16 +46,24 @@ class Growth(Struct, frozen=True, eq=False):
 
 def growth(rows: Floats, usual: Floats) -> Growth | None:
     """The growth of a table with a season a row, against a usual one. None with fewer than two seasons."""
-    known = ~np.isnan(rows) & ~np.isnan(usual)
-    whole = np.flatnonzero(np.count_nonzero(known, axis=1) > FEWEST * rows.shape[1])
+    known = ~np.isnan(rows + usual)
+    count = known.sum(axis=1)
+    whole = np.flatnonzero(count > FEWEST * rows.shape[1])
     if len(whole) < 2:
         return None
-    known = known[whole]
+    known, count = known[whole], count[whole]
     base = np.where(known, usual, 0.0).sum(axis=1)
-    values = np.where(known, rows[whole], 0.0)
-    relative = bool((base > 0).all()) and float(np.nanmin(rows)) >= 0
-    heights = values.sum(axis=1) / base if relative else (values.sum(axis=1) - base) / known.sum(axis=1)
+    total = np.where(known, rows[whole], 0.0).sum(axis=1)
+    relative = float(base.min()) > 0 and float(np.nanmin(rows)) >= 0
+    heights = total / base if relative else (total - base) / count
     at = whole.astype(np.float64)
-    first, second = np.triu_indices(len(at), 1)
+    first, second = _pairs(len(at))
     slope = quantile((heights[second] - heights[first]) / (at[second] - at[first]), 0.5)
     return Growth(usual, relative, at, heights, quantile(heights - slope * at, 0.5), slope)
+
+
+@cache
+def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """All pairs of so many seasons: numpy takes as long to name them as the rest takes together."""
+    first, second = np.triu_indices(count, 1)
+    return first, second
