@@ -21,6 +21,7 @@ _MOST = 12
 """So many things of one kind are named; of more the number is told."""
 _LONG = 100
 _GRAVE = ("emergency", "critical", "warning", "info")
+_METRICS = ("Resource", "ContainerResource", "Pods", "Object", "External")
 _BESIDE = {"Forbid": "not while the last run goes on", "Replace": "ends the last run if it goes on"}
 
 
@@ -32,6 +33,21 @@ def summary(change: Change) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(_content(change.key, value))
     return tuple(_of_object(change.kind, unpacked(value))) if value else ()
+
+
+def in_words(value: Any) -> str:
+    """An item of a list in a line: a rule, a group, an HPA's metric, a route; "" for what has no words."""
+    if not isinstance(value, Mapping):
+        return ""
+    if "alert" in value:
+        return _alert(value)
+    if "record" in value:
+        return f"record {value['record']}: {_short(' '.join(str(value.get('expr')).split()))}"
+    if "rules" in value and "name" in value:
+        return next(_rules({"groups": [value]})).replace("1 group of", "group of")
+    if "receiver" in value:
+        return f"to {value['receiver']}"
+    return f"scales on {_metric(value)}" if value.get("type") in _METRICS else ""
 
 
 def _of_object(kind: str, document: Mapping[str, Any]) -> Iterator[str]:
@@ -174,6 +190,14 @@ def _grafana(spec: Mapping[str, Any]) -> Iterator[str]:
 
 def _dashboard(text: str) -> list[str] | None:
     """A dashboard's title and panels; None for what is none."""
+    titles = panel_titles(text)
+    if titles is None:
+        return None
+    return [f"dashboard {json.loads(text).get('title', '?')}: {_counted(len(titles), 'panel')}", *_lists(titles)]
+
+
+def panel_titles(text: str) -> list[str] | None:
+    """The titles of a dashboard's panels, those of rows too; None for what is no dashboard in classic JSON."""
     if not (text.lstrip().startswith("{") and '"panels"' in text):
         return None
     try:
@@ -183,8 +207,7 @@ def _dashboard(text: str) -> list[str] | None:
     if not isinstance(data, dict) or not isinstance(data.get("panels"), list):
         return None
     panels = [one for panel in _maps(data["panels"]) for one in (panel, *_maps(panel.get("panels")))]
-    titles = [str(panel.get("title") or panel.get("type")) for panel in panels if panel.get("type") != "row"]
-    return [f"dashboard {data.get('title', '?')}: {_counted(len(titles), 'panel')}", *_lists(titles)]
+    return [str(panel.get("title") or panel.get("type")) for panel in panels if panel.get("type") != "row"]
 
 
 def _cron_job(spec: Mapping[str, Any]) -> Iterator[str]:

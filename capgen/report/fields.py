@@ -12,7 +12,14 @@ from capgen.reconcile.plan import ABSENT, Change
 
 _PLACE = re.compile(r"\[(\d+)\]")
 _NAMES = ("alert", "record", "job_name", "containerName")
-_UNITS = (("Utilization", " %"), ("Percentage", " %"), ("Seconds", " s"))
+_UNITS = (
+    ("Utilization", " %"),
+    ("Percentage", " %"),
+    ("Seconds", " s"),
+    ("pollingInterval", " s"),
+    ("cooldownPeriod", " s"),
+)
+_STEPS = {"Percent": " %", "Pods": " pods"}
 
 
 def named(change: Change, path: str) -> str:
@@ -26,10 +33,16 @@ def named(change: Change, path: str) -> str:
     return shown + path[at:]
 
 
-def unit(path: str, value: Any) -> str:
-    """What a number in a field counts, as its suffix; "" where the name does not say it."""
+def unit(side: Any, path: str, value: Any) -> str:
+    """What a number in a field counts, as its suffix; "" where neither its name nor what stands beside it says so. `side` is the
+    document that it is of."""
+    if isinstance(value, str) and path.endswith(".averageValue"):
+        return " a pod"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return ""
+    if path.endswith("].value"):
+        suffix = _STEPS.get(str(lookup(side, f"{path.removesuffix('value')}type")), "")
+        return " pod" if suffix == " pods" and value == 1 else suffix
     return next((suffix for end, suffix in _UNITS if path.endswith(end)), "")
 
 

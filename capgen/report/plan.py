@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from capgen.diagnostics import Diagnostic, Severity, Span
-from capgen.reconcile.files import fields_of
 from capgen.reconcile.masked import masked, without_secrets
 from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
 from capgen.reconcile.risk import risks
 from capgen.reconcile.saved import Stale
-from capgen.reconcile.summary import summary
+from capgen.reconcile.summary import in_words, summary
+from capgen.reconcile.told import fields_of
 from capgen.report import findings
 from capgen.report.color import Style, painted
 from capgen.report.dashboards import by_panel
@@ -178,7 +178,7 @@ def _change_lines(change: Change, color: bool, width: int, room: int = ENDLESS, 
             without_secrets(change.before), without_secrets(change.after), change.path, color=color
         ).splitlines()[2:]
         return lines + [f"    {line}" for line in body]
-    return lines + [line for field in change.fields for line in _field_lines(change, field, width, room)]
+    return lines + [line for field in fields_of(change) for line in _field_lines(change, field, width, room)]
 
 
 def drift_lines(change: Change, width: int = 80, room: int = ENDLESS) -> list[str]:
@@ -186,7 +186,7 @@ def drift_lines(change: Change, width: int = 80, room: int = ENDLESS) -> list[st
     reasons = [part for line in change.reason.splitlines() for part in hung(visible(line), room)]
     if isinstance(change.after, str) or change.action not in (Action.UPDATE, Action.CONFLICT):
         return reasons
-    return reasons + [line for field in change.fields for line in _field_lines(change, field, width, room)]
+    return reasons + [line for field in fields_of(change) for line in _field_lines(change, field, width, room)]
 
 
 def hung(text: str, room: int, indent: int = 4) -> list[str]:
@@ -206,13 +206,29 @@ def _field_lines(change: Change, field: FieldChange, width: int, room: int) -> l
     if (panels := by_panel(field.old, field.new)) is not None:
         return [f"    {path}:", *(f"      {visible(line)}" for line in panels)]
     held = f" (held by {visible(field.owner)}{' since ' + field.since if field.since else ''})" if field.owner else ""
-    before, after = (_text(masked(field.path, v)) + unit(field.path, v) for v in (field.old, field.new))
+    if (lines := _whole_lines(field)) is not None:
+        return [*hung(f"{path}{held}", room), *(f"      {visible(line)}" for line in lines)]
+    before, after = (
+        _text(masked(field.path, value)) + unit(side, field.path, value)
+        for side, value in ((change.before, field.old), (change.after, field.new))
+    )
     start = _where_they_part(before, after)
     old, new = (_cut(text, start) for text in (before, after))
     line = f"    {path}: {old} → {new}{held}"
     if len(line) <= max(width, 40) or max(len(old), len(new)) < 12:
         return hung(line.strip(), room)
     return [*hung(f"{path}{held}", room), f"      - {old}", f"      + {new}"]
+
+
+def _whole_lines(field: FieldChange) -> list[str] | None:
+    """A text by the lines that change, and what is new or goes in words; None for what is told as one value for another."""
+    old, new = (masked(field.path, value) for value in (field.old, field.new))
+    if isinstance(old, str) and isinstance(new, str) and max(old.count("\n"), new.count("\n")) > 1:
+        return unified(old, new, "").splitlines()[2:]
+    if old is ABSENT or new is ABSENT:
+        words = in_words(new if old is ABSENT else old)
+        return [f"{'+' if old is ABSENT else '-'} {words}"] if words else None
+    return None
 
 
 def _value(value: Any) -> str:
