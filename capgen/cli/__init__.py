@@ -121,7 +121,9 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except CapgenError as failed:
         if debug:
             raise
-        click.echo(f"capgen: {failed}", err=True)
+        from capgen.cli.output import tell
+
+        tell(f"capgen: {failed}")
         return failed.exit_code
     except OSError as failed:
         if debug:

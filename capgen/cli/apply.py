@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from capgen.cli.diff import NO_ENVIRONMENT, adopt_option, prune_option, replace_option, root_option, timeout_option
-from capgen.cli.output import Number, colored, on_terminal, set_option, spec_paths, specs_argument, width
+from capgen.cli.output import Number, colored, on_terminal, set_option, spec_paths, specs_argument, tell, width
 from capgen.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
     from capgen.api import reconcile as api
     from capgen.reconcile.plan import Action
     from capgen.report import plan as report
+    from capgen.report.visible import visible
 
     plan = delivery.plan
     if plan.is_clean and not plan.reload_due and not (yes and plan.wide):
@@ -89,7 +90,7 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
         if not click.confirm(f"Apply this to {plan.target}?", err=True):
             raise Refused("the answer was no: nothing was changed")
     for note in plan.notes:
-        click.echo(f"note: {note}", err=True)
+        tell(f"note: {visible(note)}", "yellow")
     # Whoever is told to end, or whose terminal is closed, gives the lease back first.
     for told in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(told, _interrupted)
@@ -99,7 +100,7 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
         report.render_outcome(outcome, form, color=colored(), width=width(), wrap=on_terminal()), nl=False, color=True
     )
     for note in outcome.notes:
-        click.echo(f"note: {note}", err=True)
+        tell(f"note: {visible(note)}", "yellow")
     error = outcome.error()
     if error is not None:
         raise error

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from capgen.diagnostics import Diagnostic
-from capgen.report.color import wants_color
+from capgen.report.color import Style, painted, wants_color
 from capgen.report.findings import FORMATS, Format, render
 
 specs_argument = click.argument("specs", nargs=-1, type=click.Path(path_type=Path))
@@ -73,6 +73,16 @@ def on_terminal(*, err: bool = False) -> bool:
 def colored(*, err: bool = False) -> bool:
     """Whether to colour what goes to stdout (or stderr)."""
     return wants_color(sys.stderr if err else sys.stdout, os.environ)
+
+
+def tell(text: str, style: Style | None = None) -> None:
+    """Writes a message to stderr: for a person broken at the terminal's edge, for a program as it is."""
+    if on_terminal(err=True):
+        from capgen.report.text import broken
+
+        text = broken(text, width())
+    told = painted(text, style, colored(err=True)) if style else text
+    click.echo(told, err=True, color=True)
 
 
 def show_findings(found: Sequence[Diagnostic], form: Format, *, err: bool = False) -> None:

@@ -88,6 +88,9 @@ def walk(kind: str, shown: str, old: Any, new: Any, path: meaning.Path | None = 
     path = tuple(re.findall(r"[A-Za-z_-]+(?=[.\[]|$)", shown)) if path is None else path
     if old is not ABSENT and new is not ABSENT and meaning.same(kind, path, new, old):
         return
+    old, new = (
+        Named() if one is ABSENT and isinstance(other, Named) else one for one, other in ((old, new), (new, old))
+    )
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         listed = isinstance(new, Named)
         for key in sorted(old.keys() | new.keys()):

@@ -7,9 +7,12 @@ as they would be; a file is shown as the lines that change.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from capgen.diagnostics import Diagnostic, Severity, Span
 from capgen.reconcile.masked import masked, without_secrets
@@ -39,6 +42,9 @@ _STATES: dict[State, tuple[str, Style]] = {
 _IN_THE_WAY = (Action.CONFLICT, Action.BLOCKED)
 _QUIET = (Action.UNCHANGED,)
 _LONG = 72
+_ALIKE, _MOST = 4, 6
+"""From how many places on what changes alike is told once, and how many of them are named."""
+_BRACKETS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]|"[^"]*")*\]')
 ENDLESS = 1 << 30
 """The room of whoever reads no terminal: nothing is broken."""
 _CODES: dict[Action, tuple[str, Severity, str]] = {
@@ -169,16 +175,16 @@ def _change_lines(change: Change, color: bool, width: int, room: int = ENDLESS, 
         return lines + [part for fact in facts for part in hung(lost + visible(fact), room)]
     if isinstance(change.after, str) and isinstance(change.before, str):
         if (panels := by_panel(change.before, change.after)) is not None:
-            return lines + [f"      {visible(line)}" for line in panels]
-        if fields := fields_of(change):
-            return lines + [line for field in fields for line in _field_lines(change, field, width, room)]
+            return lines + [part for line in panels for part in hung(visible(line), room, indent=6)]
+        if fields_of(change):
+            return lines + _fields_lines(change, width, room)
         if change.path.endswith(".md") and change.action is Action.UPDATE:
             return [*lines, "    the page follows"]
         body = unified(
             without_secrets(change.before), without_secrets(change.after), change.path, color=color
         ).splitlines()[2:]
         return lines + [f"    {line}" for line in body]
-    return lines + [line for field in fields_of(change) for line in _field_lines(change, field, width, room)]
+    return lines + _fields_lines(change, width, room)
 
 
 def drift_lines(change: Change, width: int = 80, room: int = ENDLESS) -> list[str]:
@@ -186,7 +192,7 @@ def drift_lines(change: Change, width: int = 80, room: int = ENDLESS) -> list[st
     reasons = [part for line in change.reason.splitlines() for part in hung(visible(line), room)]
     if isinstance(change.after, str) or change.action not in (Action.UPDATE, Action.CONFLICT):
         return reasons
-    return reasons + [line for field in fields_of(change) for line in _field_lines(change, field, width, room)]
+    return reasons + _fields_lines(change, width, room)
 
 
 def hung(text: str, room: int, indent: int = 4) -> list[str]:
@@ -201,13 +207,35 @@ def _mutated_line(field: FieldChange) -> str:
     return f"admission makes {got} of {visible(field.path)}, and not {asked}"
 
 
+def _fields_lines(change: Change, width: int, room: int) -> list[str]:
+    """The fields; what changes alike in many places once, with the names of these."""
+    alike: dict[tuple[str, ...], list[FieldChange]] = {}
+    for field in fields_of(change):
+        place = _BRACKETS.sub("[…]", field.path)
+        alike.setdefault((place, repr(field.old), repr(field.new), field.owner, field.since), []).append(field)
+    lines: list[str] = []
+    for (place, *_), fields in alike.items():
+        if len(fields) < _ALIKE:
+            lines += [line for field in fields for line in _field_lines(change, field, width, room)]
+            continue
+        lines += _field_lines(change, replace(fields[0], path=place), width, room)
+        names = [found[-1] for field in fields if (found := _BRACKETS.findall(visible(named(change, field.path))))]
+        shown = [name.strip("[]").removeprefix("name=").strip('"') for name in dict.fromkeys(names)]
+        more = f" and {len(shown) - _MOST} more" if len(shown) > _MOST else ""
+        lines += hung(f"in {len(fields)} places: {', '.join(shown[:_MOST])}{more}", room, indent=6)
+    return lines
+
+
 def _field_lines(change: Change, field: FieldChange, width: int, room: int) -> list[str]:
     path = visible(named(change, field.path))
     if (panels := by_panel(field.old, field.new)) is not None:
-        return [f"    {path}:", *(f"      {visible(line)}" for line in panels)]
+        return [f"    {path}:", *(part for line in panels for part in hung(visible(line), room, indent=6))]
     held = f" (held by {visible(field.owner)}{' since ' + field.since if field.since else ''})" if field.owner else ""
-    if (lines := _whole_lines(field)) is not None:
-        return [*hung(f"{path}{held}", room), *(f"      {visible(line)}" for line in lines)]
+    old_, new_ = (masked(field.path, value) for value in (field.old, field.new))
+    if isinstance(old_, str) and isinstance(new_, str) and max(old_.count("\n"), new_.count("\n")) > 1:
+        return [*hung(f"{path}{held}", room), *(f"      {line}" for line in unified(old_, new_, "").splitlines()[2:])]
+    if (words := _in_words(old_, new_)) is not None:
+        return [*hung(f"{path}{held}", room), *hung(visible(words), room, indent=6)]
     before, after = (
         _text(masked(field.path, value)) + unit(side, field.path, value)
         for side, value in ((change.before, field.old), (change.after, field.new))
@@ -220,15 +248,12 @@ def _field_lines(change: Change, field: FieldChange, width: int, room: int) -> l
     return [*hung(f"{path}{held}", room), f"      - {old}", f"      + {new}"]
 
 
-def _whole_lines(field: FieldChange) -> list[str] | None:
-    """A text by the lines that change, and what is new or goes in words; None for what is told as one value for another."""
-    old, new = (masked(field.path, value) for value in (field.old, field.new))
-    if isinstance(old, str) and isinstance(new, str) and max(old.count("\n"), new.count("\n")) > 1:
-        return unified(old, new, "").splitlines()[2:]
-    if old is ABSENT or new is ABSENT:
-        words = in_words(new if old is ABSENT else old)
-        return [f"{'+' if old is ABSENT else '-'} {words}"] if words else None
-    return None
+def _in_words(old: Any, new: Any) -> str | None:
+    """What is new or goes, with its sign; None for what has no words, or is told as one value for another."""
+    if old is not ABSENT and new is not ABSENT:
+        return None
+    words = in_words(new if old is ABSENT else old)
+    return f"{'+' if old is ABSENT else '-'} {words}" if words else None
 
 
 def _value(value: Any) -> str:

@@ -46,20 +46,27 @@ def render(
     lines = []
     for change, health in zip(plan.changes, healths, strict=True):
         sign, style, words = _SHOWN[change.action]
-        lines.append(painted(f"{sign} {visible(change.key)}", style, color) + f": {words}{_editors(change)}")
+        head = f"{sign} {visible(change.key)}"
+        first, *rest = hung(f"{head}: {words}{_editors(change)}", room, indent=0)
+        lines += [painted(head, style, color) + first.removeprefix(head), *rest]
         lines += drift_lines(change, width, room)
         lines += [part for line in (health.told if health else ()) for part in hung(visible(line), room)]
     for group in groups:
-        lines.append(
-            f"{'!' if group.problems else '='} {visible(group.name)}: {group.rules} rules, evaluated {group.evaluated}"
-        )
+        bad = bool(group.problems)
+        lines += _line(bad, visible(group.name), f"{group.rules} rules, evaluated {group.evaluated}", color, room)
         lines += [part for problem in group.problems for part in hung(visible(problem), room)]
     for shown in dashboards:
         told = shown.problem or f"{shown.title}, version {shown.version}"
-        lines.append(f"{'!' if shown.problem else '='} dashboard {visible(shown.uid)}: {visible(told)}")
+        lines += _line(bool(shown.problem), f"dashboard {visible(shown.uid)}", visible(told), color, room)
     for note in plan.notes:
         lines += [painted(line, "yellow", color) for line in hung(f"note: {visible(note)}", room, indent=0)]
     return "\n".join(lines) + "\n"
+
+
+def _line(bad: bool, name: str, told: str, color: bool, room: int) -> list[str]:
+    head = f"{'!' if bad else '='} {name}"
+    first, *rest = hung(f"{head}: {told}", room, indent=0)
+    return [painted(head, "red" if bad else "green", color) + first.removeprefix(head), *rest]
 
 
 def _editors(change: Change) -> str:

@@ -74,6 +74,17 @@ def wrapped(text: str, first: int, rest: int) -> list[str]:
     return [*lines, " ".join(words)]
 
 
+def broken(text: str, width: int) -> str:
+    """The text with each of its lines broken at the width, what follows two further in than its line begins."""
+    room, lines = max(width, _NARROWEST), []
+    for line in text.split("\n"):
+        inside = line.lstrip(" ")
+        pad = " " * (len(line) - len(inside))
+        first, *rest = wrapped(inside, room - len(pad), room - len(pad) - 2)
+        lines += [pad + first, *(f"{pad}  {more}" for more in rest)]
+    return "\n".join(lines)
+
+
 def _excerpt(text: str, span: Span, room: int) -> tuple[str, int, int]:
     """The line as shown, how many cells stand before the caret, and how many carets there are."""
     # A line may be a megabyte long, and only what is near the span can be shown.

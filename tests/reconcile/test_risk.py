@@ -27,10 +27,10 @@ def update(kind: str, path: str, old: Any, new: Any) -> Change:
         (HPA, ".spec.minReplicas", 2, 4, ""),
         (HPA, ".spec.maxReplicas", 40, 10, "lowers the maximum of replicas, 40 → 10"),
         (HPA, ".spec.metrics[0].resource.target.averageUtilization", 70, 90, "scales later, at 90 % and no longer at 70 %"),
-        ("VerticalPodAutoscaler", ".spec.resourcePolicy.containerPolicies[0].maxAllowed.memory", "4Gi", "512Mi", "lowers what a container may get, 4Gi → 512Mi"),
+        ("VerticalPodAutoscaler", ".spec.resourcePolicy.containerPolicies[0].maxAllowed.memory", "4Gi", "512Mi", "lowers what a container may get of memory, 4Gi → 512Mi"),
         ("VerticalPodAutoscaler", ".spec.resourcePolicy.containerPolicies[0].maxAllowed.memory", "512Mi", "4Gi", ""),
         ("CronJob", ".spec.suspend", False, True, "suspends the job"),
-        ("ScrapeConfig", ".spec.staticConfigs[0].targets[1]", "10.0.0.2", ABSENT, "narrows what is scraped: .spec.staticConfigs[0].targets[1] goes"),
+        ("ScrapeConfig", ".spec.staticConfigs[0].targets[1]", "10.0.0.2", ABSENT, "narrows what is scraped: gone is 10.0.0.2"),
         (RULE, ".spec.groups[0].rules[1].expr", "a:b:ratio > 0.9", "a:b:ratio > 0.95", "loosens an alert: > 0.9 becomes > 0.95"),
         (RULE, ".spec.groups[0].rules[1].expr", "a:b:ratio > 0.9", "a:b:ratio > 0.8", ""),
         (RULE, ".spec.groups[0].rules[1].expr", "free < 0.1", "free < 0.05", "loosens an alert: < 0.1 becomes < 0.05"),
@@ -105,7 +105,7 @@ RULE_FILE = """groups:
 @pytest.mark.parametrize(
     ("kind", "old", "new", "said"),
     [
-        ("rules", ">= 0.8", ">= 0.9", "loosens an alert: >= 0.8 becomes >= 0.9"),
+        ("rules", ">= 0.8", ">= 0.9", "loosens an alert: >= 0.8 becomes >= 0.9 (ApmHostCpuCritical)"),
         (
             "rules",
             "  - {alert: ApmHostCpuWarning, expr: 'x >= 0.5', for: 5m}\n",
@@ -126,7 +126,7 @@ def test_files_are_told_by_meaning_as_objects_are(kind: str, old: str, new: str,
 def test_a_scrape_file_that_loses_a_target_is_a_risk() -> None:
     before = "scrape_configs:\n- job_name: web\n  static_configs:\n  - targets: [a:1, b:1]\n"
     change = Change("s", Action.UPDATE, "scrape", "apm", "apm/scrape.yml", before, before.replace(", b:1", ""))
-    assert risks(change) == ("narrows what is scraped: .spec.web.static_configs[0].targets[1] goes",)
+    assert risks(change) == ("narrows what is scraped: gone is b:1 (web)",)
 
 
 def test_long_values_are_shown_where_they_part() -> None:

@@ -36,11 +36,11 @@ def of_cron_job(kind: str, field: FieldChange) -> Iterator[tuple[str, str]]:
 def of_crontab(old: str, new: str) -> Iterator[tuple[str, str]]:
     """What is risky about a new crontab: entries that are gone, or run less often."""
     before, after = _entries(old), _entries(new)
-    for command, schedule in before.items():
-        if command not in after:
-            yield "runs no more:", _called(command)
+    for name, schedule in before.items():
+        if name not in after:
+            yield "runs no more:", name
         else:
-            yield from _rarer(schedule, after[command], _called(command))
+            yield from _rarer(schedule, after[name], name)
 
 
 def of_script(old: Any, new: Any) -> Iterator[tuple[str, str]]:
@@ -86,10 +86,10 @@ def _number(text: str) -> float:
 
 
 def _entries(crontab: str) -> dict[str, str]:
-    """Command -> schedule."""
+    """What each entry is called -> its schedule."""
     lines = (line for line in crontab.splitlines() if line.strip() and not line.startswith("#"))
     matches = (match for line in lines if (match := _SCHEDULE.match(line)))
-    return {match[2]: match[1].strip() for match in matches}
+    return {_called(match[2]): match[1].strip() for match in matches}
 
 
 def _called(command: str) -> str:
