@@ -43,16 +43,16 @@ def fields_of(change: Change) -> tuple[FieldChange, ...]:
     if isinstance(before, str) and isinstance(after, str):
         return in_texts(kind_of(change), change.path or change.key, before, after)
     found: list[FieldChange] = []
-    seen: set[str] = set()
+    inside: dict[str, tuple[FieldChange, ...]] = {}
     for field in change.fields:
         root = _named_list(field.path)
-        sides = [lookup(side, root) if root and side else ABSENT for side in (before, after)]
-        if not all(isinstance(_told(root, side), Named) for side in sides):
+        if root not in inside:
+            sides = [_told(root, lookup(side, root)) if root and side else ABSENT for side in (before, after)]
+            named = all(isinstance(side, Named) for side in sides)
+            inside[root] = tuple(walk(change.kind, root, sides[0], sides[1])) if named else ()
+            found += (FieldChange(f.path, f.old, f.new, field.owner, field.since) for f in inside[root])
+        if not inside[root]:
             found += _inside_text(field)
-        elif root not in seen:
-            seen.add(root)
-            inside = walk(change.kind, root, *(_told(root, side) for side in sides))
-            found += (FieldChange(f.path, f.old, f.new, field.owner, field.since) for f in inside)
     return tuple(found)
 
 
@@ -93,6 +93,7 @@ def walk(kind: str, shown: str, old: Any, new: Any, path: meaning.Path | None = 
     )
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         listed = isinstance(new, Named)
+        old = old if listed else meaning.without_defaults(kind, path, new, old)
         for key in sorted(old.keys() | new.keys()):
             place = f"{shown}[{key}]" if listed else shown + step_into(key)
             step = "*" if listed else key
