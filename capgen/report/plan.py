@@ -86,9 +86,23 @@ def _findings(plan: Plan) -> Iterator[Diagnostic]:
         if change.action in (Action.UNCHANGED, Action.EXTRA):
             continue
         code, severity, hint = _CODES.get(change.action, ("CG805", Severity.WARNING, "apply the specs"))
-        told = " ".join(line.strip() for line in _change_lines(change, color=False, width=1000, whole=False)[1:])
+        told = " ".join(_without_lines(_change_lines(change, color=False, width=1000, whole=False)[1:]))
         span = Span(change.path, 1, 1, 1, 2) if change.path else None
         yield Diagnostic(code, f"{change.key}: {change.action}" + (f": {told}" if told else ""), span, hint, severity)
+
+
+def _without_lines(lines: Sequence[str]) -> Iterator[str]:
+    """What is said of a change less the lines of texts, which nobody reads one behind the other."""
+    inside = 0
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if line.lstrip().startswith("@@ "):
+            if not inside:
+                yield "its lines change"
+            inside = indent
+        elif not inside or indent < inside:
+            inside = 0
+            yield line.strip()
 
 
 def render_outcome(outcome: Outcome, form: str, *, color: bool = False, width: int = 80, wrap: bool = False) -> str:
@@ -233,7 +247,8 @@ def _field_lines(change: Change, field: FieldChange, width: int, room: int) -> l
     held = f" (held by {visible(field.owner)}{' since ' + field.since if field.since else ''})" if field.owner else ""
     old_, new_ = (masked(field.path, value) for value in (field.old, field.new))
     if isinstance(old_, str) and isinstance(new_, str) and max(old_.count("\n"), new_.count("\n")) > 1:
-        return [*hung(f"{path}{held}", room), *(f"      {line}" for line in unified(old_, new_, "").splitlines()[2:])]
+        body = [f"      {line}" for line in unified(old_, new_, "").splitlines()[2:]]
+        return [*hung(f"{path}{held}", room), *body]
     if (words := _in_words(old_, new_)) is not None:
         return [*hung(f"{path}{held}", room), *hung(visible(words), room, indent=6)]
     before, after = (
