@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from capgen import naming, promql, units
-from capgen.blueprint import Alert, Blueprint, Scrape
+from capgen.blueprint import Alert, Blueprint, Group, Scrape
 from capgen.intake.comparison import taken_apart
 from capgen.intake.draft import Draft
 from capgen.intake.found import CONFIGURATION, POD_MONITOR, RULES, View, view
 from capgen.intake.ladders import SEVERITIES
 from capgen.intake.rules import Written, jobs_of
-from capgen.reconcile.compare import compare_whole
 from capgen.reconcile.plan import ABSENT
+from capgen.reconcile.told import in_documents
 
 
 class Difference(Struct, frozen=True):
@@ -45,31 +46,34 @@ def _autoscalers(made: Draft, manifests: Mapping[tuple[str, str, str], Mapping[s
             yield Difference("~", str(found), ("it would be made by other means: see deliver.metrics",))
             continue
         live: Any = found.node.data()
-        fields = compare_whole(found.kind, {"spec": live.get("spec", {})}, {"spec": wanted["spec"]})
+        fields = in_documents(found.kind, {"spec": live.get("spec", {})}, {"spec": wanted["spec"]})
         details = tuple(f"{f.path}: {_value(f.old)} → {_value(f.new)}" for f in fields)
         yield Difference("~" if details else "=", str(found), details)
 
 
 def _value(value: Any) -> str:
-    return "nothing" if value is ABSENT else str(value)
+    if value is ABSENT:
+        return "nothing"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _alerts(made: Draft, blueprint: Blueprint) -> Iterator[Difference]:
-    by_level: dict[tuple[str, float], Alert] = {}
+    by_level: dict[tuple[str, float], tuple[Alert, Group]] = {}
     units_of = {signal.id: signal.unit for signal in blueprint.signals}
     for signal in blueprint.signals:
         group = next((g for g in blueprint.groups if g.signal is not None and g.signal.id == signal.id), None)
         for level in signal.levels:
             alert = next((a for a in group.alerts if a.level == level.name), None) if group else None
-            if alert is not None:
-                by_level[signal.id, round(level.threshold, 12)] = alert
+            if alert is not None and group is not None:
+                by_level[signal.id, round(level.threshold, 12)] = alert, group
     paired: set[str] = set()
     for written, id_, threshold in made.signals.alerts:
-        alert = by_level.get((id_, round(threshold, 12)))
-        if alert is None:
+        both = by_level.get((id_, round(threshold, 12)))
+        if both is None:
             continue
+        alert, group = both
         paired.add(alert.name)
-        details = tuple(_alert_details(written, alert))
+        details = tuple(_alert_details(written, alert, group))
         at = units.human(threshold, units_of[id_])
         yield Difference("~", f"alert {written.rule.name}", (f"is {alert.name}: {id_} at {at}", *details))
     brought = {w.rule.name: source for w, source in made.signals.watched}
@@ -89,7 +93,7 @@ def _alerts(made: Draft, blueprint: Blueprint) -> Iterator[Difference]:
         yield Difference("+", what, details)
 
 
-def _alert_details(written: Written, alert: Alert) -> Iterator[str]:
+def _alert_details(written: Written, alert: Alert, group: Group) -> Iterator[str]:
     rule = written.rule
     apart = taken_apart(rule.text)
     if apart is not None and apart.op in (">", "<") and apart.threshold:
@@ -102,6 +106,8 @@ def _alert_details(written: Written, alert: Alert) -> Iterator[str]:
     ):
         if old != new:
             yield f"{name}: {units.duration(old)} → {units.duration(new)}"
+    if rule.group.interval and rule.group.interval != group.interval:
+        yield f"evaluated every {units.duration(rule.group.interval)} → every {units.duration(group.interval)}"
     severity = dict(alert.labels).get(naming.SEVERITY, "")
     if rule.labels.get("severity", "") != severity:
         yield f"severity: {rule.labels.get('severity') or 'nothing'} → {severity}"

@@ -21,6 +21,7 @@ from capgen.intake import autoscalers
 from capgen.intake.autoscalers import Cannot, Workloads, word
 from capgen.intake.exporters import all_exporters, recognised
 from capgen.intake.found import CONFIGURATION, HPA, RULES, SERVICE, VPA, WORKLOADS, Found, Remark, view
+from capgen.intake.lost import lost
 from capgen.intake.rules import Signals, Source, Written, jobs_of, read_alerts
 from capgen.intake.scrapes import SCRAPES, Scraped, scraped
 from capgen.intake.written import Service, read_service
@@ -85,7 +86,7 @@ def draft(
         _keep_quiet(made, service, drafted, sources, catalog.ladders)
     metadata = {"name": name, **service.metadata}
     _shared_labels(made, metadata)
-    made.remarks += signals.remarks
+    made.remarks += (*signals.remarks, *lost([(w, drafted.get(id_) or {}) for w, id_, _ in signals.alerts]))
     _scalers(made, mine, workloads, drafted, service, name, exporters, wrong)
     _requests(mine, workloads, wrong)
     made.spec = {"apiVersion": "capgen/v1", "kind": "Capacity", "metadata": metadata}

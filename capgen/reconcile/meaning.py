@@ -66,6 +66,7 @@ QUANTITIES = _rows(
 
 UNORDERED = _rows(
     (_HPA, "spec.metrics", "the controller takes the highest; older servers reorder them"),
+    (_VPA, "spec.resourcePolicy.containerPolicies", "a policy is looked up by its container's name"),
     (_HPA, "spec.behavior.*.policies", "selectPolicy picks by value, not by place"),
 )
 

@@ -68,8 +68,12 @@ def in_texts(kind: str, name: str, before: str, after: str) -> tuple[FieldChange
         old, new = (
             {key: part for key, part in side.items() if key not in ("apiVersion", "kind")} for side in (old, new)
         )
-    found = walk(kind, "", _told("", old), _told("", new))
-    return tuple(inside for field in found for inside in _inside_text(field))
+    return tuple(inside for field in in_documents(kind, old, new) for inside in _inside_text(field))
+
+
+def in_documents(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    """The fields that differ in two documents of a kind, or parts of such from the root on."""
+    return tuple(walk(kind, "", _told("", before), _told("", after)))
 
 
 def _inside_text(field: FieldChange) -> Iterator[FieldChange]:

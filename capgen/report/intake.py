@@ -27,7 +27,8 @@ def render(imported: Imported, written: tuple[Path, ...], form: str, *, color: b
 
 
 def _lines(imported: Imported, written: tuple[Path, ...], *, color: bool, width: int) -> Iterator[str]:
-    yield f"{', '.join(p.as_posix() for p in written) or imported.name}: drafted from {imported.counted or 'nothing'}"
+    names = ", ".join(path.as_posix() for path in written) or imported.name
+    yield from _folded(f"{names}: drafted from {imported.counted or 'nothing'}", "", width)
     for why in imported.unread:
         yield from _folded(f"not read: {why}", "", width)
     same = [d for d in imported.differences if d.sign == "=" and not d.details]
@@ -36,7 +37,9 @@ def _lines(imported: Imported, written: tuple[Path, ...], *, color: bool, width:
     for one in imported.differences:
         if one in same:
             continue
-        yield from _folded(f"{painted(one.sign, _STYLES[one.sign], color)} {one.thing}", "  ", width)
+        first, *more = _folded(f"{one.sign} {one.thing}", "  ", width)
+        yield first.replace(one.sign, painted(one.sign, _STYLES[one.sign], color), 1)
+        yield from more
         for detail in one.details:
             yield from _folded(detail, "      ", width)
     if same:

@@ -216,3 +216,34 @@ def test_what_the_language_refuses_is_left_out_with_the_reason(tmp_path: Path) -
     assert "vertical" not in drafted
     assert drafted["horizontal"]["targets"] == {"cpu": "80%"}
     assert run("validate", cwd=tmp_path).code == 0
+
+
+def test_what_the_language_has_no_word_for_in_an_alert_and_its_group_is_told(tmp_path: Path) -> None:
+    """Nothing of an alert that is taken over goes silently: annotations, and how its group is evaluated."""
+    rule = {
+        "alert": "QueueHigh", "expr": 'sum by (queue) (web_queue_depth{job="web"}) > 10',
+        "annotations": {"summary": "{{ $value }}", "description": "kept", "dashboard": "https://g/d/x"},
+    }  # fmt: skip
+    group = {"name": "a", "interval": "5m", "limit": 10, "query_offset": "1m", "rules": [rule]}
+    vpa = """apiVersion: autoscaling.k8s.io/v1
+kind: VerticalPodAutoscaler
+metadata: {name: web, namespace: shop}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  updatePolicy: {updateMode: "Off"}
+  resourcePolicy: {containerPolicies: [{containerName: web, maxAllowed: {cpu: "2"}}, {containerName: "*", mode: "Off"}]}
+"""
+    (tmp_path / "live").mkdir()
+    (tmp_path / "live/rules.yaml").write_text(yaml.safe_dump({"groups": [group]}))
+    (tmp_path / "live/vpa.yaml").write_text(vpa)
+    code, out = imported(tmp_path / "live")
+    said = " ".join(out.split())
+    assert code == 0, out
+    assert "evaluated every 5m → every 15s" in said
+    assert "(QueueHigh): the annotation dashboard would be lost" in said and "description" not in said
+    for name in ("limit", "query_offset"):
+        assert (
+            f".groups[0].{name}: the language has no word for it: alerts of a that are taken over go without it" in said
+        )
+    # A VPA looks its policies up by their names: their order is no difference.
+    assert "the same as now: VerticalPodAutoscaler shop/web" in said
