@@ -6,7 +6,6 @@ they should be. So nobody holds the texts of all: each is handed on as it is ren
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from capgen.api.reading import project_folder, read_project
+from capgen.reconcile import saved
 from capgen.reconcile.saved import Request
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def build_in_pieces(request: Request) -> Desired | None:
     return Desired(project.places[request.environment], artifacts, reading.partial)
 
 
-def noted(artifacts: Iterable[Artifact], digests: list[tuple[str, str]]) -> Iterator[Artifact]:
-    """The artifacts as they come; of each its path and the digest of its text stay."""
+def noted(artifacts: Iterable[Artifact], digests: bytearray) -> Iterator[Artifact]:
+    """The artifacts as they come; of each a digest of its path and its text stays, see `saved.digest_of`."""
     for artifact in artifacts:
-        digests.append((artifact.path, hashlib.sha256(artifact.text.encode("utf-8", "surrogatepass")).hexdigest()))
+        digests += saved.digest_in(artifact.path, artifact.text)
         yield artifact

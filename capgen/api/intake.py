@@ -235,7 +235,7 @@ def _used(made: Draft) -> dict[str, dict[str, Any]]:
 def _compiled(
     sources: Sequence[Source], asked: Asked, catalog: Catalog
 ) -> tuple[Blueprint | None, Mapping[tuple[str, str, str], Mapping[str, Any]], tuple[Diagnostic, ...]]:
-    from capgen.reconcile.manifest import read_manifests
+    from capgen.reconcile.wanted import read_manifests
     from capgen.render.autoscalers import autoscaler_objects
     from capgen.render.templates import Templates
 

@@ -89,7 +89,7 @@ def _planned(request: Request, desired: Desired, seconds: float, *, whole: bool 
         if request.offline
         else target_of(declared, project_folder([Path(path) for path in request.specs]), root=root, seconds=seconds)
     )
-    digests: list[tuple[str, str]] = []
+    digests = bytearray()
     given: Iterable[Artifact] = noted(deliverable(declared, desired.artifacts, root=root), digests)
     if root is not None or declared.directory is not None:
         given = tuple(given)  # a folder's files are written all together
@@ -104,8 +104,8 @@ def _planned(request: Request, desired: Desired, seconds: float, *, whole: bool 
         whole=not desired.partial,
     )  # fmt: skip
     plan = build_plan(target.name, given if isinstance(given, tuple) else (), live, rules)
-    if unknown := sorted(rules.replace - {change.key for change in plan.changes if change.path}):
-        named = suggest(unknown[0], [change.key for change in plan.changes], what="objects")
+    if unknown := rules.replace and sorted(rules.replace - plan.wanted):
+        named = suggest(unknown[0], sorted(plan.wanted), what="objects")
         raise UsageError(f"the specs make no {unknown[0]} to replace; {named}")
     if not desired.partial:
         plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, plan)))
@@ -157,8 +157,8 @@ def rights_of(
     Nothing is asked of the cluster."""
     from capgen import api
     from capgen.delivery import deliverable
-    from capgen.reconcile.manifest import read_manifests
     from capgen.reconcile.rights import rights, rights_to_read
+    from capgen.reconcile.wanted import read_manifests
 
     cluster = environment_of(paths, environment).kubernetes
     if cluster is None:
@@ -286,7 +286,10 @@ def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float 
         )
     outcome = delivery.target.apply(delivery.plan)
     paths = {change.key: change.path for change in delivery.plan.changes}
-    results = (replace(r, reason=_traced(r.reason, delivery.origin(paths[r.key], r.refused))) for r in outcome.results)
+    results = (
+        replace(r, reason=_traced(r.reason, delivery.origin(paths[r.key], r.refused))) if r.refused else r
+        for r in outcome.results
+    )
     outcome = replace(outcome, results=tuple(results))
     if not wait:
         return outcome
@@ -305,7 +308,7 @@ def _exported(environment: Environment, folder: Path) -> Target:
 
 def _forgotten(delivered: Collection[str], plan: Plan) -> tuple[str, ...]:
     """Services that were delivered and that no spec declares any more: nobody would notice them otherwise."""
-    lost = sorted(set(delivered) - {change.service for change in plan.changes if change.path} - {""})
+    lost = sorted(set(delivered) - plan.services - {""})
     return tuple(
         f"{name} was delivered here and no spec declares it any more: unless another project does, "
         f"`capgen destroy {name}` removes it"

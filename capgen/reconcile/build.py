@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 from msgspec import Struct
@@ -15,12 +15,13 @@ from capgen.reconcile.handover import handed_back, handed_over
 from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
-from capgen.reconcile.manifest import Manifest, read_manifests
-from capgen.reconcile.packed import AsWanted, Packed, head, unpacked
+from capgen.reconcile.manifest import Manifest, place_of
+from capgen.reconcile.packed import Packed, Unread, unpacked
 from capgen.reconcile.plan import Action, Change, Document, FieldChange, Plan, Verdict
 from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.prune import leftovers
 from capgen.reconcile.target import LeftFile, Live, LiveFiles, LiveObjects
+from capgen.reconcile.wanted import Wanted, read_manifests
 
 
 class Rules(Struct, frozen=True):
@@ -41,7 +42,8 @@ class Rules(Struct, frozen=True):
 
 CAREFUL = Rules()
 _EITHER = "remove it there, or give one of the two another name"
-_STAY = (Action.UNCHANGED, Action.BLOCKED)
+_COMPARED = (Action.CREATE, Action.UNCHANGED, Action.BLOCKED)
+"""What two versions need not be looked at of any more."""
 _UNTOLD = "the files of an earlier run are in place and not loaded: the next apply reloads, also when it writes nothing"
 
 
@@ -68,22 +70,25 @@ def _left(change: Change) -> Change:
 
 
 def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, rules: Rules) -> Plan:
-    manifests = live.wanted or read_manifests(desired, live.namespace)
+    wanted = read_manifests(desired, live.namespace) if live.wanted is None else live.wanted
     ids = {inventory.id for inventory in live.inventories.values()}
-    left = leftovers({manifest.key for manifest in manifests}, live, handed_over(manifests))
-    back = handed_back(manifests, live, left) if rules.prune else {}
+    left = leftovers(wanted.keys, live, handed_over(wanted.of("ScaledObject")))
+    back = handed_back(wanted.open, live, left) if rules.prune else {}
     going = {scaled for scaled, _ in back.values()}
     changes = (
-        *(_object_change(manifest, live, _with(rules, *back.get(manifest.key, ()))) for manifest in manifests),
+        *(_object_change(m, wanted, live, _with(rules, *back.get(m.key, ()))) for m in wanted.open),
         *(_orphaning(change) if change.key in going else change for change in left),
     )
+    unchanged = wanted.settled
+    seen = sum(applyset.part_of(document) in ids for document in live.members.values())
     return Plan(
         target,
         changes,
         notes=live.notes,
-        managed=sum(applyset.part_of(document) in ids for document in live.members.values()),
-        wide=frozenset(_wide(live, changes)),
+        managed=seen + sum(len(keys) for service, keys in unchanged.items() if service in live.inventories),
+        wide=frozenset(_wide(live, changes, unchanged)),
         unsearched=frozenset(live.unsearched),
+        unchanged=unchanged,
     )
 
 
@@ -95,16 +100,16 @@ def _orphaning(change: Change) -> Change:
     return replace(change, orphans=True, reason=f"{change.reason}; the HPA that it made stays and is taken over")
 
 
-def _wide(live: LiveObjects, changes: Sequence[Change]) -> Iterator[str]:
+def _wide(live: LiveObjects, changes: Sequence[Change], unchanged: Mapping[str, Iterable[str]]) -> Iterator[str]:
     """The services whose inventories name places where nothing of theirs is."""
+    there = {service: set(map(place_of, keys)) for service, keys in unchanged.items()}
+    for change in changes:
+        if isinstance(change.before, Mapping):
+            there.setdefault(change.service, set()).add(place_of(change.key))
     for service, inventory in live.inventories.items():
         if service in live.unsearched or inventory.problem:
             continue
-        places = [
-            (KINDS[change.kind], head(change.before).get("namespace", ""))
-            for change in changes
-            if change.service == service and isinstance(change.before, Mapping)
-        ]
+        places = [(KINDS[kind], home) for kind, home in there.get(service, ())]
         if not applyset.Inventory(service, inventory.home).with_members(places).covers(inventory):
             yield service
 
@@ -136,6 +141,20 @@ def _file_change(artifact: Artifact, live: LiveFiles) -> Change:
     return change(Action.CONFLICT if there.obstacle else Action.UPDATE, there.text, there.obstacle)
 
 
+class _Member(Unread):
+    """What is to be written, read from where it is kept: first deliveries have thousands of such objects."""
+
+    __slots__ = ("_home", "_key", "_wanted")
+
+    def __init__(self, wanted: Wanted, key: str, home: str) -> None:
+        self._wanted, self._key, self._home = wanted, key, home
+
+    def whole(self) -> Document:
+        """The object with the label of its service's set."""
+        manifest = self._wanted[self._key]
+        return applyset.member(manifest.document, manifest.service, self._home)
+
+
 def is_as_wanted(manifest: Manifest, live: Document, home: str) -> bool:
     """Whether nothing is to be done about a live object, whatever a person decided beforehand: nothing differs, and nobody
     else has anything in it that could be taken over.
@@ -148,20 +167,17 @@ def is_as_wanted(manifest: Manifest, live: Document, home: str) -> bool:
     return compare(manifest.kind.name, applyset.member(manifest.document, manifest.service, home), live) == Difference()
 
 
-def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Change:
+def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: Rules) -> Change:
     kind = manifest.kind
     found = live.found.get(manifest.key)
     obstacle = manifest.obstacle or live.blocked.get(manifest.key, "")
-    if isinstance(found, AsWanted) and not obstacle:
-        return Change(
-            manifest.key, Action.UNCHANGED, kind.name, manifest.service, manifest.path, found, verdict=Verdict.ESTIMATED
-        )
     document = applyset.member(manifest.document, manifest.service, live.namespace)
+    at_hand: Unread = _Member(kept, manifest.key, live.namespace)
     before = unpacked(found) if found is not None else None
 
     def change(action: Action, reason: str = "", verdict: Verdict = Verdict.ESTIMATED, **more: Any) -> Change:
-        # What stays as it is only has to be at hand; a fleet has thousands of such objects.
-        standing, wanted = (found, Packed(document)) if action in _STAY else (before, document)
+        # It only has to be at hand; a fleet has thousands of such objects.
+        standing, wanted = (found, at_hand) if action in _COMPARED else (before, document)
         return Change(
             manifest.key, action, kind.name, manifest.service, manifest.path, standing, wanted,
             reason=reason, verdict=verdict, **more,
@@ -178,6 +194,7 @@ def _object_change(manifest: Manifest, live: LiveObjects, rules: Rules) -> Chang
     settled = policy.settle(rules.fields, kind.name, document, difference.fields)
     if settled.yielded:
         document = settled.document
+        at_hand = Packed(document)
         difference = compare(kind.name, document, seen)
     action, reason = judge(difference, settled.taken)
     fixed = fixed_field(kind.name, before, difference.fields) if action is Action.UPDATE else ""

@@ -7,17 +7,15 @@ YAML. What the server writes itself has no place in a manifest and is a finding.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
 from capgen import yamlio
 from capgen.artifact import Artifact
-from capgen.diagnostics import Diagnostic, in_order
-from capgen.errors import Findings
+from capgen.diagnostics import Diagnostic
 from capgen.reconcile.kinds import KINDS, Kind
-from capgen.reconcile.packed import alike, pack, unpack
 
 PART_OF = "applyset.kubernetes.io/part-of"
 """Says which inventory an object belongs to; see `applyset`."""
@@ -27,8 +25,8 @@ _NAME = re.compile(r"(?!\.{1,2}$)[^/%\x00-\x1f\x7f]{1,253}")
 
 
 class Manifest(Struct, frozen=True):
-    """One object that is wanted, kept small: a fleet has ten thousand. `service` and `path` are its artifact's;
-    `obstacle` says why it cannot be delivered, "" if it can.
+    """One object that is wanted. `service` and `path` are its artifact's; `obstacle` says why it cannot be delivered, ""
+    if it can.
     """
 
     key: str
@@ -36,9 +34,7 @@ class Manifest(Struct, frozen=True):
     namespace: str
     service: str
     path: str
-    packed: bytes
-    like: bytes
-    """What `packed` was packed against: the first of its kind, which the others resemble."""
+    document: dict[str, Any]
     obstacle: str = ""
 
     @property
@@ -46,66 +42,47 @@ class Manifest(Struct, frozen=True):
         """The last part of the key: no name has a slash in it."""
         return self.key.rpartition("/")[2]
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """The object as plain data, read anew each time."""
-        return unpack(self.packed, self.like)
-
 
 def key(kind: str, namespace: str, name: str) -> str:
     """`ConfigMap/monitoring/apm`, and `Namespace/monitoring` for what lives in no namespace."""
     return "/".join(part for part in (kind, namespace, name) if part)
 
 
-def read_manifests(artifacts: Iterable[Artifact], namespace: str) -> tuple[Manifest, ...]:
-    """The objects of all artifacts that are manifests, in the order in which they are written.
+def place_of(key: str) -> tuple[str, str]:
+    """The kind and the namespace in a key, "" for what lives in none."""
+    kind, _, rest = key.partition("/")
+    return kind, rest.rpartition("/")[0]
 
-    `namespace` is where objects go that name none. Raises Findings with everything that is wrong.
+
+def read_manifest(
+    artifact: Artifact, namespace: str, known: Callable[[str], Manifest | None]
+) -> tuple[Manifest | None, tuple[Diagnostic, ...]]:
+    """The object of an artifact, and what is wrong with it. `namespace` is where it goes when it names none; `known` gives
+    the one that was there before under a key.
     """
-    manifests: dict[str, Manifest] = {}
-    found: list[Diagnostic] = []
-    likes: dict[str, bytes] = {}
-    for artifact in artifacts:
-        if not artifact.kubernetes:
-            continue
-        source = yamlio.Source(artifact.path, artifact.text)
-        node, mistakes = yamlio.read(source)
-        found += mistakes
-        if node is None:
-            continue
-        problems = _mistakes(node)
-        found += problems
-        if problems:
-            continue
-        manifest = _manifest(node, artifact, namespace, likes)
-        if manifest.key in manifests:
-            first = manifests[manifest.key].path
-            found.append(
-                _finding("CG803", f"{manifest.key} is declared here and in {first}", node, "remove one of the two")
-            )
-        manifests[manifest.key] = manifest
-    if found:
-        raise Findings(in_order(found))
-    return in_writing_order(manifests.values())
-
-
-def in_writing_order(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
-    """By the order of the kinds, then by key."""
-    return tuple(sorted(manifests, key=lambda m: (m.kind.order, m.key)))
-
-
-def _manifest(node: yamlio.Node, artifact: Artifact, namespace: str, likes: dict[str, bytes]) -> Manifest:
+    node, found = yamlio.read(yamlio.Source(artifact.path, artifact.text))
+    if node is None:
+        return None, found
+    if mistakes := _mistakes(node):
+        return None, (*found, *mistakes)
     document: Any = _without_nulls(node.data())
+    kind, _ = _kind(document["kind"], document["apiVersion"])
+    if kind.namespaced:
+        metadata = document["metadata"]
+        document = {**document, "metadata": {**metadata, "namespace": metadata.get("namespace", namespace)}}
+    manifest = manifest_of(document, artifact.service, artifact.path)
+    if first := known(manifest.key):
+        message = f"{manifest.key} is declared here and in {first.path}"
+        found = (*found, _finding("CG803", message, node, "remove one of the two"))
+    return manifest, found
+
+
+def manifest_of(document: dict[str, Any], service: str, path: str) -> Manifest:
+    """The manifest of an object that says where it lives."""
     kind, obstacle = _kind(document["kind"], document["apiVersion"])
     metadata = document["metadata"]
-    place = metadata.get("namespace", namespace) if kind.namespaced else ""
-    document = {**document, "metadata": {**metadata, "namespace": place}} if kind.namespaced else document
-    name = metadata["name"]
-    like = likes.get(kind.name, b"")
-    packed = pack(document, like)
-    if not like:
-        likes[kind.name] = alike(document)
-    return Manifest(key(kind.name, place, name), kind, place, artifact.service, artifact.path, packed, like, obstacle)
+    home = metadata["namespace"] if kind.namespaced else ""
+    return Manifest(key(kind.name, home, metadata["name"]), kind, home, service, path, document, obstacle)
 
 
 def _kind(name: str, api_version: str) -> tuple[Kind, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from capgen.reconcile.kinds import KINDS
+from capgen.reconcile.manifest import place_of
 from capgen.reconcile.plan import Action, Change, Plan
 
 
@@ -34,7 +35,7 @@ def missing_for(change: Change, failed: Iterable[Change]) -> str:
     the table of kinds says. Whatever is independent goes on. What is left over goes when all that replaces it is
     there: a deletion needs every other change to its service.
     """
-    needs, home = KINDS[change.kind].needs, _namespace(change)
+    needs, home = KINDS[change.kind].needs, place_of(change.key)[1]
     for other in failed:
         if change.follows == other.key:
             return other.key
@@ -44,11 +45,6 @@ def missing_for(change: Change, failed: Iterable[Change]) -> str:
             return other.key
         if other.kind == "Namespace" and other.key == f"Namespace/{home}":
             return other.key
-        if other.kind in needs and other.service == change.service and _namespace(other) == home:
+        if other.kind in needs and other.service == change.service and place_of(other.key)[1] == home:
             return other.key
     return ""
-
-
-def _namespace(change: Change) -> str:
-    parts = change.key.split("/")
-    return parts[1] if len(parts) == 3 else ""

@@ -42,7 +42,7 @@ class Result(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """The results in the plan's order, and the troubles that belong to no single one (a reload that failed)."""
+    """The results in the plan's order, those of which it tells no more first, and the troubles that belong to no single one (a reload that failed)."""
 
     target: str
     results: tuple[Result, ...]

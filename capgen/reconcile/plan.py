@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Absent(Enum):
@@ -109,6 +109,7 @@ class Plan(Struct, frozen=True):
 
     target: str
     changes: tuple[Change, ...]
+    """What of it is unchanged is among them where there is more to tell of it, or a file's text to keep."""
     notes: tuple[str, ...] = ()
     """What a reader has to know that belongs to no single change."""
     managed: int = 0
@@ -119,6 +120,20 @@ class Plan(Struct, frozen=True):
     """Whether who reads the files has still to be told of those of an earlier run."""
     unsearched: frozenset[str] = frozenset()
     """Services of which not everything could be seen; what their inventories say stays as it is."""
+    unchanged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The keys of what else is as it is wanted, by service."""
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Whose artifacts it is made of."""
+        return frozenset(self.unchanged) | {change.service for change in self.changes if change.path}
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The keys of all that artifacts ask for."""
+        return frozenset(key for keys in self.unchanged.values() for key in keys) | {
+            change.key for change in self.changes if change.path
+        }
 
     def of(self, *actions: Action) -> tuple[Change, ...]:
         """The changes with one of the actions."""
@@ -128,3 +143,14 @@ class Plan(Struct, frozen=True):
     def is_clean(self) -> bool:
         """Whether the target is already as wanted: nothing to write, and nothing in the way."""
         return not self.of(Action.CREATE, Action.UPDATE, Action.DELETE, Action.CONFLICT, Action.BLOCKED)
+
+
+def stays(change: Change) -> bool:
+    """Whether a thing is as it is wanted, and there is nothing else to tell of it."""
+    return change.action is Action.UNCHANGED and not change.reason and not change.mutated
+
+
+def kept(plan: Plan) -> tuple[str, ...]:
+    """The keys of all that stays."""
+    known = [change.key for change in plan.changes if stays(change)]
+    return tuple(sorted([*known, *(key for keys in plan.unchanged.values() for key in keys)]))

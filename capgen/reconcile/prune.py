@@ -6,7 +6,7 @@ applied, a kind that capgen makes, no owner beside it. Whatever could not be loo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Container, Mapping
 
 from capgen.reconcile import applyset, owners
 from capgen.reconcile.handover import is_taken
@@ -20,7 +20,7 @@ _FEW = 2
 NOBODY: Mapping[str, str] = {}
 
 
-def leftovers(wanted: Collection[str], live: LiveObjects, handed: Mapping[str, str] = NOBODY) -> tuple[Change, ...]:
+def leftovers(wanted: Container[str], live: LiveObjects, handed: Mapping[str, str] = NOBODY) -> tuple[Change, ...]:
     """The members of the inventories that nobody asks for, in the order in which they are deleted.
 
     `handed` are HPAs that somebody takes over: they stay, and once that is done nothing is told of them.

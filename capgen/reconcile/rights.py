@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from capgen.reconcile.applyset import NEVER_DELETED
 from capgen.reconcile.kinds import KINDS, Kind
-from capgen.reconcile.manifest import Manifest
+from capgen.reconcile.wanted import Wanted
 
 Purpose = Literal["diff", "status", "apply", "destroy"]
 _READS: Sequence[str] = ("list",)
@@ -40,18 +40,15 @@ class Rights(Struct, frozen=True):
     rules: tuple[Rule, ...]
 
 
-def rights(purpose: Purpose, manifests: Sequence[Manifest], home: str) -> tuple[Rights, ...]:
+def rights(purpose: Purpose, wanted: Wanted, home: str) -> tuple[Rights, ...]:
     """What a run for these objects asks of the API server, whose inventories are in the namespace `home`."""
-    mine = [manifest for manifest in manifests if not manifest.obstacle]
-    homes = sorted({manifest.namespace for manifest in mine if manifest.namespace} | {home})
-    found = [_cluster(purpose, mine, homes)]
+    places = wanted.places | {("ConfigMap", home)}
+    homes = sorted({namespace for _, namespace in places if namespace})
+    found = [_cluster(purpose, wanted, homes)]
     for namespace in homes:
-        here = [manifest for manifest in mine if manifest.namespace == namespace]
-        kinds = {m.kind.name: m.kind for m in here if m.kind.namespaced}
-        kinds |= {"ConfigMap": KINDS["ConfigMap"]} if namespace == home else {}
-        rules = _grouped(kinds.values(), _VERBS[purpose])
+        rules = _grouped([KINDS[kind] for kind, place in places if place == namespace], _VERBS[purpose])
         if purpose == "apply":
-            rules += _handed_on(here)
+            rules += _handed_on(wanted, namespace)
         if purpose == "destroy" and namespace == home:
             rules.append(Rule("", ("configmaps",), ("create", "patch")))
         if purpose in _WRITERS and namespace == home:
@@ -66,11 +63,11 @@ def rights_to_read(kinds: Collection[Kind], homes: Collection[str]) -> tuple[Rig
     return (Rights("", (known,)), *(Rights(home, tuple(_grouped(kinds, _READS))) for home in sorted(set(homes))))
 
 
-def _cluster(purpose: Purpose, manifests: Sequence[Manifest], homes: Sequence[str]) -> Rights:
+def _cluster(purpose: Purpose, wanted: Wanted, homes: Sequence[str]) -> Rights:
     # A saved plan is for one cluster, which is known by the UID of its kube-system.
     names = tuple(sorted({*homes, "kube-system"})) if purpose != "destroy" else ("kube-system",)
     rules = [Rule("", ("namespaces",), ("get",), names)]
-    made = sorted(manifest.name for manifest in manifests if manifest.kind.name in NEVER_DELETED)
+    made = sorted(m.name for kind in NEVER_DELETED for m in wanted.of(kind) if not m.obstacle)
     if made and purpose != "destroy":
         rules.append(Rule("", ("namespaces",), ("list",)))
         if purpose == "apply":
@@ -85,11 +82,14 @@ def _grouped(kinds: Iterable[Kind], verbs: Sequence[str]) -> list[Rule]:
     return [Rule(group, tuple(sorted(names)), tuple(verbs)) for group, names in sorted(by_group.items())]
 
 
-def _handed_on(manifests: Sequence[Manifest]) -> list[Rule]:
+def _handed_on(wanted: Wanted, namespace: str) -> list[Rule]:
     """Writing a Role, or binding one, is refused to whoever has not its rights, unless they may hand these on."""
     group = "rbac.authorization.k8s.io"
-    made = tuple(sorted(m.name for m in manifests if m.kind.name == "Role"))
-    bound = tuple(sorted({str(m.document["roleRef"]["name"]) for m in manifests if m.kind.name == "RoleBinding"}))
+    roles, bindings = (
+        [m for m in wanted.of(kind) if m.namespace == namespace and not m.obstacle] for kind in ("Role", "RoleBinding")
+    )
+    made = tuple(sorted(m.name for m in roles))
+    bound = tuple(sorted({str(m.document["roleRef"]["name"]) for m in bindings}))
     return [
         *([Rule(group, ("roles",), ("escalate",), made)] if made else []),
         *([Rule(group, ("roles",), ("bind",), bound)] if bound else []),

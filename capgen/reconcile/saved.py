@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from msgspec import Struct
 from capgen.errors import UsageError
 from capgen.reconcile.masked import masked
 from capgen.reconcile.packed import unpacked
-from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict
+from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict, kept, stays
 from capgen.reconcile.summary import summary
 
 SCHEMA = 2
@@ -40,8 +40,9 @@ class Request(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """One change that was approved. `fields` is for people; `pin` and `exact` decide. What is to stay as it is has no pin:
-    it is looked at anew, and counts when it is not as it should be any more."""
+    """One change that was approved. `fields` is for people; `pin` and `exact` decide. What is to stay as it is has no pin,
+    and is counted where there is nothing to tell of it: it is looked at anew, and counts when it is not as it should be
+    any more."""
 
     key: str
     action: str
@@ -68,7 +69,9 @@ class Stale(Struct, frozen=True):
 
 def dump(plan: Plan, rehearsed: Plan, request: Request, place: Mapping[str, str], digest: str) -> str:
     """The text of a saved plan: canonical, so that the same input gives the same bytes."""
-    entries = [_entry(base, exact) for base, exact in zip(plan.changes, rehearsed.changes, strict=True)]
+    entries = [
+        _entry(base, exact) for base, exact in zip(plan.changes, rehearsed.changes, strict=True) if not stays(base)
+    ]
     body = {
         "kind": _KIND,
         "schema_version": SCHEMA,
@@ -84,6 +87,7 @@ def dump(plan: Plan, rehearsed: Plan, request: Request, place: Mapping[str, str]
         "place": dict(place),
         "specs_sha256": digest,
         "notes": list(plan.notes),
+        "unchanged": len(kept(plan)),
         "changes": [
             {
                 **entry.shown,
@@ -255,6 +259,13 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def digest_of(texts: Sequence[tuple[str, str]]) -> str:
-    """A digest of artifacts, by path."""
-    return _digest(sorted(texts))
+def digest_in(path: str, text: str) -> bytes:
+    """What an artifact adds to the digest of all."""
+    return hashlib.sha256(f"{path}\0{text}".encode("utf-8", "surrogatepass")).digest()
+
+
+def digest_of(digests: bytes | bytearray) -> str:
+    """A digest of artifacts, whatever the order in which theirs are in a row."""
+    size = hashlib.sha256().digest_size
+    each = sorted(digests[start : start + size] for start in range(0, len(digests), size))
+    return hashlib.sha256(b"".join(each)).hexdigest()

@@ -13,9 +13,9 @@ from msgspec import Struct, field
 
 from capgen.artifact import Artifact
 from capgen.reconcile.applyset import Inventory
-from capgen.reconcile.manifest import Manifest
 from capgen.reconcile.outcome import Outcome
 from capgen.reconcile.plan import Document, Plan
+from capgen.reconcile.wanted import Wanted
 
 
 class LiveFile(Struct, frozen=True):
@@ -54,12 +54,12 @@ class LiveObjects(Struct, frozen=True):
     namespace: str
     """Where objects go that name no namespace."""
     found: Mapping[str, Document] = field(default_factory=dict)
-    """By key; of what is as it is wanted no more than AsWanted, unless it was read whole."""
+    """By key, of what is wanted; but for what is settled there."""
     blocked: Mapping[str, str] = field(default_factory=dict)
     inventories: Mapping[str, Inventory] = field(default_factory=dict)
     """By service, of those that are delivered here."""
     members: Mapping[str, Document] = field(default_factory=dict)
-    """Every object that was seen with the label of some inventory, by key."""
+    """Every object that was seen with the label of some inventory, by key; but for what is settled."""
     unsearched: Mapping[str, str] = field(default_factory=dict)
     """Service -> why not every member of its inventory could be seen."""
     notes: tuple[str, ...] = ()
@@ -67,8 +67,8 @@ class LiveObjects(Struct, frozen=True):
     """Everybody who has an inventory here."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Id of an inventory -> its service, of those that were this project's and are none of those that it is read for."""
-    wanted: tuple[Manifest, ...] = ()
-    """What it was read for, in the order in which it is written."""
+    wanted: Wanted | None = None
+    """What it was read for. What stands there as it is wanted is settled in it, and no more is known of it."""
 
 
 Live: TypeAlias = LiveFiles | LiveObjects
@@ -88,7 +88,7 @@ class Target(Protocol):
         """What stands there now, as far as the artifacts care, and what earlier deliveries of their services left.
 
         `services` are looked at beside those of the artifacts. `whole`: what is as it is wanted is kept as well, for who
-        asks how it is. Raises TargetError when nothing can be read.
+        asks how it is, and nothing is settled. Raises TargetError when nothing can be read.
         """
 
     def rehearse(self, plan: Plan) -> Plan:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from capgen.diagnostics import Diagnostic, Severity, Span
 from capgen.reconcile.masked import masked, without_secrets
 from capgen.reconcile.outcome import Outcome, Result, State
-from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
+from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan, kept, stays
 from capgen.reconcile.risk import risks
 from capgen.reconcile.saved import Stale
 from capgen.reconcile.summary import in_words, summary
@@ -40,7 +40,6 @@ _STATES: dict[State, tuple[str, Style]] = {
     State.NOT_TRIED: ("!", "yellow"), State.DELETED: ("-", "red"), State.CREATED: ("+", "green"), State.UPDATED: ("~", "yellow"), State.UNCHANGED: ("=", "dim"),
 }  # fmt: skip
 _IN_THE_WAY = (Action.CONFLICT, Action.BLOCKED)
-_QUIET = (Action.UNCHANGED,)
 _LONG = 72
 _ALIKE, _MOST = 4, 6
 """From how many places on what changes alike is told once, and how many of them are named."""
@@ -67,14 +66,14 @@ def render(plan: Plan, form: str, *, color: bool = False, width: int = 80, wrap:
     if machine is not None:
         return findings.render(_findings(plan), machine)
     if form == "json":
-        changes = [_change_data(change) for change in plan.changes]
-        return _json({"target": plan.target, "notes": list(plan.notes), "changes": changes})
+        changes = [_change_data(change) for change in plan.changes if not stays(change)]
+        body = {"target": plan.target, "notes": list(plan.notes), "changes": changes, "unchanged": kept(plan)}
+        return _json(body)
     if form == "markdown":
         return _markdown(plan)
     lines: list[str] = []
-    for change in _ordered(plan):
-        if change.action not in _QUIET or change.mutated:
-            lines += _change_lines(change, color, width, room)
+    for change in _told_of(plan):
+        lines += _change_lines(change, color, width, room)
     for note in plan.notes:
         lines += [painted(line, "yellow", color) for line in hung(f"note: {visible(note)}", room, indent=0)]
     return "\n".join((*lines, *hung(_summary(plan), room, indent=0))) + "\n"
@@ -153,16 +152,18 @@ def _told_field(field: Mapping[str, Any]) -> list[str]:
     return [f"{visible(path)}: {_cut(before, start)} → {_cut(after, start)}{held}"]
 
 
-def _ordered(plan: Plan) -> Sequence[Change]:
-    """What is in the way, then what is risky, then the rest."""
+def _told_of(plan: Plan) -> Sequence[Change]:
+    """What is in the way, then what is risky, then the rest; but for what stays."""
     order = list(_SIGNS)
     return sorted(
-        plan.changes, key=lambda c: (c.action not in _IN_THE_WAY, not risks(c), order.index(c.action), c.service)
+        (change for change in plan.changes if change.action is not Action.UNCHANGED or change.mutated),
+        key=lambda c: (c.action not in _IN_THE_WAY, not risks(c), order.index(c.action), c.service),
     )
 
 
 def _summary(plan: Plan) -> str:
     counts = Counter(change.action for change in plan.changes)
+    counts[Action.UNCHANGED] += sum(map(len, plan.unchanged.values()))
     said = ", ".join(
         f"{counts[action]} to {action}"
         if action in (Action.CREATE, Action.UPDATE, Action.DELETE)
@@ -306,14 +307,13 @@ def _result_lines(result: Result, color: bool, room: int) -> list[str]:
 def told(plan: Plan) -> tuple[str, tuple[tuple[str, str], ...]]:
     """The plan in a line, and each thing that does not stay as it is: what becomes of it, and the lines that change.
     What is in the way comes first; secrets are masked."""
-    changes = [change for change in _ordered(plan) if change.action not in _QUIET or change.mutated]
     return _summary(plan), tuple(
         (
             f"{_SIGNS[change.action][0]} {change.key}: {change.action}",
             # Without the indentation, or nobody's renderer colours the signs of a diff.
             "\n".join(line.removeprefix("    ") for line in _change_lines(change, color=False, width=100)[1:]),
         )
-        for change in changes
+        for change in _told_of(plan)
     )
 
 

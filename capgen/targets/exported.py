@@ -18,10 +18,11 @@ from capgen.artifact import Artifact
 from capgen.errors import TargetError, UsageError
 from capgen.reconcile import applyset
 from capgen.reconcile.kinds import KINDS
-from capgen.reconcile.manifest import key, read_manifests
+from capgen.reconcile.manifest import key
 from capgen.reconcile.outcome import Outcome
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
+from capgen.reconcile.wanted import read_manifests
 
 _LARGEST = 256 << 20
 _NO_OWNERS = "exported without --show-managed-fields: only values are compared"
@@ -46,7 +47,7 @@ class Exported(Struct, frozen=True):
         """The exported objects. Raises TargetError for a file that cannot be read: a part is no answer."""
         del whole  # what can be said without owners is judged later
         wanted = read_manifests(desired, self.namespace)
-        meant = {manifest.service for manifest in wanted} | set(services)
+        meant = wanted.services | set(services)
         found: dict[str, Document] = {}
         parents = []
         for document in self._documents():

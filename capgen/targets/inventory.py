@@ -1,16 +1,20 @@
-"""The inventories in a namespace of an API server: read by one list, written before and after the objects."""
+"""The inventories in a namespace of an API server: read by one list, held against what is there, written before and after
+the objects."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from capgen.errors import TargetError
 from capgen.naming import MANAGER
 from capgen.reconcile import applyset
 from capgen.reconcile.applyset import Inventory
 from capgen.reconcile.kinds import KINDS
-from capgen.targets.listing import collection, list_objects, quoted
+from capgen.reconcile.manifest import key
+from capgen.reconcile.plan import Document
+from capgen.targets.listing import Listings, collection, list_objects, quoted
 from capgen.targets.objects import APPLY, remove
+from capgen.targets.refusal import not_served
 from capgen.targets.wire import Wire, encode
 
 _WRITER = f"{MANAGER}-applyset"
@@ -61,6 +65,47 @@ def write_inventory(wire: Wire, inventory: Inventory, standing: Inventory | None
     except TargetError as error:
         return str(error)
     return "" if answer.status < 300 else answer.message
+
+
+def places(inventory: Inventory) -> list[tuple[str, str]]:
+    """Where to look for an inventory's members."""
+    if inventory.problem:
+        return []
+    return [(kind.name, home) for kind, home in inventory.scopes]
+
+
+def unsearched_in(inventory: Inventory, by_scope: Listings) -> str:
+    """Why not every member could be seen, "" if every one was. With its CRD gone a kind has no objects any more."""
+    if inventory.problem:
+        return inventory.problem
+    if unknown := inventory.unknown_kinds:
+        return f"its inventory names {', '.join(unknown)}, which this version of capgen does not know"
+    failed = (
+        listed
+        for scope in places(inventory)
+        if isinstance(listed := by_scope[scope], str) and listed != not_served(KINDS[scope[0]])
+    )
+    return next(failed, "")
+
+
+def members(by_scope: Listings) -> dict[str, Document]:
+    """What has the label of some inventory, by key."""
+    return {
+        key(*scope, name): document
+        for scope, listed in by_scope.items()
+        for name, document in (listed.items() if isinstance(listed, dict) else ())
+        if applyset.part_of(document)
+    }
+
+
+def notes(mine: Mapping[str, Inventory], unsearched: Mapping[str, str], by_scope: Listings) -> Iterable[str]:
+    """What is told of the inventories: of whom nothing is deleted, `unsearched` says why, and which kinds are gone."""
+    for service, reason in unsearched.items():
+        yield f"nothing of {service or 'the fleet'} is deleted now: {reason}"
+    gone = {kind for (kind, _), listed in by_scope.items() if listed == not_served(KINDS[kind])}
+    for service, inventory in mine.items():
+        for name in sorted({kind.name for kind, _ in inventory.scopes} & gone):
+            yield f"what {service or 'the fleet'} had of {name} is gone with its CRD"
 
 
 def _is_ours(name: str) -> bool:

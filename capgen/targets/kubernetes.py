@@ -19,19 +19,19 @@ from capgen.reconcile import applyset
 from capgen.reconcile.applyset import Inventory
 from capgen.reconcile.build import is_as_wanted
 from capgen.reconcile.kinds import KINDS, Kind
-from capgen.reconcile.manifest import PART_OF, Manifest, key, read_manifests
+from capgen.reconcile.manifest import key, place_of
 from capgen.reconcile.order import missing_for, waves
 from capgen.reconcile.outcome import Outcome, Result, State
-from capgen.reconcile.packed import Packed, as_wanted
+from capgen.reconcile.packed import Packed
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
+from capgen.reconcile.wanted import Wanted, read_manifests
 from capgen.targets import kubeconfig, lease, objects
-from capgen.targets.inventory import read_inventories, renamed, write_inventory
-from capgen.targets.listing import list_objects, quoted
+from capgen.targets.inventory import members, notes, places, read_inventories, renamed, unsearched_in, write_inventory
+from capgen.targets.listing import Listings, list_objects, quoted
 from capgen.targets.login import log_in
 from capgen.targets.objects import meta
 from capgen.targets.permitted import patchable
-from capgen.targets.refusal import not_served
 from capgen.targets.waiting import wait_for
 from capgen.targets.wire import Wire
 
@@ -74,7 +74,7 @@ class Cluster(Struct, frozen=True):
 
     def read(self, desired: Iterable[Artifact], services: Collection[str] = (), *, whole: bool = False) -> LiveObjects:
         """The live objects, by one paged list a kind and namespace, compared as they come: memory holds a page of each
-        list and what is not as it is wanted, unless it is all wanted `whole`.
+        list and what is not as it is wanted; all of it where it is to be known `whole`.
 
         What cannot be read is blocked with the reason. Raises TargetError when the server does not answer or
         does not know the user, and Findings for what is no manifest.
@@ -83,41 +83,40 @@ class Cluster(Struct, frozen=True):
         return self._read(read_manifests(desired, self.namespace), services, whole)
 
     @_verb
-    def _read(self, manifests: tuple[Manifest, ...], services: Collection[str], whole: bool) -> LiveObjects:
-        meant = {manifest.service for manifest in manifests} | set(services)
+    def _read(self, wanted: Wanted, services: Collection[str], whole: bool) -> LiveObjects:
+        declared = wanted.services - {""}
+        meant = wanted.services | set(services)
         inventories = read_inventories(self.wire, self.namespace, self.page) if meant else {}
         known = {} if isinstance(inventories, str) else inventories
-        declared = {m.service for m in manifests} - {""}
         known = {s: self._whose(inventory, declared, known) for s, inventory in known.items()}
         mine = {service: known[service] for service in sorted(meant & known.keys())}
-        scopes = {(m.kind.name, m.namespace) for m in manifests if not m.obstacle}
-        scopes |= {scope for inventory in mine.values() for scope in _places(inventory)}
-        wanted = {manifest.key: manifest for manifest in manifests}
-        by_scope = self._listed(sorted(scopes), wanted, whole=whole)
+        scopes = wanted.places | {scope for inventory in mine.values() for scope in places(inventory)}
+        unclear = wanted.services if whole else {service for service, inventory in mine.items() if inventory.problem}
+        by_scope = self._listed(sorted(scopes), wanted, unclear, {inventory.id for inventory in mine.values()})
         found: dict[str, Document] = {}
         blocked: dict[str, str] = {}
-        for manifest in manifests:
+        missing: list[str] = []
+        for manifest in wanted.open:
+            standing = by_scope.get((manifest.kind.name, manifest.namespace), {})
             if manifest.service in mine and (why := mine[manifest.service].problem):
                 blocked[manifest.key] = why
-                continue
-            standing = by_scope.get((manifest.kind.name, manifest.namespace), {})
-            if isinstance(standing, str):
+            elif isinstance(standing, str):
                 blocked[manifest.key] = standing
             elif manifest.name in standing:
                 found[manifest.key] = standing[manifest.name]
-        unread = found.keys() | blocked.keys()
-        missing = [m for m in manifests if m.key not in unread and m.kind.namespaced and not m.obstacle]
-        blocked |= self._homeless(missing, {m.name for m in manifests if m.kind.name == "Namespace"})
-        unsearched = {s: reason for s, inventory in mine.items() if (reason := _unsearched(inventory, by_scope))}
+            elif manifest.kind.namespaced and not manifest.obstacle:
+                missing.append(manifest.key)
+        blocked |= self._homeless(missing, {m.name for m in wanted.of("Namespace")})
+        unsearched = {s: reason for s, inventory in mine.items() if (reason := unsearched_in(inventory, by_scope))}
         if isinstance(inventories, str):
             unsearched = dict.fromkeys(meant, f"the inventories cannot be read: {inventories}")
         return LiveObjects(
-            self.namespace, found, blocked, mine, _members(by_scope, wanted), unsearched, tuple(_notes(mine, unsearched, by_scope)),
+            self.namespace, found, blocked, mine, members(by_scope), unsearched, tuple(notes(mine, unsearched, by_scope)),
             frozenset(
                 s for s, inventory in known.items()
                 if inventory.environment in ("", self.environment) and inventory.project in ("", self.project)
             ),
-            renamed(known, declared, self.environment, self.project), manifests,
+            renamed(known, declared, self.environment, self.project), wanted,
         )  # fmt: skip
 
     @_verb
@@ -133,7 +132,7 @@ class Cluster(Struct, frozen=True):
                 strict=True,
             )
         )
-        seen |= {c.key: _estimated(c) for c in asked if not may[_home(c)](KINDS[c.kind], str(meta(c.after, "name")))}
+        seen |= {c.key: _estimated(c) for c in asked if not may[_home(c)](KINDS[c.kind], c.key.rpartition("/")[2])}
         asked = tuple(change for change in asked if change.key not in seen)
         # One of a kind goes first: whoever may not ask for it may not ask for the others either.
         first = {(change.kind, _home(change)): change for change in reversed(asked)}
@@ -161,16 +160,21 @@ class Cluster(Struct, frozen=True):
             self.wire, self.namespace, [applyset.parent_name(s) for s in written], self.lease_seconds
         ) as leases:
             standing = self._inventories() if written else {}
-            declared = {change.service for change in plan.changes if change.path} - {""}
+            declared = plan.services - {""}
+            planned = _places_by_service(rest, rest.changes)
             wide = {
-                s: _widened(s, self.namespace, rest, standing.get(s)).kept_for(self.environment, declared, self.project)
+                s: standing.get(s, Inventory(s, self.namespace))
+                .with_members(planned.get(s, ()))
+                .kept_for(self.environment, declared, self.project)
                 for s in written
             }
             refused = self._record(wide, standing)
             self._write(rest, results, refused, leases, failed=[c for c in homes if _is_open(results[c.key])])
-            ends = {s: _narrowed(wide[s], rest, results) for s in written if not refused[s]}
+            there = _places_by_service(rest, [c for c in rest.changes if _may_be_there(c, results.get(c.key))])
+            ends = {s: _narrowed(wide[s], rest, there.get(s, ())) for s in written if not refused[s]}
             left = self._record(ends, wide)
-        ordered = tuple(results[c.key] for c in plan.changes if c.key in results)
+        ordered = tuple(Result(key, State.UNCHANGED) for keys in plan.unchanged.values() for key in keys)
+        ordered += tuple(results[c.key] for c in plan.changes if c.key in results)
         problems = [
             f"the inventory of {service or 'the fleet'} is wider than need be: {why}"
             for service, why in left.items()
@@ -246,31 +250,40 @@ class Cluster(Struct, frozen=True):
         )
 
     def _listed(
-        self, scopes: Sequence[tuple[str, str]], wanted: Mapping[str, Manifest], *, whole: bool
-    ) -> dict[tuple[str, str], dict[str, Document] | str]:
-        """What is wanted or in some inventory, of each kind and namespace; nobody needs what is neither."""
+        self, scopes: Sequence[tuple[str, str]], wanted: Wanted, unclear: Collection[str], sets: Collection[str]
+    ) -> Listings:
+        """What is wanted or in one of the sets, of each kind and namespace; nobody needs what is neither, but for a
+        ScaledObject, which may own an HPA. What stands as it is wanted is settled, but for services that are `unclear`.
+        """
 
         def listed(scope: tuple[str, str]) -> dict[str, Document] | str:
+            settled: list[str] = []
+
             def take(item: Document) -> Document | None:
                 manifest = wanted.get(key(*scope, item["metadata"]["name"]))
-                if manifest is None and not applyset.part_of(item):
-                    return None
                 document = {**item, "kind": scope[0]}
-                if whole or manifest is None or not is_as_wanted(manifest, document, self.namespace):
+                if manifest is None:
+                    needed = applyset.part_of(item) in sets or scope[0] == "ScaledObject"
+                    return Packed(document) if needed else None
+                if manifest.service in unclear or not is_as_wanted(manifest, document, self.namespace):
                     return Packed(document)
-                return as_wanted(document, (PART_OF,))
+                settled.append(manifest.key)
+                return None
 
-            return list_objects(self.wire, KINDS[scope[0]], scope[1], self.page, take=take)
+            found = list_objects(self.wire, KINDS[scope[0]], scope[1], self.page, take=take, anew=settled.clear)
+            if not isinstance(found, str):
+                wanted.settle(settled)
+            return found
 
         found = self.wire.at_once(listed, scopes)
         return dict(zip(scopes, found, strict=True))
 
-    def _homeless(self, missing: Iterable[Manifest], created: set[str]) -> dict[str, str]:
+    def _homeless(self, missing: Iterable[str], created: set[str]) -> dict[str, str]:
         """Why objects cannot be created whose namespace is not there; nothing when the user may not look."""
         homes: dict[str, list[str]] = {}
-        for manifest in missing:
-            if manifest.namespace not in created:
-                homes.setdefault(manifest.namespace, []).append(manifest.key)
+        for object_key in missing:
+            if (home := place_of(object_key)[1]) not in created:
+                homes.setdefault(home, []).append(object_key)
         answers = self.wire.at_once(
             lambda home: self.wire.request("GET", f"/api/v1/namespaces/{quoted(home)}", {}), list(homes)
         )
@@ -306,68 +319,19 @@ def identity(cluster: Cluster) -> str:
     return uid
 
 
-def _places(inventory: Inventory) -> list[tuple[str, str]]:
-    """Where to look for an inventory's members."""
-    if inventory.problem:
-        return []
-    return [(kind.name, home) for kind, home in inventory.scopes]
-
-
-def _unsearched(inventory: Inventory, by_scope: Mapping[tuple[str, str], dict[str, Document] | str]) -> str:
-    """Why not every member could be seen, "" if every one was. With its CRD gone a kind has no objects any more."""
-    if inventory.problem:
-        return inventory.problem
-    if unknown := inventory.unknown_kinds:
-        return f"its inventory names {', '.join(unknown)}, which this version of capgen does not know"
-    failed = (
-        listed
-        for scope in _places(inventory)
-        if isinstance(listed := by_scope[scope], str) and listed != not_served(KINDS[scope[0]])
-    )
-    return next(failed, "")
-
-
-def _members(
-    by_scope: Mapping[tuple[str, str], dict[str, Document] | str], wanted: Mapping[str, Manifest]
-) -> dict[str, Document]:
-    members = {}
-    for (kind, home), listed in by_scope.items():
-        for name, document in listed.items() if isinstance(listed, dict) else ():
-            if applyset.part_of(document):
-                place = key(kind, home, name)
-                members[wanted[place].key if place in wanted else place] = document
-    return members
-
-
-def _notes(
-    mine: Mapping[str, Inventory],
-    unsearched: Mapping[str, str],
-    by_scope: Mapping[tuple[str, str], dict[str, Document] | str],
-) -> Iterable[str]:
-    for service, reason in unsearched.items():
-        yield f"nothing of {service or 'the fleet'} is deleted now: {reason}"
-    gone = {kind for (kind, _), listed in by_scope.items() if listed == not_served(KINDS[kind])}
-    for service, inventory in mine.items():
-        for name in sorted({kind.name for kind, _ in inventory.scopes} & gone):
-            yield f"what {service or 'the fleet'} had of {name} is gone with its CRD"
-
-
-def _widened(service: str, home: str, plan: Plan, standing: Inventory | None) -> Inventory:
-    """The inventory with everything that the plan may create."""
-    return (standing or Inventory(service, home)).with_members(_members_of(plan, service))
-
-
-def _narrowed(wide: Inventory, plan: Plan, results: Mapping[str, Result]) -> Inventory:
+def _narrowed(wide: Inventory, plan: Plan, there: Iterable[tuple[Kind, str]]) -> Inventory:
     """The inventory of what is there after the run: whatever was not surely deleted, or surely never made, stays."""
-    if wide.service in plan.unsearched:
-        return wide
-    there = [change for change in plan.changes if _may_be_there(change, results.get(change.key))]
-    left = replace(plan, changes=tuple(there))
-    return replace(wide, places=frozenset()).with_members(_members_of(left, wide.service))
+    return wide if wide.service in plan.unsearched else replace(wide, places=frozenset()).with_members(there)
 
 
-def _members_of(plan: Plan, service: str) -> list[tuple[Kind, str]]:
-    return [(KINDS[c.kind], _home(c)) for c in plan.changes if c.service == service and c.kind in KINDS]
+def _places_by_service(plan: Plan, changes: Iterable[Change]) -> dict[str, set[tuple[Kind, str]]]:
+    """Where the objects of these changes are, and those of which nothing more is told."""
+    places = [(service, place_of(key)) for service, keys in plan.unchanged.items() for key in keys]
+    places += [(change.service, place_of(change.key)) for change in changes if change.kind in KINDS]
+    found: dict[str, set[tuple[Kind, str]]] = {}
+    for service, (kind, home) in places:
+        found.setdefault(service, set()).add((KINDS[kind], home))
+    return found
 
 
 def _may_be_there(change: Change, result: Result | None) -> bool:
@@ -386,7 +350,7 @@ def _estimated(change: Change) -> Change:
 
 
 def _home(change: Change) -> str:
-    return str(meta(change.after or change.before, "namespace") or "")
+    return place_of(change.key)[1]
 
 
 def _is_open(result: Result) -> bool:

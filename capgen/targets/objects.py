@@ -18,6 +18,7 @@ from capgen.reconcile.compare import compare, compare_whole
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.outcome import Result, State
 from capgen.reconcile.owners import holders, others
+from capgen.reconcile.packed import unpacked
 from capgen.reconcile.plan import Action, Change, Document, FieldChange, Verdict
 from capgen.reconcile.policy import adopted, adoption
 from capgen.reconcile.saved import meant
@@ -233,7 +234,7 @@ def _object(value: Document | str | None) -> Document:
     """A plan for a cluster holds objects; a plan for a folder was given to the wrong target."""
     if not isinstance(value, Mapping):
         raise TypeError("a change without an object cannot be applied to a cluster")
-    return value
+    return unpacked(value)
 
 
 def _both(first: str, second: str) -> str:

@@ -157,6 +157,6 @@ def states(ran: Ran) -> dict[str, str]:
     except ValueError:
         return {}
     listed = data.get("results") or data.get("changes") or []
-    return {
-        entry["key"].rpartition("/")[2].removesuffix("-hpa"): entry.get("state") or entry["action"] for entry in listed
-    }
+    ends = {entry["key"]: entry.get("state") or entry["action"] for entry in listed}
+    ends |= dict.fromkeys(data.get("unchanged") or (), "unchanged")
+    return {key.rpartition("/")[2].removesuffix("-hpa"): end for key, end in ends.items()}

@@ -16,7 +16,7 @@ import pytest
 from capgen.artifact import Artifact
 from capgen.reconcile.build import build_plan
 from capgen.reconcile.outcome import Outcome
-from capgen.reconcile.plan import Change, Plan
+from capgen.reconcile.plan import Change, Plan, kept
 from capgen.reconcile.target import Target
 from capgen.targets import kubeconfig, kubernetes, record, tree
 from capgen.targets.kubernetes import Cluster
@@ -33,9 +33,15 @@ def apply(target: Target, *desired: Artifact) -> Outcome:
     return target.apply(plan(target, *desired))
 
 
+def each(found: Plan) -> dict[str, str]:
+    """Key -> action, in the order of the keys."""
+    told = {change.key: str(change.action) for change in found.changes} | dict.fromkeys(kept(found), "unchanged")
+    return dict(sorted(told.items()))
+
+
 def actions(found: Plan) -> dict[str, str]:
     """Kind -> action, for plans with one object a kind."""
-    return {change.key.split("/")[0]: str(change.action) for change in found.changes}
+    return {key.split("/")[0]: action for key, action in each(found).items()}
 
 
 def only(found: Plan) -> Change:

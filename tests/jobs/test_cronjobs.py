@@ -11,14 +11,13 @@ import pytest
 import yaml
 from harness.binaries import program
 from harness.controlplane import ControlPlane
-from harness.delivery import apply, open_as, plan
+from harness.delivery import apply, each, open_as, plan
 from harness.processes import serving
 from jobs.cluster import environment
 from jobs.running import built, capacity
 
 from capgen import api
 from capgen.reconcile.outcome import State
-from capgen.reconcile.plan import Action
 
 SPEC = capacity("""
 sources: {host: {exporter: node, targets: ["localhost:9100"]}}
@@ -51,7 +50,7 @@ def test_they_are_delivered_and_their_memory_is_left_to_them(
     assert control_plane.kubectl(*asking) == control_plane.kubectl(*anybody), "a report asks the API server nothing"
     with control_plane.recorded() as seen:
         again = plan(cluster, *desired)
-        assert {change.action for change in again.changes} == {Action.UNCHANGED}
+        assert again.is_clean and set(each(again).values()) == {"unchanged"}
         cluster.apply(again)
     assert not [request for request in seen if request.writes]
     assert control_plane.get("configmap", "capgen-shop-look-state", namespace)["data"] == {

@@ -11,12 +11,12 @@ from capgen.artifact import Artifact
 from capgen.errors import Findings, PartlyDone, TargetError
 from capgen.reconcile.build import build_plan
 from capgen.reconcile.lines import compare_lines
-from capgen.reconcile.manifest import read_manifests
 from capgen.reconcile.order import missing_for, waves
 from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.paths import lookup
 from capgen.reconcile.plan import ABSENT, Action
 from capgen.reconcile.target import LiveObjects
+from capgen.reconcile.wanted import read_manifests
 
 
 def test_objects_are_written_in_the_order_they_need_one_another() -> None:

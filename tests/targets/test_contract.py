@@ -59,12 +59,14 @@ def apply(world: World, *desired: Artifact) -> Outcome:
     return delivery.apply(world.target, *desired)
 
 
-def actions(found: Plan) -> list[Action]:
-    return [change.action for change in found.changes]
+def actions(found: Plan) -> list[str]:
+    """In the order of the names."""
+    return list(delivery.each(found).values())
 
 
 def states(outcome: Outcome) -> list[State]:
-    return [result.state for result in outcome.results]
+    """In the order of the names."""
+    return [result.state for result in sorted(outcome.results, key=lambda result: result.key)]
 
 
 def test_nothing_desired_is_a_clean_plan_and_no_write(world: World) -> None:
@@ -92,7 +94,7 @@ def test_only_what_changed_is_written(world: World) -> None:
     apply(world, thing("one", "1"), thing("two", "2"))
     found = plan(world, thing("one", "1"), thing("two", "zwei"))
     assert actions(found) == [Action.UNCHANGED, Action.UPDATE]
-    (field,) = found.changes[1].fields
+    (field,) = found.of(Action.UPDATE)[0].fields
     assert "2" in str(field.old) and "zwei" in str(field.new)
     assert states(world.target.apply(found)) == [State.UNCHANGED, State.UPDATED]
     assert (world.read("one"), world.read("two")) == ("1", "zwei")
@@ -132,7 +134,7 @@ def test_what_nobody_asks_for_any_more_goes_and_nothing_else(world: World) -> No
     apply(world, thing("one", "1"), thing("two", "2"), thing("three", "3"), thing("other", "4", "other"))
     world.interfere("foreign", "theirs")
     found = plan(world, thing("one", "1"), thing("three", "3"))
-    assert actions(found) == [Action.UNCHANGED, Action.UNCHANGED, Action.DELETE]
+    assert actions(found) == [Action.UNCHANGED, Action.UNCHANGED, Action.DELETE]  # one, three, two
     assert states(world.target.apply(found)) == [State.UNCHANGED, State.UNCHANGED, State.DELETED]
     standing = [world.read(name) for name in ("one", "two", "three", "other", "foreign")]
     assert standing == ["1", None, "3", "4", "theirs"]
@@ -213,7 +215,9 @@ def test_every_change_has_a_result_in_the_plan_s_order(world: World) -> None:
     world.interfere("c", "theirs")
     found = plan(world, thing("a", "1"), thing("b", "1"), thing("c", "2"))
     outcome = world.target.apply(found)
-    assert [result.key for result in outcome.results] == [change.key for change in found.changes]
+    assert "b" in outcome.of(State.UNCHANGED)[0].key.rpartition("/")[2] and len(outcome.results) == 3
+    told = [result.key for result in outcome.results if result.state is not State.UNCHANGED]
+    assert told == [change.key for change in found.changes if change.action is not Action.UNCHANGED]
 
 
 # --- the two worlds

@@ -10,15 +10,15 @@ import yaml
 from cli.command import run
 from faults.scene import Scene
 from harness.controlplane import ControlPlane
-from harness.delivery import actions, apply, open_as, plan
+from harness.delivery import actions, apply, each, open_as, plan
 from harness.manifests import ALERTMANAGER, ALL, CONFIG, HPA, RULES, artifact, artifacts, config_map
 from harness.proxy import Proxy
 
 from capgen.artifact import Artifact
-from capgen.reconcile.manifest import read_manifests
 from capgen.reconcile.outcome import State
 from capgen.reconcile.plan import Verdict
 from capgen.reconcile.rights import Purpose, rights
+from capgen.reconcile.wanted import read_manifests
 from capgen.targets.kubernetes import Cluster
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -173,4 +173,4 @@ def test_an_export_may_have_several_files_in_either_form_and_others_objects(
     assert "matchType: =\n" in (tmp_path / "more/routes.yml").read_text(), "as kubectl prints it"
     exported = Exported(tmp_path, namespace)
     found = exported.rehearse(plan(exported, *artifacts(CONFIG, HPA, ALERTMANAGER)))
-    assert set(actions(found).values()) == {"unchanged"} and len(found.changes) == 3, "nothing is said of the other's"
+    assert set(actions(found).values()) == {"unchanged"} and len(each(found)) == 3, "nothing is said of the other's"
