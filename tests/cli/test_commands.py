@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import pty
+import re
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -126,6 +131,32 @@ def test_a_reader_that_has_seen_enough_is_no_failure(project: Path) -> None:
         process.stdout.close()
         err = process.stderr.read().decode()
     assert (process.returncode, err) == (0, "")
+
+
+def test_what_a_person_reads_is_broken_at_the_edge_of_the_terminal_and_what_a_program_reads_is_not(
+    project: Path,
+) -> None:
+    command = line("apply", "--env", "host", "--root", "live", "--yes")
+    nobody = {**environment(), "PATH": str(project)}  # where no promtool is, which is told in a note longer than that
+    main, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
+    with subprocess.Popen(command, cwd=project, env=nobody, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        seen = b""
+        with contextlib.suppress(OSError):  # how Linux says that nobody writes there any more
+            while part := os.read(main, 65536):
+                seen += part
+    os.close(main)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", seen.decode()).splitlines()
+    assert process.returncode == 0
+    assert any(row.startswith("note: ") for row in shown) and max(map(len, shown)) <= 60, shown
+    (project / "live/apm/rules.yml").write_text("# by hand")
+    piped = subprocess.run(command, cwd=project, env=nobody, capture_output=True, text=True, check=False)
+    assert piped.returncode == 1
+    assert (
+        "  apm/rules.yml: conflict: the file was edited since capgen wrote it: take the edit into the spec or delete the file, then apply again\n"
+        in piped.stderr
+    )
 
 
 def test_an_interrupted_prompt_changes_nothing(project: Path) -> None:
