@@ -106,7 +106,9 @@ def test_every_row_is_a_place_of_the_schema(kind: Kind, schemas: Mapping[str, An
 def test_a_list_whose_order_says_nothing_has_one_owner(kind: Kind, schemas: Mapping[str, Any]) -> None:
     for path, schema, _ in places(kind, schemas):
         if covered(meaning.UNORDERED, kind.name, path):
-            assert schema.get("x-kubernetes-list-type", "atomic") == "atomic", path  # what a schema does not say is atomic
+            assert schema.get("x-kubernetes-list-type", "atomic") == "atomic", (
+                path
+            )  # what a schema does not say is atomic
 
 
 @PLACES
