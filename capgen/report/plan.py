@@ -86,7 +86,7 @@ def _findings(plan: Plan) -> Iterator[Diagnostic]:
             continue
         code, severity, hint = _CODES.get(change.action, ("CG805", Severity.WARNING, "apply the specs"))
         told = " ".join(_without_lines(_change_lines(change, color=False, width=1000, whole=False)[1:]))
-        span = Span(change.path, 1, 1, 1, 2) if change.path else None
+        span = Span(change.path or change.key, 1, 1, 1, 2)
         yield Diagnostic(code, f"{change.key}: {change.action}" + (f": {told}" if told else ""), span, hint, severity)
 
 

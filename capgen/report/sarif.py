@@ -15,6 +15,7 @@ from capgen.report.codes import codes, page
 from capgen.report.visible import encodable
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_NOWHERE = {"artifactLocation": {"uri": "specs"}, "region": {"startLine": 1}}
 _LEVELS: Mapping[Severity, str] = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
@@ -42,6 +43,7 @@ def _rule(code: str) -> dict[str, object]:
     return {
         "id": code,
         "shortDescription": {"text": explained.title},
+        "fullDescription": {"text": explained.text.partition("\n\n")[0]},
         "help": {"text": explained.text, "markdown": explained.text},
     }
 
@@ -55,8 +57,9 @@ def _result(diagnostic: Diagnostic, rule: int) -> dict[str, object]:
         # `[text](target)` in a message becomes a link in viewers; a spec must not be able to write one.
         "message": {"text": said.replace("](", "\\](")},
     }
-    if diagnostic.span is not None:
-        result["locations"] = [{"physicalLocation": _place(diagnostic.span, diagnostic.excerpt)}]
+    # GitHub refuses a whole upload for one result without a place: what is about no line is about the specs.
+    place = _place(diagnostic.span, diagnostic.excerpt) if diagnostic.span else _NOWHERE
+    result["locations"] = [{"physicalLocation": place}]
     return result
 
 

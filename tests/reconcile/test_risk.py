@@ -133,3 +133,13 @@ def test_long_values_are_shown_where_they_part() -> None:
     change = Change("r", Action.UPDATE, "rules", "apm", "apm/rules.yml", RULE_FILE, RULE_FILE.replace("0.8'", "0.85'"))
     text = report.render(Plan("deploy", (change,)), "text", width=80)
     assert '"} >= 0.8\n' in text and '"} >= 0.85\n' in text
+
+
+def test_sarif_is_what_github_takes_also_of_what_no_artifact_asks_for() -> None:
+    """Microsoft's validator, with GitHub's rules: each rule is described, and each result is somewhere."""
+    gone = Change("HorizontalPodAutoscaler/shop/web", Action.DELETE, HPA, "apm", "", {}, None)
+    (run,) = json.loads(report.render(Plan("x", (gone,)), "sarif"))["runs"]
+    assert all(rule["fullDescription"]["text"] for rule in run["tool"]["driver"]["rules"])
+    (result,) = run["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "HorizontalPodAutoscaler/shop/web" and place["region"]["startLine"] == 1
