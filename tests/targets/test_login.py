@@ -135,7 +135,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            seen = self.connection.getpeercert()  # type: ignore[attr-defined]
+            seen = self.connection.getpeercert()
             names = [value for part in (seen or {}).get("subject", ()) for _, value in part]
             body = json.dumps({"certificate": names, "token": self.headers.get("Authorization")}).encode()
             self.send_response(200)
