@@ -286,3 +286,9 @@ def crash(scene: Scene) -> Ran:
     ran = scene.diff("--save", "plan.json", capgen__reconcile__build__compare=broken)
     assert not (scene.folder / "plan.json").exists() and not list(scene.folder.glob("plan.json*"))
     return ran
+
+
+def crash_while_writing(scene: Scene) -> Ran:
+    scene.applied()
+    scene.workloads("web", "search", "more")
+    return scene.apply(capgen__targets__objects__delete=broken)

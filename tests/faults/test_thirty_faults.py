@@ -15,6 +15,7 @@ from faults import admission
 from faults.by_hand import (
     clock_skew,
     crash,
+    crash_while_writing,
     environment_says,
     large,
     many,
@@ -186,6 +187,7 @@ TABLE = (
     Row("29", "a control character", project_changes("web", text='apiVersion: capgen/v1\nkind: Capacity\nmetadata: {name: shop, owner: t, title: "\\x7f"}\n'), 3, said="not printable text"),
     Row("29b", "deletions are recorded", deletions_recorded, 0, "cart deleted"),
     Row("30", "a crash in the differ", crash, 1, said="a mistake of capgen's own"),
+    Row("30", "a crash while it writes", crash_while_writing, 1, said="a mistake of capgen's own"),
 )  # fmt: skip
 
 
