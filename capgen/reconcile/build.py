@@ -186,7 +186,9 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
     other = _elsewhere(document, before)
     moved = live.renamed.get(other, "") if rules.whole else ""
     if reason := obstacle or (f"it belongs to another inventory ({other}): {_EITHER}" if other and not moved else ""):
-        return replace(change(Action.BLOCKED, reason, Verdict.EXACT), before=None)
+        # What is missing kept everybody from being asked; whose the object is, or what capgen may make, is known.
+        verdict = Verdict.UNVERIFIED if manifest.key in live.blocked and not manifest.obstacle else Verdict.EXACT
+        return replace(change(Action.BLOCKED, reason, verdict), before=None)
     if before is None:
         return change(Action.CREATE)
     seen, managers = policy.adopted(before, rules.adopt, kind.api_version)

@@ -87,7 +87,8 @@ def _findings(plan: Plan) -> Iterator[Diagnostic]:
         code, severity, hint = _CODES.get(change.action, ("CG805", Severity.WARNING, "apply the specs"))
         told = " ".join(_without_lines(_change_lines(change, color=False, width=1000, whole=False)[1:]))
         span = Span(change.path or change.key, 1, 1, 1, 2)
-        yield Diagnostic(code, f"{change.key}: {change.action}" + (f": {told}" if told else ""), span, hint, severity)
+        what = f"{change.key}: {change.action}{_unsure(change)}" + (f": {told}" if told else "")
+        yield Diagnostic(code, what, span, hint, severity)
 
 
 def _without_lines(lines: Sequence[str]) -> Iterator[str]:
@@ -174,11 +175,14 @@ def _summary(plan: Plan) -> str:
     return f"{plan.target}: {said or 'nothing to do'}"
 
 
+def _unsure(change: Change) -> str:
+    return "" if change.verdict == "exact" else f" ({change.verdict})"
+
+
 def _change_lines(change: Change, color: bool, width: int, room: int = ENDLESS, *, whole: bool = True) -> list[str]:
     """`room` is where sentences are broken; without `whole` nothing is told of what is in something new."""
     sign, style = _SIGNS[change.action]
-    unsure = "" if change.verdict == "exact" else f" ({change.verdict})"
-    lines = [painted(f"{sign} {visible(change.key)}", style, color) + unsure]
+    lines = [painted(f"{sign} {visible(change.key)}", style, color) + _unsure(change)]
     for risk in risks(change):
         first, *rest = hung(f"risk: {visible(risk)}", room)
         lines += [first.replace("risk:", painted("risk:", "red", color), 1), *rest]
@@ -309,7 +313,7 @@ def told(plan: Plan) -> tuple[str, tuple[tuple[str, str], ...]]:
     What is in the way comes first; secrets are masked."""
     return _summary(plan), tuple(
         (
-            f"{_SIGNS[change.action][0]} {change.key}: {change.action}",
+            f"{_SIGNS[change.action][0]} {change.key}: {change.action}{_unsure(change)}",
             # Without the indentation, or nobody's renderer colours the signs of a diff.
             "\n".join(line.removeprefix("    ") for line in _change_lines(change, color=False, width=100)[1:]),
         )

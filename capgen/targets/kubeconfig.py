@@ -2,37 +2,102 @@
 
 The Python client differs where it matters: of several files the last current-context wins there (kubectl: the
 first), a token file keeps its line break, and a credential plugin that fails is logged, after which requests go
-out as nobody. So files are merged here, plugins are run here with a time limit, and whoever has no credentials
-after all that gets an error and no request.
+out as nobody. So files are merged here, plugins are run here (`plugins`), and whoever has no credentials after all
+that gets an error and no request. What Go would read otherwise than it looks (a key twice, a second document) is an
+error here.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import os
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 
+import msgspec
 from msgspec import Struct
 
 from capgen import yamlio
 from capgen.diagnostics import suggest
 from capgen.errors import TargetError
+from capgen.targets import plugins
 
 _SECTIONS = ("clusters", "contexts", "users")
 _FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-_CREDENTIALS = (
-    "token",
-    "tokenFile",
-    "exec",
-    "auth-provider",
-    "client-certificate",
-    "client-certificate-data",
-    "username",
-)
+
+
+class _Variable(TypedDict):
+    name: str
+    value: str
+
+
+class _Extension(TypedDict):
+    name: str
+    extension: Any
+
+
+class _Exec(TypedDict, total=False):
+    apiVersion: str
+    command: str
+    args: list[str] | None
+    env: list[_Variable] | None
+    installHint: str | None
+    interactiveMode: str | None
+    provideClusterInfo: bool | None  # fmt: skip
+
+
+class _Provider(TypedDict, total=False):
+    name: str
+    config: dict[str, str] | None
+
+
+_Cluster = TypedDict(
+    "_Cluster",
+    {
+        "server": str | None, "tls-server-name": str | None, "insecure-skip-tls-verify": bool | None,
+        "certificate-authority": str | None, "certificate-authority-data": str | None, "proxy-url": str | None,
+        "disable-compression": bool | None, "extensions": list[_Extension] | None,
+    },
+    total=False,
+)  # fmt: skip
+
+
+class _Context(TypedDict, total=False):
+    cluster: str | None
+    user: str | None
+    namespace: str | None
+
+
+_User = TypedDict(
+    "_User",
+    {
+        "client-certificate": str | None, "client-certificate-data": str | None, "client-key": str | None,
+        "client-key-data": str | None, "token": str | None, "tokenFile": str | None, "username": str | None,
+        "password": str | None, "as": str | None, "as-uid": str | None, "as-groups": list[str] | None,
+        "as-user-extra": dict[str, list[str]] | None, "exec": _Exec | None, "auth-provider": _Provider | None,
+    },
+    total=False,
+)  # fmt: skip
+_BODIES: Mapping[str, Any] = {"clusters": _Cluster, "contexts": _Context, "users": _User}
+_CERTIFICATES = ("client-certificate", "client-certificate-data")
+_CREDENTIALS = ("token", "tokenFile", "exec", "auth-provider", "username", *_CERTIFICATES)
+
+
+class _Named(TypedDict):
+    name: str
+    cluster: NotRequired[Any]
+    context: NotRequired[Any]
+    user: NotRequired[Any]
+
+
+_File = TypedDict(
+    "_File",
+    {
+        "kind": Literal["Config", ""] | None, "current-context": str | None, "clusters": list[_Named] | None,
+        "contexts": list[_Named] | None, "users": list[_Named] | None,
+    },
+    total=False,
+)  # fmt: skip
 
 
 class Access(Struct, frozen=True):
@@ -73,12 +138,10 @@ def load(paths: Sequence[Path], context: str = "") -> Access:
     merged: dict[str, dict[str, dict[str, Any]]] = {section: {} for section in _SECTIONS}
     current = ""
     for path in paths:
-        data = _read(path)
-        current = current or str(data.get("current-context") or "")
-        for section in _SECTIONS:
-            for entry in data.get(section) or ():
-                body = entry.get(section[:-1]) or {}
-                merged[section].setdefault(entry["name"], _absolute(body, path.parent))
+        found_here, there = _read(path)
+        current = current or found_here
+        for section, name, body in there:
+            merged[section].setdefault(name, _absolute(body, path.parent))
     wanted = context or current
     if not wanted:
         raise TargetError(
@@ -99,84 +162,78 @@ def load(paths: Sequence[Path], context: str = "") -> Access:
 
 
 def with_credentials(access: Access, *, seconds: float = 60) -> Access:
-    """The access with what its token file and credential plugin say now. Raises TargetError when they fail."""
+    """The access with what its token file and credential plugin say now. Raises TargetError when they fail.
+
+    As for kubectl, a token file goes before a token, and no plugin runs beside another way to log in.
+    """
     user = dict(access.user)
-    if not user.get("token") and (file := user.pop("tokenFile", None)):
+    if file := user.pop("tokenFile", None):
         try:
-            user["token"] = Path(file).read_text(encoding="utf-8").strip()
+            user["token"] = Path(file).read_text(encoding="utf-8").strip() or user.get("token")
         except (OSError, UnicodeError) as error:
-            raise TargetError(f"the token file of the context {access.context!r} cannot be read: {error}") from error
-    if not user.get("token") and (plugin := user.pop("exec", None)):
-        user |= _run_plugin(plugin, access, seconds)
+            if not user.get("token"):
+                raise TargetError(
+                    f"the token file of the context {access.context!r} cannot be read: {error}"
+                ) from error
+    plugin = user.pop("exec", None)
+    if plugin and not any(user.get(key) for key in ("token", "username", *_CERTIFICATES)):
+        user |= plugins.run(plugin, access.cluster, access.context, seconds)
     return Access(access.context, access.cluster, user, access.namespace)
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    """A file's document; a file that is not there is empty, as for kubectl."""
+def _read(path: Path) -> tuple[str, tuple[tuple[str, str, dict[str, Any]], ...]]:
+    """A file's current context and its entries: section, name, body. A file that is not there, or says nothing, is
+    empty, as for kubectl.
+    """
     try:
-        text = path.expanduser().read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
+        return "", ()
     except (OSError, UnicodeError) as error:
         raise TargetError(f"{path} cannot be read: {error}") from error
-    node, mistakes = yamlio.read(yamlio.Source(str(path), text))
-    if mistakes:
+    if all(line.lstrip().startswith("#") or not line.strip() for line in text.splitlines()):
+        return "", ()
+    node, mistakes = yamlio.read(yamlio.Source(str(path), text), times=16, foreign=True)
+    if mistakes or node is None:
         raise TargetError(f"{mistakes[0].span}: {mistakes[0].message}")
-    data: Any = node.data() if node else {}
-    if not isinstance(data, dict) or not all(_is_list_of_named(data.get(section)) for section in _SECTIONS):
+    if node.value is None:
+        return "", ()
+    try:
+        whole = msgspec.convert(node.data(), _File)
+    except msgspec.ValidationError as error:
         raise TargetError(
-            f"{path} is no kubeconfig: it needs clusters, contexts and users, each a list of named entries"
-        )
-    return data
+            f"{path} is no kubeconfig, which has clusters, contexts and users, each a list of named entries: {error}"
+        ) from error
+    return whole.get("current-context") or "", tuple(_entries(whole, node))
 
 
-def _is_list_of_named(entries: Any) -> bool:
-    return not entries or (
-        isinstance(entries, list)
-        and all(isinstance(entry, dict) and isinstance(entry.get("name"), str) for entry in entries)
-    )
+def _entries(whole: Mapping[str, Any], node: yamlio.Node) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What a file lists, each name once: of two that are alike nobody can say which is meant."""
+    for section, form in _BODIES.items():
+        seen: set[str] = set()
+        for number, entry in enumerate(whole.get(section) or ()):
+            name = entry["name"]
+            where = (node.at((section, number)) or node).span
+            if name in seen:
+                raise TargetError(f"{where}: there are two {section} of the name {name!r} in this file")
+            seen.add(name)
+            try:
+                body = msgspec.convert(entry.get(section[:-1]) or {}, form)
+            except msgspec.ValidationError as error:
+                raise TargetError(f"{where}: {section[:-1]} {name!r}: {error}") from error
+            yield section, name, {key: value for key, value in body.items() if value}
 
 
 def _absolute(body: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Paths in a kubeconfig are relative to the file they stand in; so is a plugin with a `/` in it."""
-    whole = {key: str(folder.absolute() / value) if key in _FILES and value else value for key, value in body.items()}
+    """Paths in a kubeconfig are relative to the file they stand in; so is a plugin with a `/` in it. `..` leads back by
+    the path's words and not by where links lead, as for kubectl.
+    """
+
+    def placed(path: str) -> str:
+        return os.path.normpath(folder.absolute() / path)
+
+    whole: dict[str, Any] = {key: placed(value) if key in _FILES else value for key, value in body.items()}
     plugin = whole.get("exec")
-    if isinstance(plugin, dict) and os.sep in str(plugin.get("command", "")):
-        whole["exec"] = {**plugin, "command": str(folder.absolute() / plugin["command"])}
+    if plugin and os.sep in plugin.get("command", ""):
+        whole["exec"] = {**plugin, "command": placed(plugin["command"])}
     return whole
-
-
-def _run_plugin(plugin: Mapping[str, Any], access: Access, seconds: float) -> dict[str, str]:
-    """Runs a credential plugin (client.authentication.k8s.io) and gives the user's fields it stands for."""
-    name = str(plugin.get("command", ""))
-    failed = f"the credential plugin {name!r} of the context {access.context!r}"
-    spec: dict[str, Any] = {"interactive": False}
-    if plugin.get("provideClusterInfo"):
-        spec["cluster"] = {
-            key: access.cluster[key] for key in ("server", "certificate-authority-data") if key in access.cluster
-        }
-    request = {"apiVersion": plugin.get("apiVersion"), "kind": "ExecCredential", "spec": spec}
-    more = {str(entry["name"]): str(entry["value"]) for entry in plugin.get("env") or ()}
-    try:
-        run = subprocess.run(  # noqa: S603 - the user's own kubeconfig names the program, as for kubectl
-            [name, *map(str, plugin.get("args") or ())],
-            env={**os.environ, **more, "KUBERNETES_EXEC_INFO": json.dumps(request)},
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise TargetError(f"{failed} did not answer within {seconds:.2g} s") from error
-    except OSError as error:
-        hint = plugin.get("installHint") or "install it, or log in another way"
-        raise TargetError(f"{failed} cannot be run: {error.strerror}; {hint}") from error
-    if run.returncode:
-        raise TargetError(f"{failed} failed with {run.returncode}: {run.stderr.strip()[-500:] or 'it said nothing'}")
-    try:
-        status = json.loads(run.stdout)["status"]
-        if token := status.get("token"):
-            return {"token": str(token)}
-        return {
-            "client-certificate-data": base64.b64encode(status["clientCertificateData"].encode()).decode(),
-            "client-key-data": base64.b64encode(status["clientKeyData"].encode()).decode(),
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TargetError(f"{failed} printed no credentials (an ExecCredential with a status)") from error

@@ -37,11 +37,12 @@ _Out = TypeVar("_Out")
 
 
 class Login(Struct, frozen=True):
-    """How to talk to a server: a urllib3 pool, the base URL, and the headers that say who is asking."""
+    """How to talk to a server: a urllib3 pool, the base URL, and the headers that say who is asking (a name may stand there
+    more than once)."""
 
     pool: Any
     host: str
-    headers: Mapping[str, str]
+    headers: tuple[tuple[str, str], ...]
 
     def __repr__(self) -> str:
         return f"Login(host={self.host!r})"
@@ -207,7 +208,8 @@ class Wire:
         import urllib3
 
         url = f"{login.host}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        headers = {**login.headers, "Accept": "application/json", **({"Content-Type": content_type} if body else {})}
+        more = (("Accept", "application/json"), *([("Content-Type", content_type)] if body else ()))
+        headers = urllib3.HTTPHeaderDict((*login.headers, *more))
         left = max(self._end - self._clock(), 0.1)
         limit = urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=min(_READ_SECONDS, left))
         try:

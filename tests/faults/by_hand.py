@@ -13,6 +13,7 @@ from faults.by_proxy import CHANGED, Injected, quickly
 from faults.scene import Scene
 from harness.proxy import Fault, Seen, status
 
+PLUGIN = "client.authentication.k8s.io/v1"
 GROWN = '{%% include "capgen/%s" %%}\n%s'
 
 
@@ -20,10 +21,19 @@ GROWN = '{%% include "capgen/%s" %%}\n%s'
 
 
 def unknown_once(scene: Scene) -> Ran:
+    """The credentials of a plugin, which is asked once more."""
     scene.applied()
     scene.change(*CHANGED)
     scene.proxy.fails(status(401, "Unauthorized", reason="Unauthorized"), method="PATCH", path="/web-hpa")
-    return scene.apply()
+    answer = {"apiVersion": PLUGIN, "kind": "ExecCredential", "status": {"token": "admin-token"}}
+    program = scene.folder / "plugin"
+    program.write_text(f"#!/bin/sh\necho x >> {scene.folder}/asked\necho '{json.dumps(answer)}'\n")
+    program.chmod(0o755)
+    ran = scene.apply(
+        env={"KUBECONFIG": kubeconfig(scene, user={"exec": {"apiVersion": PLUGIN, "command": str(program)}})}
+    )
+    assert (scene.folder / "asked").read_text() == "x\nx\n"
+    return ran
 
 
 def plugin(body: str, *more: str) -> Injected:
@@ -33,7 +43,7 @@ def plugin(body: str, *more: str) -> Injected:
         program = scene.folder / "plugin"
         program.write_text(f"#!/bin/sh\n{body}\n")
         program.chmod(0o755)
-        user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(program)}}
+        user = {"exec": {"apiVersion": PLUGIN, "command": str(program)}}
         ran = scene.apply(*more, env={"KUBECONFIG": kubeconfig(scene, user=user)})
         assert scene.proxy.seen == [], "nobody is asked as nobody"
         return ran
@@ -169,6 +179,7 @@ def prune_counted(scene: Scene) -> Ran:
     assert scene.apply("--no-prune").code == 0 and scene.live("cart")
     scene.workloads("new")
     scene.afterwards(lambda: scene.workloads("web", "cart", "search", "new"))
+    scene.proxy.seen.clear()
     return scene.apply()
 
 
@@ -234,6 +245,22 @@ def large(kilobytes: int) -> Injected:
     return inject
 
 
+def many(count: int, kilobytes: int) -> Injected:
+    """So many dashboards of this size, each of a service of its own."""
+
+    def inject(scene: Scene) -> Ran:
+        for number in range(count):
+            scene.workloads(f"w{number}", service=f"s{number}")
+        ran = large(kilobytes)(scene)
+        kinds = [
+            entry["key"].partition("/")[0] for entry in json.loads(ran.out)["results"] if entry["state"] == "created"
+        ]
+        assert kinds.count("ConfigMap") >= count, kinds
+        return ran
+
+    return inject
+
+
 def odd_text(scene: Scene) -> Ran:
     text = "🔥 a/b {{ $value }} null"
     scene.change(
@@ -259,3 +286,9 @@ def crash(scene: Scene) -> Ran:
     ran = scene.diff("--save", "plan.json", capgen__reconcile__build__compare=broken)
     assert not (scene.folder / "plan.json").exists() and not list(scene.folder.glob("plan.json*"))
     return ran
+
+
+def crash_while_writing(scene: Scene) -> Ran:
+    scene.applied()
+    scene.workloads("web", "search", "more")
+    return scene.apply(capgen__targets__objects__delete=broken)

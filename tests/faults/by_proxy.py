@@ -23,12 +23,15 @@ def quickly() -> dict[str, Any]:
 
 
 def killed(number: int, when: str) -> Injected:
-    """SIGKILL at a write of a run that changes, makes and deletes."""
+    """SIGKILL at a write of a run that changes, makes and deletes; one kind comes and one goes, so that the inventory is
+    written twice.
+    """
 
     def inject(scene: Scene) -> Ran:
         scene.applied()
         scene.workloads("web", "search", "more")
         scene.change(*CHANGED)
+        scene.change("prometheus: operator", "prometheus: configmap", file=scene.environment)
         left, pid = [number], [0]
 
         def rule(seen: Seen) -> Fault | None:
@@ -140,14 +143,20 @@ def deletions_recorded(scene: Scene) -> Ran:
 
 
 def old_server_s_dry_run(scene: Scene) -> Ran:
-    """Servers before 1.27 return the first metric of an HPA twice; quantities and order may be spelt otherwise."""
+    """Servers before 1.27 return the first metric of an HPA twice in a dry run; order and quantities may be others."""
+    scene.change("owner: team}", 'owner: team}\nsources: {web: {exporter: otel_http, targets: ["h:9100"]}}')
+    scene.change("targets: {cpu: 70%}", "targets: {cpu: 70%, memory: 80%, web.throughput: 1500}")
     scene.applied()
+    assert {metric["type"] for metric in scene.live("web")["spec"]["metrics"]} == {"Resource", "External"}
     listed = json.loads(scene.plane.kubectl("get", "hpa", "-n", scene.namespace, "-o", "json", "--show-managed-fields"))
     for item in listed["items"]:
         item["spec"]["metrics"].reverse()
         for metric in item["spec"]["metrics"]:
-            if metric["type"] == "Pods":
-                metric["pods"]["target"]["averageValue"] = "1500000m"
+            if metric["type"] == "External":
+                assert metric["external"]["target"]["averageValue"] == "1500"
+                metric["external"]["target"]["averageValue"] = "1500000m"
     body = json.dumps({**listed, "metadata": {}}).encode()
     scene.proxy.fails(Fault(200, {"Content-Type": "application/json"}, body), path="/horizontalpodautoscalers?")
-    return scene.diff()
+    ran = scene.diff()
+    assert not any("dryRun" in seen.path for seen in scene.proxy.seen), "what is as it is wanted is not asked about"
+    return ran

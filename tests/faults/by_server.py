@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from cli.command import Ran
 from faults import admission
 from faults.by_proxy import CHANGED, Injected, quickly
-from faults.scene import Scene
+from faults.scene import Scene, states
 from harness.delivery import granted
 
 REFUSES = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy"}
@@ -35,7 +36,11 @@ def held(*fields: dict[str, Any], alone: bool = True) -> Injected:
         if not alone:
             scene.workloads("web", "cart", "search", "more")
         scene.afterwards(lambda: scene.plane.kubectl("delete", "hpa", "web-hpa", "-n", scene.namespace))
-        return scene.apply()
+        ran = scene.apply()
+        assert not [write for write in scene.writes() if "/web-hpa" in write], "nobody even tried"
+        live = scene.live("web")["spec"]
+        assert all(live[name] == value for spec in fields for name, value in spec.items())
+        return ran
 
     return inject
 
@@ -87,12 +92,26 @@ def made_again(scene: Scene, name: str = "web") -> None:
     scene.create(old, home=True)
 
 
+def made_again_and_kept(scene: Scene) -> Ran:
+    """What has another UID by the time it would be pruned stays."""
+    scene.applied()
+    scene.workloads("web", "search")
+    scene.meanwhile("DELETE", "/cart-hpa", lambda: made_again(scene, "cart"))
+    ran = scene.apply()
+    assert scene.live("cart")
+    return ran
+
+
 def status_moves(scene: Scene) -> None:
     scene.patch("hpa", "web-hpa", {"status": {"currentReplicas": 3, "desiredReplicas": 4}}, "--subresource=status")
 
 
-def kubectl_made_it(*flags: str) -> Injected:
-    """An autoscaler of this name is there already, made by client-side apply, with a label of its own."""
+POST = ("create", "--field-manager=capgen")
+
+
+def kubectl_made_it(*flags: str, made: tuple[str, ...] = ("apply",)) -> Injected:
+    """An autoscaler of this name is there already, made in some other way, with a label of its own."""
+    how = made
 
     def inject(scene: Scene) -> Ran:
         made = {
@@ -100,7 +119,7 @@ def kubectl_made_it(*flags: str) -> Injected:
             "metadata": {"name": "web-hpa", "namespace": scene.namespace, "labels": {"old": "yes"}},
             "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 7},
         }  # fmt: skip
-        scene.plane.kubectl("apply", "-f", "-", stdin=made)
+        scene.plane.kubectl(*how, "-f", "-", stdin=made)
         ran = scene.apply(*flags)
         live = scene.live("web")
         assert (live["spec"]["maxReplicas"], "old" in live["metadata"]["labels"]) == (
@@ -132,13 +151,26 @@ def limited(*grants: tuple[str, str]) -> Injected:
     """Whoever delivers has some rights and not others: (verbs, resources)."""
 
     def inject(scene: Scene) -> Ran:
-        scene.applied()
+        scene.applied("--no-prune")
         scene.change(*CHANGED)
         for number, (verbs, resources) in enumerate(grants):
             granted(
                 scene.plane, scene.namespace, "limited", *verbs.split(), resources=resources, name=f"limited-{number}"
             )
         return scene.apply(env={"KUBECONFIG": str(scene.proxy.kubeconfig("limited"))})
+
+    return inject
+
+
+def limited_and_kept(*grants: tuple[str, str]) -> Injected:
+    """And something is left over, of which nobody can tell now whether it is all."""
+
+    def inject(scene: Scene) -> Ran:
+        scene.applied()
+        scene.workloads("web", "search")
+        ran = limited(*grants)(scene)
+        assert scene.live("cart") and not [write for write in scene.writes() if write.startswith("DELETE")]
+        return ran
 
     return inject
 
@@ -151,7 +183,9 @@ def quota(scene: Scene) -> Ran:
     scene.patch("quota", "q", {"status": {"hard": {count: "2"}, "used": {count: "0"}}}, "--subresource=status")
     scene.afterwards(lambda: scene.plane.kubectl("delete", "quota", "q", "-n", scene.namespace))
     assert scene.diff().code == 4, "each dry run is alone, and has room"
-    return scene.apply()
+    ran = scene.apply()
+    assert Counter(states(ran)[name] for name in ("web", "cart", "search")) == {"created": 2, "failed": 1}
+    return ran
 
 
 def hook(kind: str, decide: admission.Decision, *, diff: bool = False) -> Injected:

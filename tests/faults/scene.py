@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -135,6 +136,23 @@ class Scene:
         path = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
         wire = kubernetes.connect(kubeconfig.load([Path(self.kubeconfig)])).wire
         return [item["metadata"]["name"] for item in wire.request("GET", path, {}).document["items"]]
+
+    def declared(self) -> set[str]:
+        """The workloads of all specs."""
+        return {
+            name
+            for spec in self.spec.parent.glob("*.yaml")
+            for name in re.findall(r"(?m)^  (\w+):\n    kind: Dep", spec.read_text())
+        }
+
+    def delivered(self) -> set[str]:
+        """The workloads whose autoscalers are there and capgen's, in whatever namespace of this test."""
+        listed = json.loads(self.plane.kubectl("get", "hpa", "-A", "-o", "json", "--show-managed-fields"))["items"]
+        ours = {self.namespace, f"{self.namespace}-new"}
+        return {
+            item["metadata"]["name"].removesuffix("-hpa") for item in listed
+            if item["metadata"]["namespace"] in ours and any(e["manager"] == "capgen" for e in item["metadata"]["managedFields"])
+        }  # fmt: skip
 
     def writes(self) -> list[str]:
         """What was written of objects, leases aside."""

@@ -10,6 +10,7 @@ from harness.manifests import CONFIG, CRON, HPA, RULES, SCRAPE, VPA, artifact, a
 from capgen.errors import PartlyDone, TargetError
 from capgen.reconcile.outcome import State
 from capgen.reconcile.plan import Action, FieldChange, Verdict
+from capgen.report import plan as report
 from capgen.targets.kubernetes import Cluster
 
 
@@ -21,7 +22,9 @@ def test_a_missing_crd_blocks_its_objects_and_no_others(
     )
     found = cluster.rehearse(plan(cluster, keda, artifact(CONFIG)))
     assert actions(found) == {"ConfigMap": "create", "ScaledObject": "blocked"}
-    assert "install KEDA first" in found.of(Action.BLOCKED)[0].reason
+    (blocked,) = found.of(Action.BLOCKED)
+    assert "install KEDA first" in blocked.reason and blocked.verdict is Verdict.UNVERIFIED
+    assert f"blocked ({Verdict.UNVERIFIED})" in report.render(found, "markdown")
     outcome = cluster.apply(found)
     assert [(r.key.split("/")[0], r.state) for r in outcome.results] == [
         ("ConfigMap", State.CREATED), ("ScaledObject", State.FAILED),
@@ -35,7 +38,9 @@ def test_a_missing_namespace_blocks_what_would_live_there(control_plane: Control
         found = plan(cluster, lost, artifact(HPA))
         outcome = cluster.apply(found)
     assert actions(found) == {"ConfigMap": "blocked", "HorizontalPodAutoscaler": "create"}
-    assert found.of(Action.BLOCKED)[0].reason == "the namespace nowhere does not exist: create it first"
+    (blocked,) = found.of(Action.BLOCKED)
+    assert blocked.reason == "the namespace nowhere does not exist: create it first"
+    assert blocked.verdict is Verdict.UNVERIFIED
     assert [r.state for r in outcome.results] == [State.FAILED, State.CREATED]
     assert [r.uri for r in seen if r.writes and "nowhere" in r.uri] == []
 
@@ -154,5 +159,7 @@ def test_a_kind_that_may_not_be_read_blocks_its_objects_alone(control_plane: Con
     limited = open_as(plane, namespace, "limited")
     found = plan(limited, artifact(CONFIG), artifact(HPA))
     assert actions(found) == {"ConfigMap": "create", "HorizontalPodAutoscaler": "blocked"}
-    assert 'cannot list resource "horizontalpodautoscalers"' in found.of(Action.BLOCKED)[0].reason
+    (blocked,) = found.of(Action.BLOCKED)
+    assert 'cannot list resource "horizontalpodautoscalers"' in blocked.reason
+    assert blocked.verdict is Verdict.UNVERIFIED
     assert [r.state for r in limited.apply(found).results] == [State.CREATED, State.FAILED]

@@ -51,9 +51,10 @@ def test_a_fleet_killed_at_every_write_is_finished_by_the_next_run(
     print(f"{len(numbers)} of {writes} writes: {list(numbers)}")
     for number in numbers:
         to, back = turn
-        killed += undisturbed.killed_at(number, new if to == "new" else old)
+        when = ("before", "after")[(number // step) % 2]
+        killed += undisturbed.killed_at(number, new if to == "new" else old, when)
         assert undisturbed.deliver(new if to == "new" else old) == wanted[to], (
-            f"killed at write {number} on the way to {to}"
+            f"killed {when} write {number} on the way to {to}"
         )
         turn = (back, to)
     assert killed >= len(numbers) - 2, "there was something to kill nearly every time; the ways there and back differ"
@@ -102,8 +103,10 @@ class Fleet:
         assert outcome.error() is None, outcome.error()
         return self.state()
 
-    def killed_at(self, number: int, fleet: tuple[Artifact, ...]) -> bool:
-        """Applies, and is killed when it sends write `number`; says whether it got that far."""
+    def killed_at(self, number: int, fleet: tuple[Artifact, ...], when: str) -> bool:
+        """Applies, and is killed when it has sent write `number`, before or after the server has carried it out; says
+        whether it got that far.
+        """
         cluster = self.open(self.proxy.kubeconfig())
         wanted = plan(cluster, *fleet)
         child = os.fork()
@@ -114,10 +117,12 @@ class Fleet:
 
         def rule(seen: Seen) -> Fault | None:
             left[0] -= seen.writes
-            if left[0] <= 0 and seen.writes:
-                os.kill(child, signal.SIGKILL)
-                return Fault(reset="before")
-            return None
+            if left[0] > 0 or not seen.writes:
+                return None
+            if when == "after":
+                return Fault(reset="after", then=lambda: os.kill(child, signal.SIGKILL))
+            os.kill(child, signal.SIGKILL)
+            return Fault(reset="before")
 
         self.proxy.rule = rule
         _, status = os.waitpid(child, 0)

@@ -48,6 +48,9 @@ def plugin(command: str, **more: object) -> dict[str, Any]:
     }
 
 
+ANSWER = 'echo \'{"apiVersion": "%s", "kind": "ExecCredential", "status": {"token": "t"}}\''
+
+
 @pytest.mark.parametrize("currents", [("dev", "prod"), (None, "prod"), ("", "prod"), ("prod", None)])
 def test_of_several_files_it_takes_what_kubectl_takes(
     control_plane: ControlPlane, tmp_path: Path, currents: tuple[str | None, str | None]
@@ -73,12 +76,33 @@ def test_of_several_files_it_takes_what_kubectl_takes(
     assert access.user["token"] == both["users"][0]["user"]["token"] == "first"
 
 
+@pytest.mark.parametrize("first", ["", "# nothing yet\n", "---\n", "users:\n", "~/config"])
+def test_a_file_that_says_nothing_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str) -> None:
+    """As kubectl does it, to whom `~` is a folder's name and no home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "config", "home", home=("https://home.invalid", {"token": "1"}))
+    (tmp_path / "a").write_text("" if first.startswith("~") else first)
+    files = [
+        first if first.startswith("~") else str(tmp_path / "a"),
+        "",
+        str(write(tmp_path / "b", "dev", dev=("https://x.invalid", {}))),
+    ]
+    assert kubeconfig.load(kubeconfig.default_paths({"KUBECONFIG": os.pathsep.join(files)})).context == "dev"
+
+
+def test_a_plugin_that_always_asks_needs_a_terminal(tmp_path: Path) -> None:
+    user = plugin(str(script(tmp_path / "login", "exit 1")), interactiveMode="Always")
+    access = kubeconfig.load([write(tmp_path / "config", "dev", dev=("https://x.invalid", user))])
+    with pytest.raises(TargetError, match="there is no terminal"):
+        kubeconfig.with_credentials(access)
+
+
 def test_paths_are_relative_to_the_file_they_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     user = {"tokenFile": "secret/token", **plugin("./bin/login")}
     write(tmp_path / "conf/config", "dev", dev=("https://x.invalid", user))
     monkeypatch.chdir(tmp_path)
     access = kubeconfig.load([Path("conf/config")])
-    assert Path(access.user["tokenFile"]) == tmp_path / "conf/secret/token"
+    assert access.user["tokenFile"] == str(tmp_path / "conf/secret/token")
     assert Path(access.user["exec"]["command"]) == tmp_path / "conf/bin/login"
 
 
@@ -103,8 +127,16 @@ def test_a_context_that_is_not_whole_says_what_is_missing(tmp_path: Path, contex
 
 
 @pytest.mark.parametrize(
-    "text", ["- a\n", "a: [", "users: {a: b}\n", "users: [1]\n", "contexts: [{context: {}}]\n", "\x00"]
-)
+    "text",
+    [
+        "- a\n", "a: [", "users: {a: b}\n", "users: [1]\n", "contexts: [{context: {}}]\n", "\x00", "kind: Pod\n",
+        "clusters: [{name: c, cluster: [1]}]\n", "clusters: [{name: c, cluster: {certificate-authority: 5}}]\n",
+        "contexts: [{name: x, context: here}]\n", "users: [{name: u, user: {exec: login}}]\n",
+        "users: [{name: u, user: {token: 5}}]\n", "current-context: 5\n",
+        "users: [{name: u, user: {exec: {command: x, env: [{name: A}]}}}]\n",
+        "clusters: [{name: c, cluster: {server: a}}, {name: c, cluster: {server: b}}]\n",
+    ],
+)  # fmt: skip
 def test_a_file_that_is_none_is_an_error_with_its_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "config").write_text(text)
     with pytest.raises(TargetError, match="config"):
@@ -118,6 +150,18 @@ def test_a_file_that_is_none_is_an_error_with_its_name(tmp_path: Path, text: str
         ("echo rubbish", "printed no credentials"),
         ("echo '{}'", "printed no credentials"),
         ("echo '{\"status\": {}}'", "printed no credentials"),
+        ("printf '\\377\\376'", "printed no credentials"),
+        ("printf '\\377\\033[2J' >&2; exit 3", "failed with 3: \ufffd [2J"),
+        ("echo '[1]'", "printed no credentials"),
+        ('echo \'{"status": {"token": "t"}}\'', "an ExecCredential of client.authentication.k8s.io/v1 was asked for"),
+        (
+            ANSWER % "client.authentication.k8s.io/v1beta1",
+            "an ExecCredential of client.authentication.k8s.io/v1 was asked for",
+        ),
+        (
+            ANSWER.replace('"token"', '"clientKeyData"') % "client.authentication.k8s.io/v1",
+            "a certificate with its key",
+        ),
         ("sleep 5", "did not answer within 0.3 s"),
     ],
 )

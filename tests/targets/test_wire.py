@@ -75,7 +75,7 @@ class Clock:
 
 
 def wire(server: Script, clock: Clock, seconds: float = 300) -> Wire:
-    login = Login(urllib3.PoolManager(), server.url, {})
+    login = Login(urllib3.PoolManager(), server.url, ())
     return Wire(lambda _: login, seconds, clock=lambda: clock.now, sleep=clock.sleep)
 
 
@@ -173,7 +173,7 @@ def test_a_server_that_was_never_there_is_not_waited_for(server: Script) -> None
 
 def test_a_slow_server_is_not_waited_for_past_the_deadline(server: Script) -> None:
     server.answers = ["sleep 3"]
-    made = Wire(lambda _: Login(urllib3.PoolManager(), server.url, {}), 0.4)
+    made = Wire(lambda _: Login(urllib3.PoolManager(), server.url, ()), 0.4)
     started = time.monotonic()
     with pytest.raises(TargetError):
         made.verb(lambda: made.request("GET", "/x", {}))
@@ -279,6 +279,6 @@ def test_never_more_at_once_than_the_pace_allows() -> None:
                 under_way[0] -= 1
             return urllib3.HTTPResponse(b"{}", status=status)
 
-    made = Wire(lambda _: Login(Pool(), "", {}), sleep=lambda _: None)
+    made = Wire(lambda _: Login(Pool(), "", ()), sleep=lambda _: None)
     made.at_once(lambda n: made.request("GET", f"/{n}", {}), range(300))
     assert 9 <= most[0] <= 14, "it grows beyond 8, and not when it is told that this is too much"
