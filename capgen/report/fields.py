@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from capgen.reconcile.paths import lookup
+from capgen.reconcile.paths import called, lookup
 from capgen.reconcile.plan import ABSENT, Change
 
 _PLACE = re.compile(r"\[(\d+)\]")
-_NAMES = ("alert", "record", "job_name", "containerName")
 _UNITS = (("Utilization", " %"), ("Percentage", " %"), ("Seconds", " s"))
 
 
@@ -21,7 +18,7 @@ def named(change: Change, path: str) -> str:
     for match in _PLACE.finditer(path):
         sides = (lookup(side, path[: match.end()]) for side in (change.after, change.before))
         item = next((one for one in sides if one is not ABSENT), None)
-        shown += path[at : match.start()] + f"[{_name(item) or match[1]}]"
+        shown += path[at : match.start()] + f"[{called(item) or match[1]}]"
         at = match.end()
     return shown + path[at:]
 
@@ -31,18 +28,3 @@ def unit(path: str, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return ""
     return next((suffix for end, suffix in _UNITS if path.endswith(end)), "")
-
-
-def _name(item: Any) -> str:
-    """What an item is called: a rule, a group, a container, or an HPA's metric by what it measures."""
-    if not isinstance(item, Mapping):
-        return ""
-    if isinstance(name := item.get("name"), str):
-        return f"name={json.dumps(name, ensure_ascii=False)}"  # as a server spells it, and `kubernetes.ownership`
-    if found := next((str(item[key]) for key in _NAMES if isinstance(item.get(key), str)), ""):
-        return found
-    inside = item.get(str(item.get("type", ""))[:1].lower() + str(item.get("type", ""))[1:])
-    if not isinstance(inside, Mapping):
-        return ""
-    metric = inside.get("metric")
-    return str((metric if isinstance(metric, Mapping) else inside).get("name") or "")

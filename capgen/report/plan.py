@@ -204,9 +204,9 @@ def _mutated_line(field: FieldChange) -> str:
 
 def _field_lines(change: Change, field: FieldChange, width: int, room: int) -> list[str]:
     path = visible(named(change, field.path))
-    if (panels := by_panel(field.old, field.new)) is not None:
-        return [f"    {path}:", *(f"      {visible(line)}" for line in panels)]
     held = f" (held by {visible(field.owner)}{' since ' + field.since if field.since else ''})" if field.owner else ""
+    if (panels := by_panel(field.old, field.new)) is not None:
+        return [*hung(f"{path}{held}:", room), *(f"      {visible(line)}" for line in panels)]
     before, after = (_text(masked(field.path, v)) + unit(field.path, v) for v in (field.old, field.new))
     start = _where_they_part(before, after)
     old, new = (_cut(text, start) for text in (before, after))
