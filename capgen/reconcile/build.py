@@ -107,7 +107,8 @@ def _wide(live: LiveObjects, changes: Sequence[Change], unchanged: Mapping[str, 
     there = {service: set(map(place_of, keys)) for service, keys in unchanged.items()}
     for change in changes:
         if isinstance(change.before, Mapping):
-            there.setdefault(change.service, set()).add(place_of(change.key))
+            for service in {change.service, live.sets.get(applyset.part_of(change.before), change.service)}:
+                there.setdefault(service, set()).add(place_of(change.key))
     for service, inventory in live.inventories.items():
         if service in live.unsearched or inventory.problem:
             continue
@@ -186,7 +187,9 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
         )  # fmt: skip
 
     other = _elsewhere(document, before)
-    moved = live.own.get(other) if rules.whole else None
+    moved = live.own.get(other)
+    if not rules.whole and moved not in kept.services:
+        moved = None  # its own service is not here to say that it does not want it
     if reason := obstacle or (_of_another(manifest, other, live) if other and moved is None else ""):
         return replace(change(Action.BLOCKED, reason, Verdict.EXACT), before=None)
     if before is None:

@@ -121,7 +121,7 @@ def notes(mine: Mapping[str, Inventory], unsearched: Mapping[str, str], by_scope
     """What is told of the inventories: of whom nothing is deleted, `unsearched` says why, and which kinds are gone."""
     for service, reason in unsearched.items():
         yield f"nothing of {service or 'the fleet'} is deleted now: {reason}"
-    gone = {kind for (kind, _), listed in by_scope.items() if listed == not_served(KINDS[kind])}
+    gone = {kind for kind, _ in by_scope} - {k for (k, _), listed in by_scope.items() if listed != not_served(KINDS[k])}
     for service, inventory in mine.items():
         for name in sorted({kind.name for kind, _ in inventory.scopes} & gone):
             yield f"what {service or 'the fleet'} had of {name} is gone with its CRD"

@@ -45,6 +45,7 @@ from capgen.targets.waiting import wait_for
 from capgen.targets.wire import Wire
 
 PAGE = 500
+_STAYED = (State.CONFLICT, State.FAILED, State.NOT_TRIED)
 _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 _Given = ParamSpec("_Given")
 _Found = TypeVar("_Found")
@@ -188,6 +189,8 @@ class Cluster(Struct, frozen=True):
             refused = self._record(wide, standing)
             self._write(rest, results, refused, leases, failed=[c for c in homes if _is_open(results[c.key])])
             there = _places_by_service(rest, [c for c in rest.changes if _may_be_there(c, results.get(c.key))])
+            for service, place in self._not_moved(rest, results, written):
+                there.setdefault(service, set()).add(place)
             ends = {s: _narrowed(wide[s], rest, there.get(s, ())) for s in written if not refused[s]}
             left = self._record(ends, wide)
         ordered = tuple(Result(key, State.UNCHANGED) for keys in plan.unchanged.values() for key in keys)
@@ -240,6 +243,17 @@ class Cluster(Struct, frozen=True):
         if leases is not None and leases.lost:
             return Result(change.key, State.NOT_TRIED, leases.lost)
         return (objects.delete if change.action is Action.DELETE else objects.apply)(self.wire, change)
+
+    def _not_moved(
+        self, plan: Plan, results: Mapping[str, Result], services: Collection[str]
+    ) -> Iterable[tuple[str, tuple[Kind, str]]]:
+        """What is still a member of the service that it was to move from."""
+        sets = {Inventory(service, self.namespace).id: service for service in services}
+        for change in plan.changes:
+            service = sets.get(applyset.part_of(change.before)) if isinstance(change.before, Mapping) else None
+            if service not in (None, change.service) and results[change.key].state in _STAYED:
+                kind, home = place_of(change.key)
+                yield str(service), (KINDS[kind], home)
 
     def _whose(self, inventory: Inventory, declared: Collection[str], known: Mapping[str, Inventory]) -> Inventory:
         """The inventory, with a problem when it is somebody else's."""
