@@ -226,6 +226,7 @@ def plan_destruction(
     live = target.read((), services)
     if unknown := sorted(set(services) - live.services):
         known = ", ".join(sorted(live.services - {""})) or "no service"
+        known += ', and "" (what belongs to all services)' if "" in live.services else ""
         raise UsageError(f"nothing of {', '.join(unknown)} was delivered to {target.name}; delivered there: {known}")
     request = Request(tuple(map(str, paths)), (), environment, str(root or ""))
     return Delivery(build_plan(target.name, (), live), target, request, "")

@@ -35,7 +35,7 @@ def command(
     yes: bool,
     form: str,
 ) -> int:
-    """Delete what capgen delivered for services, whose specs may be gone already.
+    """Delete what capgen delivered for services, whose specs may be gone already; "" is what belongs to all of them.
 
     Only what the service's inventory holds and capgen wrote is deleted. The number has to be said: without
     --deletions, or with another number, the list is shown and nothing is deleted.

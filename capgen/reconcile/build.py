@@ -15,9 +15,9 @@ from capgen.reconcile.handover import handed_back, handed_over
 from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
-from capgen.reconcile.manifest import Manifest, place_of
+from capgen.reconcile.manifest import PART_OF, Manifest, place_of
 from capgen.reconcile.packed import Packed, Unread, unpacked
-from capgen.reconcile.plan import Action, Change, Document, FieldChange, Plan, Verdict
+from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict
 from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.prune import leftovers
 from capgen.reconcile.target import LeftFile, Live, LiveFiles, LiveObjects
@@ -42,6 +42,7 @@ class Rules(Struct, frozen=True):
 
 CAREFUL = Rules()
 _EITHER = "remove it there, or give one of the two another name"
+_LONG = 60
 _COMPARED = (Action.CREATE, Action.UNCHANGED, Action.BLOCKED)
 """What two versions need not be looked at of any more."""
 _UNTOLD = "the files of an earlier run are in place and not loaded: the next apply reloads, also when it writes nothing"
@@ -101,11 +102,13 @@ def _orphaning(change: Change) -> Change:
 
 
 def _wide(live: LiveObjects, changes: Sequence[Change], unchanged: Mapping[str, Iterable[str]]) -> Iterator[str]:
-    """The services whose inventories name places where nothing of theirs is."""
+    """The services whose inventories name places where nothing of theirs is, or do not name those where there is."""
+    yield from live.lost
     there = {service: set(map(place_of, keys)) for service, keys in unchanged.items()}
     for change in changes:
         if isinstance(change.before, Mapping):
-            there.setdefault(change.service, set()).add(place_of(change.key))
+            for service in {change.service, live.sets.get(applyset.part_of(change.before), change.service)}:
+                there.setdefault(service, set()).add(place_of(change.key))
     for service, inventory in live.inventories.items():
         if service in live.unsearched or inventory.problem:
             continue
@@ -184,8 +187,10 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
         )  # fmt: skip
 
     other = _elsewhere(document, before)
-    moved = live.renamed.get(other, "") if rules.whole else ""
-    if reason := obstacle or (f"it belongs to another inventory ({other}): {_EITHER}" if other and not moved else ""):
+    moved = live.own.get(other)
+    if not rules.whole and moved not in kept.services:
+        moved = None  # its own service is not here to say that it does not want it
+    if reason := obstacle or (_of_another(manifest, other, live) if other and moved is None else ""):
         # What is missing kept everybody from being asked; whose the object is, or what capgen may make, is known.
         verdict = Verdict.UNVERIFIED if manifest.key in live.blocked and not manifest.obstacle else Verdict.EXACT
         return replace(change(Action.BLOCKED, reason, verdict), before=None)
@@ -193,7 +198,7 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
         return change(Action.CREATE)
     seen, managers = policy.adopted(before, rules.adopt, kind.api_version)
     difference = compare(kind.name, document, seen)
-    settled = policy.settle(rules.fields, kind.name, document, difference.fields)
+    settled = policy.settle(rules.fields, kind.name, document, seen, difference.fields)
     if settled.yielded:
         document = settled.document
         at_hand = Packed(document)
@@ -208,10 +213,10 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
         action = Action.UPDATE
     told = [
         reason,
-        f"it goes over from {moved}, which no spec declares any more" if moved else "",
+        _moving(moved, kept) if moved is not None else "",
         f"takes over what {' and '.join(managers)} declared" if managers else "",
         *(
-            f"{f.path} is left to {f.owner}, as the environment says: {f.old!r} stays, not {f.new!r}"
+            f"{f.path} is left to {f.owner}, as the environment says: {_short(f.old)} stays, not {_short(f.new)}"
             for f in settled.yielded
         ),
     ]
@@ -220,6 +225,25 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
         takes=bool(settled.taken) and action is Action.UPDATE, adopts=() if fixed else managers, replaces=bool(fixed),
         follows=rules.follows,
     )  # fmt: skip
+
+
+def _of_another(manifest: Manifest, other: str, live: LiveObjects) -> str:
+    """Why an object of another inventory is in the way, and what can be done about it."""
+    service = live.sets.get(other)
+    if service is None:
+        whose, found = other, f" (kubectl get configmap -A -l {applyset.ID}={other} finds it)"
+    else:
+        whose, found = f"ConfigMap/{live.namespace}/{applyset.parent_name(service)}", ""
+    if other in live.own:
+        return f"it belongs to another inventory, {whose}: name all specs of the project, and it goes over"
+    home = f" -n {manifest.namespace}" if manifest.namespace else ""
+    given = f"kubectl label {manifest.kind.plural}{home} {manifest.name} {PART_OF}-"
+    return f"it belongs to another inventory, {whose}{found}: {_EITHER}; what is surely not that one's any more is given up by: {given}"
+
+
+def _moving(service: str, kept: Wanted) -> str:
+    whose = service or "all services"
+    return f"it goes over from {whose}, {'which asks for it no more' if service in kept.services else 'which no spec declares any more'}"
 
 
 def _elsewhere(document: Document, before: Document | None) -> str:
@@ -250,6 +274,11 @@ def judge(difference: Difference, taken: Sequence[FieldChange] = ()) -> tuple[Ac
     if difference.released:
         return Action.UPDATE, f"the values stay; capgen gives up {_some(difference.released)}, which others hold too"
     return Action.UNCHANGED, ""
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is ABSENT else repr(value)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
 def _some(paths: Sequence[str]) -> str:

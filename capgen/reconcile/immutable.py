@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from capgen.reconcile import owners
+from capgen.reconcile.paths import covers
 from capgen.reconcile.plan import Document, FieldChange
-from capgen.reconcile.policy import covers
 
 _FIXED: Mapping[str, tuple[str, ...]] = {"RoleBinding": (".roleRef",)}
 _FIXED_BY_ITSELF: Mapping[str, tuple[str, ...]] = {"ConfigMap": (".data", ".binaryData", ".immutable")}

@@ -16,6 +16,8 @@ from msgspec import Struct
 from capgen.naming import MANAGER
 from capgen.reconcile.plan import Document
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_RELEASE = "meta.helm.sh/release-name"
 _ELSEWHERE: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("HorizontalPodAutoscaler", "autoscaling/v1"): {"f:targetCPUUtilizationPercentage": "f:metrics"},
 }
@@ -88,6 +90,25 @@ def ours(found: Sequence[Holder]) -> Holder | None:
 def others(found: Sequence[Holder]) -> tuple[Holder, ...]:
     """Everybody else."""
     return tuple(holder for holder in found if not holder.ours)
+
+
+def claimed(live: Document) -> str:
+    """Who else wants the object to be there, "" for nobody: whoever applies more than its metadata, and the tools that say
+    in an annotation that it is theirs. Who changed a field by hand says nothing of the kind.
+    """
+    metadata = live.get("metadata", {})
+    annotations = metadata.get("annotations") or {}
+    if release := annotations.get(_RELEASE):
+        return f"Helm (release {release})"
+    if LAST_APPLIED in annotations:
+        return "kubectl apply"
+    appliers = {
+        str(entry.get("manager"))
+        for entry in metadata.get("managedFields") or ()
+        if entry.get("operation") == "Apply" and entry.get("manager") != MANAGER and not entry.get("subresource")
+        and (entry.get("fieldsV1") or {}).keys() - {"f:metadata"}
+    }  # fmt: skip
+    return " and ".join(sorted(appliers))
 
 
 def held_whole(found: Sequence[Holder]) -> bool:

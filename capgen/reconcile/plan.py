@@ -59,7 +59,8 @@ class FieldChange(Struct, frozen=True):
     """One difference: `path` as the API server spells it (`.spec.groups[name="cpu"].rules`), or lines of a file.
 
     `old` and `new` are plain data, text, or ABSENT. `owner` is who else holds the field and `since` when they
-    took it (RFC 3339), both "" when nobody does.
+    took it (RFC 3339), both "" when nobody does. `within` is the value that has one owner and of which this is a part,
+    "" where it is that value itself.
     """
 
     path: str
@@ -67,6 +68,7 @@ class FieldChange(Struct, frozen=True):
     new: Any
     owner: str = ""
     since: str = ""
+    within: str = ""
 
 
 class Change(Struct, frozen=True):

@@ -7,17 +7,16 @@ artifact does not say goes away with the next apply.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from capgen.naming import MANAGER
-from capgen.reconcile.owners import declared
-from capgen.reconcile.paths import without
-from capgen.reconcile.plan import Document, FieldChange
-
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+from capgen.reconcile.owners import LAST_APPLIED, declared
+from capgen.reconcile.paths import covers, put
+from capgen.reconcile.plan import ABSENT, Document, FieldChange
 
 
 class FieldPolicy(Struct, frozen=True):
@@ -37,27 +36,40 @@ class Settled(Struct, frozen=True):
     taken: tuple[FieldChange, ...] = ()
 
 
-def settle(policies: Sequence[FieldPolicy], kind: str, document: Document, fields: Sequence[FieldChange]) -> Settled:
-    """What becomes of the fields that others hold; those without a policy stay in the way."""
+def settle(
+    policies: Sequence[FieldPolicy], kind: str, document: Document, live: Document, fields: Sequence[FieldChange]
+) -> Settled:
+    """What becomes of the fields that others hold; those without a policy stay in the way.
+
+    What is left to its holder is not declared. Where it is only a part of what the holder has as one (a metric's target,
+    one rule), it is declared as it stands there, so that the rest of it still counts.
+    """
+    if not policies:
+        return Settled(document)
     name = document["metadata"]["name"]
     mine = [policy for policy in policies if policy.kind == kind and policy.name in ("", name)]
     yielded: list[FieldChange] = []
     taken: list[FieldChange] = []
+    left: list[tuple[str, Any]] = []
     for field in fields:
-        policy = next((p for p in mine if field.owner and covers(p.field, field.path)), None)
+        policy = next((p for p in mine if field.owner and covers(p.field, field.path, document, live)), None)
         if policy is None:
             continue
         if policy.policy == "take":
             taken.append(field)
         else:
             yielded.append(field)
-            document = without(document, policy.field)
+            whole = field.within or field.path
+            left.append((whole, ABSENT) if covers(policy.field, whole, document, live) else (field.path, field.old))
+    # From the end: an item that goes moves those behind it.
+    for path, standing in sorted(left, key=lambda each: _numbered(each[0]), reverse=True):
+        document = put(document, path, standing)
     return Settled(document, tuple(yielded), tuple(taken))
 
 
-def covers(field: str, path: str) -> bool:
-    """Whether a path is the field or lies in it: `.spec.max` is not the beginning of `.spec.maxReplicas`."""
-    return path.startswith(field) and path[len(field) :][:1] in ("", ".", "[")
+def _numbered(path: str) -> list[tuple[bool, int, str]]:
+    """A path in the order of the places in it."""
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"\[(\d+)\]", path)]
 
 
 def adopted(live: Document, managers: Collection[str], api_version: str) -> tuple[Document, tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """What an inventory holds and no artifact asks for: what of it may be deleted, and how much at once.
 
 An object goes only when everything says that it is capgen's: the label of the service's set, fields that capgen
-applied, a kind that capgen makes, no owner beside it. Whatever could not be looked at completely is not deleted from.
+applied, a kind that capgen makes, no owner beside it, and nobody else who declares it. Whatever could not be looked at completely is not deleted from.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def _obstacle(document: Document) -> str:
     if holders := metadata.get("ownerReferences"):
         owner = f"{holders[0].get('kind')}/{holders[0].get('name')}"
         return f"no spec asks for it any more, and it belongs to {owner}: it is left alone"
+    if claimed := owners.claimed(document):
+        return f"no spec asks for it any more, and {claimed} declares it too: it is left alone; delete it there, or by hand"
     if metadata.get("deletionTimestamp"):
         waits = ", ".join(metadata.get("finalizers") or ()) or "the server"
         return f"it is being deleted since {metadata['deletionTimestamp']} and waits for {waits}"

@@ -65,8 +65,12 @@ class LiveObjects(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     services: frozenset[str] = frozenset()
     """Everybody who has an inventory here."""
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    """Id of an inventory -> its service, of those that were this project's and are none of those that it is read for."""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """Id of an inventory -> its service, of those that are this project's: what of it another service wants goes over."""
+    sets: Mapping[str, str] = field(default_factory=dict)
+    """Id -> service of every inventory that is here."""
+    lost: frozenset[str] = frozenset()
+    """Services whose inventories do not say what is there: somebody deleted or edited them, and they are written anew."""
     wanted: Wanted | None = None
     """What it was read for. What stands there as it is wanted is settled in it, and no more is known of it."""
 

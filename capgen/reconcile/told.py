@@ -6,9 +6,8 @@ line, one rule less moves all that follow it; whoever reviews it wants to know w
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from capgen.reconcile import meaning
 from capgen.reconcile.compare import step_into
 from capgen.reconcile.kinds import KINDS
+from capgen.reconcile.names import NAMES
 from capgen.reconcile.packed import unpacked
 from capgen.reconcile.paths import lookup
 from capgen.reconcile.plan import ABSENT, Change, FieldChange
@@ -122,7 +122,7 @@ def _walk_list(kind: str, shown: str, old: list[Any], new: list[Any], path: mean
 
 def _named_list(path: str) -> str:
     """The outermost list on the way to a field that has names for its items, and that the server has none for; "" for none."""
-    matches = (match for match in _INTO_LIST.finditer(path) if match[1] in _NAMES)
+    matches = (match for match in _INTO_LIST.finditer(path) if match[1] in NAMES)
     return next((path[: match.end(1)] for match in matches), "")
 
 
@@ -133,7 +133,7 @@ def _told(path: str, value: Any) -> Any:
     if not isinstance(value, list):
         return value
     items = [_told("", item) for item in value]
-    name_of = _NAMES.get(path.rpartition(".")[2])
+    name_of = NAMES.get(path.rpartition(".")[2])
     if name_of is None or not all(isinstance(item, Mapping) for item in value):
         return items
     named = Named()
@@ -159,64 +159,3 @@ def _document(text: str) -> dict[str, Any] | None:
     node, _ = read(Source("", text))
     data: Any = node.data() if node else None
     return data if isinstance(data, dict) else None
-
-
-def _by(*keys: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda item: next((str(item[key]) for key in keys if item.get(key)), "")
-
-
-def _spelled(item: Mapping[str, Any]) -> str:
-    """As a server spells it, and `kubernetes.ownership`."""
-    return f"name={json.dumps(item['name'], ensure_ascii=False)}" if isinstance(item.get("name"), str) else ""
-
-
-def metric_name(metric: Mapping[str, Any]) -> str:
-    """What an HPA's metric measures: `cpu`, `cpu of web`, `queue_depth`; "" for what is no metric."""
-    kind = str(metric.get("type") or "")
-    inside = metric.get(kind[:1].lower() + kind[1:])
-    if not isinstance(inside, Mapping):
-        return ""
-    measured = inside.get("metric")
-    name = str((measured if isinstance(measured, Mapping) else inside).get("name") or "")
-    return f"{name} of {inside['container']}" if name and inside.get("container") else name
-
-
-def _trigger(trigger: Mapping[str, Any]) -> str:
-    facts = trigger.get("metadata")
-    return str(
-        trigger.get("name")
-        or (facts.get("metricName") if isinstance(facts, Mapping) else "")
-        or trigger.get("type")
-        or ""
-    )
-
-
-def matched(matchers: Any) -> str:
-    """Matchers as Alertmanager spells them; of a file or of the operator's objects."""
-    if isinstance(matchers, Mapping):
-        return ",".join(f'{name}="{value}"' for name, value in sorted(matchers.items()))
-    if not isinstance(matchers, Sequence) or isinstance(matchers, str):
-        return ""
-    return ",".join(
-        f'{m.get("name")}{m.get("matchType", "=")}"{m.get("value", "")}"' if isinstance(m, Mapping) else str(m)
-        for m in matchers
-    )
-
-
-def _route(route: Mapping[str, Any]) -> str:
-    return matched(route.get("matchers") or route.get("match")) or "everything"
-
-
-def _inhibition(rule: Mapping[str, Any]) -> str:
-    source, target = (
-        matched(rule.get(f"{side}Match") or rule.get(f"{side}_matchers")) for side in ("source", "target")
-    )
-    return f"{source} over {target}"
-
-
-_NAMES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "groups": _spelled, "rules": _by("alert", "record"), "metrics": metric_name, "containerPolicies": _by("containerName"),
-    "triggers": _trigger, "receivers": _spelled, "routes": _route, "inhibitRules": _inhibition, "inhibit_rules": _inhibition,
-    "scrape_configs": _by("job_name"), "endpoints": _by("port", "targetPort"),
-}  # fmt: skip
-"""By the field's name: what an item of the list is called, "" where it has no name."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
+from capgen.reconcile.names import called
 from capgen.reconcile.paths import lookup
 from capgen.reconcile.plan import ABSENT, Change
 
 _PLACE = re.compile(r"\[(\d+)\]")
-_NAMES = ("alert", "record", "job_name", "containerName")
 _UNITS = (
     ("Utilization", " %"),
     ("Percentage", " %"),
@@ -28,7 +26,8 @@ def named(change: Change, path: str) -> str:
     for match in _PLACE.finditer(path):
         sides = (lookup(side, path[: match.end()]) for side in (change.after, change.before))
         item = next((one for one in sides if one is not ABSENT), None)
-        shown += path[at : match.start()] + f"[{_name(item) or match[1]}]"
+        within = path[: match.start()].rpartition(".")[2]
+        shown += path[at : match.start()] + f"[{called(within, item) or match[1]}]"
         at = match.end()
     return shown + path[at:]
 
@@ -44,18 +43,3 @@ def unit(side: Any, path: str, value: Any) -> str:
         suffix = _STEPS.get(str(lookup(side, f"{path.removesuffix('value')}type")), "")
         return " pod" if suffix == " pods" and value == 1 else suffix
     return next((suffix for end, suffix in _UNITS if path.endswith(end)), "")
-
-
-def _name(item: Any) -> str:
-    """What an item is called: a rule, a group, a container, or an HPA's metric by what it measures."""
-    if not isinstance(item, Mapping):
-        return ""
-    if isinstance(name := item.get("name"), str):
-        return f"name={json.dumps(name, ensure_ascii=False)}"  # as a server spells it, and `kubernetes.ownership`
-    if found := next((str(item[key]) for key in _NAMES if isinstance(item.get(key), str)), ""):
-        return found
-    inside = item.get(str(item.get("type", ""))[:1].lower() + str(item.get("type", ""))[1:])
-    if not isinstance(inside, Mapping):
-        return ""
-    metric = inside.get("metric")
-    return str((metric if isinstance(metric, Mapping) else inside).get("name") or "")

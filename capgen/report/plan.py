@@ -247,9 +247,12 @@ def _fields_lines(change: Change, width: int, room: int) -> list[str]:
 
 def _field_lines(change: Change, field: FieldChange, width: int, room: int) -> list[str]:
     path = visible(named(change, field.path))
-    if (panels := by_panel(field.old, field.new)) is not None:
-        return [f"    {path}:", *(part for line in panels for part in hung(visible(line), room, indent=6))]
     held = f" (held by {visible(field.owner)}{' since ' + field.since if field.since else ''})" if field.owner else ""
+    if (panels := by_panel(field.old, field.new)) is not None:
+        return [
+            *hung(f"{path}{held}:", room),
+            *(part for line in panels for part in hung(visible(line), room, indent=6)),
+        ]
     old_, new_ = (masked(field.path, value) for value in (field.old, field.new))
     if isinstance(old_, str) and isinstance(new_, str) and max(old_.count("\n"), new_.count("\n")) > 1:
         body = [f"      {line}" for line in unified(old_, new_, "").splitlines()[2:]]

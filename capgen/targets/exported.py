@@ -63,7 +63,9 @@ class Exported(Struct, frozen=True):
         mine = {service: inventory for service, inventory in inventories.items() if service in meant}
         members = {place: document for place, document in found.items() if applyset.part_of(document)}
         unsearched = dict.fromkeys(mine, "an export need not have everything")
-        return LiveObjects(self.namespace, found, {}, mine, members, unsearched, (), frozenset(inventories), {}, wanted)
+        return LiveObjects(
+            self.namespace, found, {}, mine, members, unsearched, (), frozenset(inventories), wanted=wanted
+        )
 
     def rehearse(self, plan: Plan) -> Plan:
         """The plan with how sure each change is: nobody can be asked."""

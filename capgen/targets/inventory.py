@@ -10,7 +10,7 @@ from capgen.naming import MANAGER
 from capgen.reconcile import applyset
 from capgen.reconcile.applyset import Inventory
 from capgen.reconcile.kinds import KINDS
-from capgen.reconcile.manifest import key
+from capgen.reconcile.manifest import PART_OF, key
 from capgen.reconcile.plan import Document
 from capgen.targets.listing import Listings, collection, list_objects, quoted
 from capgen.targets.objects import APPLY, remove
@@ -29,20 +29,39 @@ def read_inventories(wire: Wire, home: str, page: int) -> Mapping[str, Inventory
     return {inventory.service: inventory for inventory in found}
 
 
-def renamed(
+def own_sets(
     known: Mapping[str, Inventory], declared: Collection[str], environment: str, project: str
 ) -> dict[str, str]:
-    """Id -> service of the inventories that are a project's, by its name or by what the one of all its services says, and
-    of none of the services that it declares."""
+    """Id -> service of the inventories that are a project's: by its name, by what the one of all its services says, or
+    since it declares the service."""
     fleet = known.get("")
-    ours = fleet.services if fleet and not fleet.problem else frozenset()
+    ours = (fleet.services if fleet and not fleet.problem else frozenset()) | set(declared) | {""}
     return {
         inventory.id: service
         for service, inventory in known.items()
-        if service not in declared and service and not inventory.problem
-        and environment and inventory.environment == environment
+        if not inventory.problem and environment and inventory.environment == environment
         and (inventory.project == project if inventory.project else service in ours)
     }  # fmt: skip
+
+
+def lost(home: str, known: Mapping[str, Inventory], there: Mapping[str, set[tuple[str, str]]]) -> dict[str, str]:
+    """Service -> what its inventory does not say, of those whose objects are `there`, by kind and namespace.
+
+    An inventory is written before its objects are, so somebody deleted or edited it; what else it named nobody knows.
+    """
+    found = {}
+    for service, held in there.items():
+        inventory = known.get(service, Inventory(service, home))
+        named = {(kind.name, place) for kind, place in inventory.scopes}
+        if inventory.problem or held <= named:
+            continue
+        unnamed = ", ".join(sorted({kind for kind, _ in held - named}))
+        said = f"was edited and does not name {unnamed}" if service in known else "is gone"
+        found[service] = (
+            f"its inventory ConfigMap/{home}/{inventory.name} {said}: the next apply writes it anew, with the kinds that are "
+            f"seen. For other kinds: kubectl get KIND -A -l {PART_OF}={inventory.id}"
+        )
+    return found
 
 
 def write_inventory(wire: Wire, inventory: Inventory, standing: Inventory | None) -> str:
@@ -102,7 +121,7 @@ def notes(mine: Mapping[str, Inventory], unsearched: Mapping[str, str], by_scope
     """What is told of the inventories: of whom nothing is deleted, `unsearched` says why, and which kinds are gone."""
     for service, reason in unsearched.items():
         yield f"nothing of {service or 'the fleet'} is deleted now: {reason}"
-    gone = {kind for (kind, _), listed in by_scope.items() if listed == not_served(KINDS[kind])}
+    gone = {kind for kind, _ in by_scope} - {k for (k, _), listed in by_scope.items() if listed != not_served(KINDS[k])}
     for service, inventory in mine.items():
         for name in sorted({kind.name for kind, _ in inventory.scopes} & gone):
             yield f"what {service or 'the fleet'} had of {name} is gone with its CRD"

@@ -15,19 +15,28 @@ from msgspec.structs import replace
 
 from capgen.artifact import Artifact
 from capgen.errors import TargetError
-from capgen.reconcile import applyset
+from capgen.reconcile import applyset, owners
 from capgen.reconcile.applyset import Inventory
 from capgen.reconcile.build import is_as_wanted
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.manifest import key, place_of
 from capgen.reconcile.order import missing_for, waves
 from capgen.reconcile.outcome import Outcome, Result, State
-from capgen.reconcile.packed import Packed
+from capgen.reconcile.packed import Packed, unpacked
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
 from capgen.reconcile.wanted import Wanted, read_manifests
 from capgen.targets import kubeconfig, lease, objects
-from capgen.targets.inventory import members, notes, places, read_inventories, renamed, unsearched_in, write_inventory
+from capgen.targets.inventory import (
+    lost,
+    members,
+    notes,
+    own_sets,
+    places,
+    read_inventories,
+    unsearched_in,
+    write_inventory,
+)
 from capgen.targets.listing import Listings, list_objects, quoted
 from capgen.targets.login import log_in
 from capgen.targets.objects import meta
@@ -36,6 +45,7 @@ from capgen.targets.waiting import wait_for
 from capgen.targets.wire import Wire
 
 PAGE = 500
+_STAYED = (State.CONFLICT, State.FAILED, State.NOT_TRIED)
 _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 _Given = ParamSpec("_Given")
 _Found = TypeVar("_Found")
@@ -92,7 +102,8 @@ class Cluster(Struct, frozen=True):
         mine = {service: known[service] for service in sorted(meant & known.keys())}
         scopes = wanted.places | {scope for inventory in mine.values() for scope in places(inventory)}
         unclear = wanted.services if whole else {service for service, inventory in mine.items() if inventory.problem}
-        by_scope = self._listed(sorted(scopes), wanted, unclear, {inventory.id for inventory in mine.values()})
+        sets = {Inventory(service, self.namespace).id: service for service in meant}
+        by_scope = self._listed(sorted(scopes), wanted, unclear, sets)
         found: dict[str, Document] = {}
         blocked: dict[str, str] = {}
         missing: list[str] = []
@@ -108,15 +119,22 @@ class Cluster(Struct, frozen=True):
                 missing.append(manifest.key)
         blocked |= self._homeless(missing, {m.name for m in wanted.of("Namespace")})
         unsearched = {s: reason for s, inventory in mine.items() if (reason := unsearched_in(inventory, by_scope))}
+        seen = members(by_scope)
+        forgotten = {}
         if isinstance(inventories, str):
             unsearched = dict.fromkeys(meant, f"the inventories cannot be read: {inventories}")
+        else:
+            forgotten = lost(self.namespace, mine, _held(wanted, seen, sets))
+            unsearched = forgotten | unsearched
+            mine = {s: Inventory(s, self.namespace) for s in forgotten} | mine
         return LiveObjects(
-            self.namespace, found, blocked, mine, members(by_scope), unsearched, tuple(notes(mine, unsearched, by_scope)),
+            self.namespace, found, blocked, mine, seen, unsearched, tuple(notes(mine, unsearched, by_scope)),
             frozenset(
                 s for s, inventory in known.items()
                 if inventory.environment in ("", self.environment) and inventory.project in ("", self.project)
             ),
-            renamed(known, declared, self.environment, self.project), wanted,
+            own_sets(known, declared, self.environment, self.project),
+            {inventory.id: service for service, inventory in known.items()}, frozenset(forgotten), wanted,
         )  # fmt: skip
 
     @_verb
@@ -171,6 +189,8 @@ class Cluster(Struct, frozen=True):
             refused = self._record(wide, standing)
             self._write(rest, results, refused, leases, failed=[c for c in homes if _is_open(results[c.key])])
             there = _places_by_service(rest, [c for c in rest.changes if _may_be_there(c, results.get(c.key))])
+            for service, place in self._not_moved(rest, results, written):
+                there.setdefault(service, set()).add(place)
             ends = {s: _narrowed(wide[s], rest, there.get(s, ())) for s in written if not refused[s]}
             left = self._record(ends, wide)
         ordered = tuple(Result(key, State.UNCHANGED) for keys in plan.unchanged.values() for key in keys)
@@ -223,6 +243,17 @@ class Cluster(Struct, frozen=True):
         if leases is not None and leases.lost:
             return Result(change.key, State.NOT_TRIED, leases.lost)
         return (objects.delete if change.action is Action.DELETE else objects.apply)(self.wire, change)
+
+    def _not_moved(
+        self, plan: Plan, results: Mapping[str, Result], services: Collection[str]
+    ) -> Iterable[tuple[str, tuple[Kind, str]]]:
+        """What is still a member of the service that it was to move from."""
+        sets = {Inventory(service, self.namespace).id: service for service in services}
+        for change in plan.changes:
+            service = sets.get(applyset.part_of(change.before)) if isinstance(change.before, Mapping) else None
+            if service not in (None, change.service) and results[change.key].state in _STAYED:
+                kind, home = place_of(change.key)
+                yield str(service), (KINDS[kind], home)
 
     def _whose(self, inventory: Inventory, declared: Collection[str], known: Mapping[str, Inventory]) -> Inventory:
         """The inventory, with a problem when it is somebody else's."""
@@ -317,6 +348,19 @@ def identity(cluster: Cluster) -> str:
     if not isinstance(uid, str):
         raise TargetError(f"{cluster.name} does not say which cluster it is: {answer.message}")
     return uid
+
+
+def _held(wanted: Wanted, seen: Mapping[str, Document], sets: Mapping[str, str]) -> dict[str, set[tuple[str, str]]]:
+    """Service -> where objects of it are that capgen applied."""
+    there = {service: set(map(place_of, keys)) for service, keys in wanted.settled.items()}
+    for object_key, document in seen.items():
+        service, place = sets.get(applyset.part_of(document)), place_of(object_key)
+        if service is None or place in there.get(service, ()):
+            continue
+        if owners.ours(owners.holders(unpacked(document))) is not None:
+            there.setdefault(service, set()).add(place)
+    known = ((s, {place for place in held if place[0] not in applyset.NEVER_DELETED}) for s, held in there.items())
+    return {service: held for service, held in known if held}
 
 
 def _narrowed(wide: Inventory, plan: Plan, there: Iterable[tuple[Kind, str]]) -> Inventory:

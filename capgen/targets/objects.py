@@ -17,13 +17,13 @@ from capgen.naming import MANAGER
 from capgen.reconcile.compare import compare, compare_whole
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.outcome import Result, State
-from capgen.reconcile.owners import holders, others
+from capgen.reconcile.owners import claimed, holders, others
 from capgen.reconcile.packed import unpacked
 from capgen.reconcile.plan import Action, Change, Document, FieldChange, Verdict
 from capgen.reconcile.policy import adopted, adoption
 from capgen.reconcile.saved import meant
 from capgen.targets.listing import collection, quoted
-from capgen.targets.refusal import Why, refusal
+from capgen.targets.refusal import Refusal, Why, refusal
 from capgen.targets.wire import Answer, Wire, encode
 
 APPLY = "application/apply-patch+yaml"
@@ -43,7 +43,7 @@ def ask(wire: Wire, change: Change) -> Change:
         return replace(change, reason=str(error))
     if change.takes and answer.status == 409 and not answer.causes:
         return change  # its status moved since it was read; applying it looks again
-    refused = refusal(change, answer)
+    refused = _refusal(wire, change, answer)
     if refused is None:
         return _exact(change, answer.document)
     match refused.why:
@@ -73,9 +73,10 @@ def apply(wire: Wire, change: Change) -> Result:
             now = wire.request("GET", path_of(change.kind, _object(change.before)), {})
             if now.status == 200 and meant(change.before) == meant(now.document):
                 answer = _patch(wire, replace(change, before=now.document), {})
+        refused = _refusal(wire, change, answer)
     except TargetError as error:
         return Result(change.key, State.FAILED, str(error))
-    if refused := refusal(change, answer):
+    if refused:
         state = State.CONFLICT if refused.why is Why.CONFLICT else State.FAILED
         return Result(change.key, state, refused.reason, refused.fields, refused.at)
     # A create whose answer was lost and that was sent again is answered as an update of one's own object.
@@ -83,6 +84,22 @@ def apply(wire: Wire, change: Change) -> Result:
         return Result(change.key, State.CREATED)
     same = meta(answer.document, "resourceVersion") == meta(change.before, "resourceVersion")
     return Result(change.key, State.UNCHANGED if same else State.UPDATED)
+
+
+def _refusal(wire: Wire, change: Change, answer: Answer) -> Refusal | None:
+    """What a refusal means. Who holds a field since when, and with which value, a server does not say; for what the plan
+    did not see, the object is read once more.
+    """
+    refused = refusal(change, answer)
+    if refused is None or refused.why is not Why.CONFLICT or all(field.since for field in refused.fields):
+        return refused
+    wanted = _object(change.after)
+    now = wire.request("GET", path_of(change.kind, wanted), {})
+    if now.status != 200:
+        return refused
+    fields = compare(change.kind, wanted, {**now.document, "kind": change.kind}).fields
+    held = tuple(field for field in fields if field.owner)
+    return replace(refused, fields=held) if held else refused
 
 
 def delete(wire: Wire, change: Change) -> Result:
@@ -96,7 +113,7 @@ def delete(wire: Wire, change: Change) -> Result:
             if answer.status == 409:
                 answer = wire.request("GET", path_of(change.kind, standing), {})
                 if answer.status == 200:
-                    if meant(standing) != meant(answer.document):
+                    if meant(standing) != meant(answer.document) or claimed(standing) != claimed(answer.document):
                         return Result(change.key, State.FAILED, "it changed since the plan was made: plan again")
                     standing = answer.document
                     continue

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from enum import Enum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.reconcile.kinds import KINDS, Kind
-from capgen.reconcile.paths import lookup
+from capgen.reconcile.paths import covers, lookup
 from capgen.reconcile.plan import Change, FieldChange
 from capgen.reconcile.policy import ways_out
 from capgen.targets.wire import Answer
@@ -82,10 +83,8 @@ def _held(change: Change, cause: Mapping[str, str]) -> tuple[FieldChange, ...]:
     match = _HELD.search(cause.get("message", ""))
     manager, subresource, since = match.groups() if match else ("another manager", "", "")
     owner = f"{manager} ({subresource})" if subresource else manager
-    foreseen = [field for field in change.fields if field.path.startswith(path)]
+    foreseen = [field for field in change.fields if covers(path, field.path, change.after, change.before)]
     if foreseen:
         times = {field.owner: field.since for field in foreseen}
-        return tuple(
-            FieldChange(field.path, field.old, field.new, owner, since or times.get(owner, "")) for field in foreseen
-        )
+        return tuple(replace(field, owner=owner, since=since or times.get(owner, "")) for field in foreseen)
     return (FieldChange(path, lookup(change.before, path), lookup(change.after, path), owner, since or ""),)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from capgen.reconcile.names import matched
 from capgen.reconcile.plan import ABSENT, FieldChange
 from capgen.reconcile.risk.rules import seconds, shown
-from capgen.reconcile.told import matched
 
 _ROUTE = re.compile(r"(?:^|\.)route(?P<inside>\.routes\[.*\])?(?:\.(?P<field>[A-Za-z_]+)(?:\[.*\].*)?)?$")
 _RECEIVER = re.compile(r"\.receivers\[name=\"(?P<name>.*?)\"\](?P<rest>\..*)?$")
