@@ -278,7 +278,8 @@ def plan_again(path: Path, *, seconds: float = SECONDS) -> Delivery:
 def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float = 0) -> Outcome:
     """Carries the plan out. Raises Refused when it deletes more than goes without counting.
 
-    `wait` is how many seconds the controllers have to take up what was written; who has not is in the problems.
+    `wait` is how many seconds the controllers have to take up what is there, also what an earlier run wrote; what they have
+    not is not ready.
     """
     if why := pruning.too_many(delivery.plan, deletions):
         count = len(delivery.plan.of(Action.DELETE))
@@ -292,9 +293,7 @@ def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float 
         for r in outcome.results
     )
     outcome = replace(outcome, results=tuple(results))
-    if not wait:
-        return outcome
-    return replace(outcome, problems=(*outcome.problems, *delivery.target.wait(delivery.plan, outcome, wait)))
+    return delivery.target.wait(delivery.plan, outcome, wait) if wait else outcome
 
 
 def _exported(environment: Environment, folder: Path) -> Target:

@@ -24,6 +24,11 @@ class Health(Struct, frozen=True):
     told: tuple[str, ...] = ()
 
 
+def is_awaited(kind: str) -> bool:
+    """Whether objects of a kind say when a controller has taken them up."""
+    return kind in _AWAITED
+
+
 def health(kind: str, live: Document) -> Health:
     """What an object's status says."""
     status = live.get("status") or {}
@@ -33,6 +38,8 @@ def health(kind: str, live: Document) -> Health:
         bad = condition.get("status") == ("True" if name in _BAD_WHEN_TRUE else "False")
         if bad:
             told.append(f"{name}: {condition.get('reason', '')} {condition.get('message', '')}".strip())
+    if kind == "HorizontalPodAutoscaler" and (late := _late(live.get("spec") or {}, status)):
+        return Health(False, (*told, late))
     awaited = _AWAITED.get(kind)
     if awaited is None:
         return Health(None, tuple(told))
@@ -44,6 +51,16 @@ def health(kind: str, live: Document) -> Health:
 _BAD_WHEN_TRUE = frozenset(
     ("ScalingLimited", "LowConfidence", "NoPodsMatched", "ConfigUnsupported", "ConfigDeprecated", "Fallback", "Paused")
 )
+
+
+def _late(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    """What an autoscaler says that has not seen its new bounds yet, "" for others: it counts no generations, so a condition
+    may be of before. At 0 its workload is switched off.
+    """
+    wanted, least, most = status.get("desiredReplicas"), spec.get("minReplicas", 1), spec.get("maxReplicas")
+    if not wanted or most is None or least <= wanted <= most:
+        return ""
+    return f"its controller still wants {wanted} replicas, which is not between {least} and {most}"
 
 
 def _numbers(kind: str, status: Mapping[str, Any]) -> list[str]:

@@ -202,8 +202,8 @@ class Cluster(Struct, frozen=True):
         ]
         return Outcome(self.name, ordered, tuple(problems))
 
-    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
-        """Waits until the controllers say that they took up what was written; what they did not, with its reason."""
+    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> Outcome:
+        """Waits until the controllers say that they took up what is there, and what was deleted is gone."""
         return self.wire.verb(partial(wait_for, self.wire, plan, outcome, seconds), more=seconds)
 
     def _write(
