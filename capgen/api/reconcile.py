@@ -22,7 +22,7 @@ from capgen.errors import Findings, Refused, UsageError
 from capgen.reconcile import prune as pruning
 from capgen.reconcile import saved
 from capgen.reconcile.build import Rules, build_plan
-from capgen.reconcile.health import Health, health
+from capgen.reconcile.health import health
 from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.saved import Request, Stale
 
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from capgen.reconcile.rights import Purpose
     from capgen.reconcile.target import Target
     from capgen.spec.documents import Environment
-    from capgen.targets.grafana import Shown
-    from capgen.targets.rules import RuleGroup
+    from capgen.targets.taken import Status
 
 SECONDS = 300.0
 """The time for everything that one run asks of a cluster."""
@@ -54,15 +53,6 @@ class Delivery(Struct, frozen=True):
     """Name and number of rules of each group that is delivered."""
     origin: Callable[[str, Sequence[str]], str] = lambda *_: ""
     """Where fields of an artifact come from, in words."""
-
-
-class Status(Struct, frozen=True):
-    """A plan with what each object says of itself, and the rule groups that are evaluated."""
-
-    plan: Plan
-    healths: tuple[Health | None, ...]
-    groups: tuple[RuleGroup, ...]
-    dashboards: tuple[Shown, ...] = ()
 
 
 def plan_delivery(request: Request, *, seconds: float = SECONDS, whole: bool = False) -> Delivery:
@@ -185,35 +175,35 @@ def status(
     settings: Sequence[str],
     root: Path | None,
     *,
-    rules: bool = False,
-    dashboards: bool = False,
+    rules: bool | None = None,
+    dashboards: bool | None = None,
 ) -> Status:
-    """What is delivered and how it is; `rules` and `dashboards` ask the environment's Prometheus and Grafana too.
-    Reads only."""
+    """What is delivered and how it is; `rules` and `dashboards` ask the environment's Prometheus and Grafana too, None where
+    their URLs are given. Reads only. What cannot be asked is told beside the rest; raises UsageError for a server that is to
+    be asked and that nobody has said."""
+    place = environment_of([Path(path) for path in paths], environment)
+    endpoint, grafana = place.prometheus, place.grafana
+    if rules and (endpoint is None or endpoint.url is None):
+        raise UsageError(f"the environment {environment!r} does not say where its Prometheus is: prometheus.url")
+    if dashboards and grafana.url is None:
+        raise UsageError(f"the environment {environment!r} does not say where its Grafana is: grafana.url")
     delivery = plan_delivery(Request(tuple(paths), tuple(settings), environment, str(root or "")), whole=True)
     healths = tuple(
         health(change.kind, change.before) if isinstance(change.before, Mapping) else None
         for change in delivery.plan.changes
     )
     from capgen.history.login import asking, headers
+    from capgen.targets.taken import Status, with_dashboards, with_rules
 
-    groups: tuple[RuleGroup, ...] = ()
-    if rules:
-        from capgen.targets.rules import rule_groups, with_missing
-
-        endpoint = environment_of([Path(path) for path in paths], environment).prometheus
-        if endpoint is None or endpoint.url is None:
-            raise UsageError(f"the environment {environment!r} does not say where its Prometheus is: prometheus.url")
-        groups = with_missing(rule_groups(endpoint.url, asking(endpoint)), delivery.groups)
-    shown: tuple[Shown, ...] = ()
-    if dashboards:
-        from capgen.targets import grafana
-
-        server = environment_of([Path(path) for path in paths], environment).grafana
-        if server.url is None:
-            raise UsageError(f"the environment {environment!r} does not say where its Grafana is: grafana.url")
-        shown = grafana.dashboards(server.url, delivery.dashboards, headers(server.auth, whose="grafana"))
-    return Status(delivery.plan, healths, groups, shown)
+    found = Status(delivery.plan, healths)
+    if rules is not False and endpoint is not None and endpoint.url is not None:
+        found = with_rules(found, endpoint.url, partial(asking, endpoint), delivery.groups, named=bool(rules))
+    if dashboards is not False and grafana.url is not None:
+        login = partial(headers, grafana.auth, whose="grafana")
+        found = with_dashboards(
+            found, grafana.url, login, delivery.dashboards, folder=grafana.folder or "", named=bool(dashboards)
+        )
+    return found
 
 
 def plan_destruction(
