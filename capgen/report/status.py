@@ -9,6 +9,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from capgen.reconcile.health import Health
 from capgen.reconcile.plan import Action, Change
 from capgen.report.color import Style, painted
 from capgen.report.plan import ENDLESS, drift_lines, field_data, hung
@@ -41,7 +44,8 @@ def render(found: Status, form: str, *, color: bool, width: int = 80, wrap: bool
         first, *rest = hung(f"{head}: {words}{_editors(change)}", room, indent=0)
         lines += [painted(head, style, color) + first.removeprefix(head), *rest]
         lines += drift_lines(change, width, room)
-        lines += [part for line in (health.told if health else ()) for part in hung(visible(line), room)]
+        for line in (*health.told, *_fine(health)) if health else ():
+            lines += hung(visible(line), room)
     for group in found.groups:
         sign = "!" if group.problems else "?" if group.evaluated == "never" else "="
         lines += _line(
@@ -73,6 +77,12 @@ def _editors(change: Change) -> str:
     return f" ({', '.join(map(visible, held))})" if held else ""
 
 
+def _fine(health: Health) -> list[str]:
+    """The conditions that are as they should be, in a line."""
+    fine = (f"{c.type} {c.status}{f' ({c.reason})' if c.reason else ''}" for c in health.conditions if not c.bad)
+    return [", ".join(fine)] if any(not c.bad for c in health.conditions) else []
+
+
 def _counted(number: int) -> str:
     return "1 rule" if number == 1 else f"{number} rules"
 
@@ -93,6 +103,7 @@ def _json(found: Status) -> str:
         {
             "key": change.key, "service": change.service, "state": change.action, "reason": change.reason,
             "ready": health.ready if health else None, "told": list(health.told) if health else [],
+            "conditions": [msgspec.structs.asdict(c) for c in health.conditions] if health else [],
             "fields": [{"owner": "", "since": "", **field_data(field)} for field in change.fields],
         }
         for change, health in zip(plan.changes, found.healths, strict=True)

@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import threading
 import time
+from typing import Any
 
+import pytest
 from harness.controlplane import ControlPlane
 from harness.delivery import apply, plan
 from harness.manifests import CONFIG, HPA, artifact
@@ -17,8 +19,10 @@ from capgen.reconcile.build import build_plan
 from capgen.reconcile.health import health
 from capgen.reconcile.outcome import State
 from capgen.reconcile.packed import unpacked
-from capgen.reconcile.plan import Action
+from capgen.reconcile.plan import Action, Change, Plan
+from capgen.report.status import render
 from capgen.targets.kubernetes import Cluster
+from capgen.targets.taken import Status
 
 
 def able(plane: ControlPlane, namespace: str, status: str, reason: str) -> None:
@@ -88,6 +92,51 @@ def test_status_moves_nothing_and_is_told(control_plane: ControlPlane, cluster: 
     seen = health(change.kind, unpacked(change.before))
     assert seen.ready is False
     assert seen.told == ("3 replicas, 4 wanted", "AbleToScale: FailedGetScale said the controller")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "told"),
+    [
+        ("CronJob", {}, ["never started, suspended"]),
+        (
+            "CronJob",
+            {"lastScheduleTime": "2026-01-02T00:00:00Z", "lastSuccessfulTime": "2026-01-01T00:00:00Z", "active": [{}, {}]},
+            ["last started 2026-01-02T00:00:00Z, last succeeded 2026-01-01T00:00:00Z, 2 running, suspended"],
+        ),
+        (
+            "VerticalPodAutoscaler",
+            {"recommendation": {"containerRecommendations": [{"containerName": "app", "target": {"memory": "262144k", "cpu": "25m"}}]}},
+            ["recommended for app: cpu 25m, memory 262144k", "no controller has said RecommendationProvided yet"],
+        ),
+    ],
+)  # fmt: skip
+def test_jobs_and_vertical_autoscalers_say_what_they_did(kind: str, status: dict[str, Any], told: list[str]) -> None:
+    assert list(health(kind, {"kind": kind, "spec": {"suspend": True}, "status": status}).told) == told
+
+
+def test_conditions_that_are_well_are_in_a_line_and_all_of_them_data() -> None:
+    conditions = [
+        {
+            "type": "AbleToScale",
+            "status": "True",
+            "reason": "ReadyForNewScale",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        },
+        {"type": "ScalingActive", "status": "False", "reason": "FailedGetResourceMetric", "message": "no metrics"},
+        {"type": "ScalingLimited", "status": "False", "reason": "DesiredWithinRange"},
+    ]
+    seen = health("HorizontalPodAutoscaler", {"spec": {"maxReplicas": 9}, "status": {"conditions": conditions}})
+    change = Change("HorizontalPodAutoscaler/x/y", Action.UNCHANGED, "HorizontalPodAutoscaler", "shop", "y.yaml")
+    found = Status(Plan("there", (change,)), (seen,))
+    assert render(found, "text", color=False).splitlines() == [
+        "= HorizontalPodAutoscaler/x/y: as the spec says",
+        "    ScalingActive: FailedGetResourceMetric no metrics",
+        "    AbleToScale True (ReadyForNewScale), ScalingLimited False (DesiredWithinRange)",
+    ]
+    (told,) = json.loads(render(found, "json", color=False))["objects"]
+    assert [(c["type"], c["status"], c["bad"]) for c in told["conditions"]] == [
+        ("AbleToScale", "True", False), ("ScalingActive", "False", True), ("ScalingLimited", "False", False),
+    ]  # fmt: skip
 
 
 def test_nothing_is_written_while_controllers_write_status(
