@@ -49,8 +49,6 @@ class Delivery(Struct, frozen=True):
     digest: str
     dashboards: tuple[tuple[str, str], ...] = ()
     """(uid, title) of each dashboard that is delivered."""
-    groups: tuple[tuple[str, int], ...] = ()
-    """Name and number of rules of each group that is delivered."""
     origin: Callable[[str, Sequence[str]], str] = lambda *_: ""
     """Where fields of an artifact come from, in words."""
 
@@ -99,10 +97,10 @@ def _planned(request: Request, desired: Desired, seconds: float, *, whole: bool 
         raise UsageError(f"the specs make no {unknown[0]} to replace; {named}")
     if not desired.partial:
         plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, plan)))
-    served: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]] = ((), ())
+    served: tuple[tuple[str, str], ...] = ()
     if desired.built and (fleets := [f for f in desired.built.compiled.fleets if f.environment == request.environment]):
         served = _served(fleets[0])
-    return Delivery(plan, target, request, saved.digest_of(digests), *served, partial(_origin, request, desired.built))
+    return Delivery(plan, target, request, saved.digest_of(digests), served, partial(_origin, request, desired.built))
 
 
 def _origin(request: Request, built: Built | None, path: str, fields: Sequence[str]) -> str:
@@ -127,12 +125,10 @@ def _traced(reason: str, origin: str) -> str:
     return f"{reason}; from {origin}" if origin else reason
 
 
-def _served(fleet: Fleet) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]]:
-    """The dashboards and the rule groups of an environment, for who asks whether they were taken."""
+def _served(fleet: Fleet) -> tuple[tuple[str, str], ...]:
+    """The dashboards of an environment (uid, title), for who asks whether they were taken."""
     shown = [d for service in fleet.services for d in service.dashboards] + list(fleet.dashboards)
-    groups = [(g.name, len(g.records) + len(g.alerts)) for service in fleet.services for g in service.groups]
-    delivered = fleet.delivery.grafana.deliver != "none"
-    return tuple((d.uid, d.title) for d in shown if delivered), tuple(sorted(groups))
+    return tuple((d.uid, d.title) for d in shown) if fleet.delivery.grafana.deliver != "none" else ()
 
 
 def rights_of(
@@ -197,7 +193,7 @@ def status(
 
     found = Status(delivery.plan, healths)
     if rules is not False and endpoint is not None and endpoint.url is not None:
-        found = with_rules(found, endpoint.url, partial(asking, endpoint), delivery.groups, named=bool(rules))
+        found = with_rules(found, endpoint.url, partial(asking, endpoint), named=bool(rules))
     if dashboards is not False and grafana.url is not None:
         login = partial(headers, grafana.auth, whose="grafana")
         found = with_dashboards(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from capgen.errors import TargetError
 from capgen.naming import PREFIX
 from capgen.targets.asked import ask
+from capgen.targets.evaluated import Rules, differences
 
 _LOGIN = "prometheus.auth"
 NOBODY: Mapping[str, str] = {}
@@ -28,17 +30,27 @@ class RuleGroup(Struct, frozen=True):
     problems: tuple[str, ...]
 
 
-def rule_groups(url: str, headers: Mapping[str, str] = NOBODY) -> tuple[RuleGroup, ...]:
-    """The groups of capgen's that a Prometheus evaluates. Raises TargetError when it cannot be asked."""
-    said = ask(f"{url.rstrip('/')}/api/v1/rules", headers)
+def rule_groups(
+    url: str, headers: Mapping[str, str] = NOBODY, wanted: Mapping[str, Rules] | None = None
+) -> tuple[RuleGroup, ...]:
+    """The groups of capgen's that a Prometheus evaluates, held against the rules that were delivered (`wanted`, by group; None
+    where nobody asks). Raises TargetError when it cannot be asked."""
+    said = ask(f"{url.rstrip('/')}/api/v1/rules?exclude_alerts=true", headers)
     if said.status != 200:
         raise said.trouble(_LOGIN)
     try:
         groups: Any = said.document["data"]["groups"]
-        found = [_group(group, said.at) for group in groups if str(group["name"]).startswith(f"{PREFIX}/")]
+        there = {str(group["name"]): group for group in groups}
+        found = {
+            name: _group(group, said.at, (wanted or {}).get(name))
+            for name, group in there.items()
+            if name.startswith(f"{PREFIX}/") or name in (wanted or {})
+        }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise said.trouble(_LOGIN) from error
-    return tuple(sorted(found, key=lambda group: group.name))
+    if wanted is not None:
+        found = _with_missing(found, wanted)
+    return tuple(found[name] for name in sorted(found))
 
 
 def reload_failed(url: str, headers: Mapping[str, str] = NOBODY) -> str:
@@ -57,7 +69,7 @@ def reload_failed(url: str, headers: Mapping[str, str] = NOBODY) -> str:
         return ""
 
 
-def _group(group: Any, now: datetime) -> RuleGroup:
+def _group(group: Any, now: datetime, wanted: Rules | None) -> RuleGroup:
     rules = group.get("rules") or []
     problems = [
         f"{rule.get('name')}: {rule.get('lastError') or rule['health']}"
@@ -69,6 +81,8 @@ def _group(group: Any, now: datetime) -> RuleGroup:
         evaluated = "never"
     elif late := _late(evaluated, float(group.get("interval") or 0), now):
         problems.append(late)
+    if wanted is not None:
+        problems += differences(wanted, rules)
     return RuleGroup(str(group["name"]), len(rules), evaluated, tuple(problems))
 
 
@@ -79,22 +93,13 @@ def _late(evaluated: str, interval: float, now: datetime) -> str:
     return f"it was evaluated {seconds:.0f} s ago, and is to be every {interval:g} s"
 
 
-def with_missing(found: Sequence[RuleGroup], wanted: Sequence[tuple[str, int]]) -> tuple[RuleGroup, ...]:
-    """The groups, with those that were delivered (name, number of rules) and that Prometheus has not, or not whole; and what
-    it still has of their services though nobody delivers it."""
-    there = {group.name: group for group in found}
-    for name, count in wanted:
-        group = there.get(name)
-        if group is None:
-            there[name] = RuleGroup(name, 0, "never", ("Prometheus does not evaluate it",))
-        elif group.rules != count:
-            told = f"Prometheus has {group.rules} rules of it, and {count} were delivered"
-            there[name] = RuleGroup(name, group.rules, group.evaluated, (*group.problems, told))
-    names = {name for name, _ in wanted}
-    services = {name.rpartition("/")[0] for name in names}
-    for name in there.keys() - names:
+def _with_missing(there: Mapping[str, RuleGroup], wanted: Mapping[str, Rules]) -> dict[str, RuleGroup]:
+    """The groups, with those that were delivered and that Prometheus has not; and what it still has of their services though
+    nobody delivers it."""
+    found = {name: RuleGroup(name, 0, "never", ("Prometheus does not evaluate it",)) for name in wanted} | dict(there)
+    services = {name.rpartition("/")[0] for name in wanted}
+    for name in there.keys() - wanted.keys():
         if name.rpartition("/")[0] in services:
-            group = there[name]
             told = "Prometheus evaluates it, and no spec asks for it any more"
-            there[name] = RuleGroup(name, group.rules, group.evaluated, (*group.problems, told))
-    return tuple(there[name] for name in sorted(there))
+            found[name] = replace(found[name], problems=(*found[name].problems, told))
+    return found

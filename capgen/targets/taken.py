@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from capgen.errors import TargetError, UsageError
 from capgen.reconcile.health import Health
 from capgen.reconcile.plan import Plan
+from capgen.targets.evaluated import delivered
 from capgen.targets.grafana import Shown, dashboards
-from capgen.targets.rules import RuleGroup, reload_failed, rule_groups, with_missing
+from capgen.targets.rules import RuleGroup, reload_failed, rule_groups
 
 Login: TypeAlias = Callable[[], Mapping[str, str]]
 """The headers of a question; raises UsageError for a secret that is not there."""
@@ -36,11 +37,11 @@ class Status(Struct, frozen=True):
     """Whether any of that was asked for by name."""
 
 
-def with_rules(found: Status, url: str, login: Login, wanted: Sequence[tuple[str, int]], *, named: bool) -> Status:
-    """With the rule groups (`wanted`: name and number of rules) as a Prometheus has them; `named`: it was asked for."""
+def with_rules(found: Status, url: str, login: Login, *, named: bool) -> Status:
+    """With the rule groups as a Prometheus has them; `named`: it was asked for."""
     try:
         headers = login()
-        groups = with_missing(rule_groups(url, headers), wanted)
+        groups = rule_groups(url, headers, delivered(found.plan))
     except (TargetError, UsageError) as error:
         return replace(found, unasked=(*found.unasked, f"the rules: {error}"), failed=found.failed or named)
     failed = reload_failed(url, headers)

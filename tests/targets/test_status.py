@@ -132,6 +132,8 @@ def test_what_prometheus_and_grafana_have_taken_is_told(
         until(lambda: failing(running.url), "no rule fails")
         (failed,) = failing(running.url)
         assert (failed.name, failed.evaluated[:3]) == ("capgen/shop/web.throughput", "202")
+        (*_, told) = groups["capgen/shop/web.throughput"]["problems"]
+        assert "Prometheus evaluates another expression: vector(1) + on () (vector(1) or" in told
 
         # What Prometheus cannot read leaves it with the rules of before, which look well.
         rules.write_text("groups: [{name: broken}")
@@ -142,7 +144,7 @@ def test_what_prometheus_and_grafana_have_taken_is_told(
 
     # A server that cannot be asked hides nothing of the others, and is an error only for whoever named it.
     said = run(*asked, cwd=tmp_path, env=env)
-    assert said.code == 0 and f"? nobody knows of the rules: {running.url}/api/v1/rules gives no answer" in said.out
+    assert said.code == 0 and f"? nobody knows of the rules: {running.url}/api/v1/rules?exclude_alerts=true gives no answer" in said.out
     assert "= shop/scrape.yml: as the spec says" in said.out and "= dashboard capgen_host_shop" in said.out
     refused = run(*asked, "--dashboards", "--format", "json", cwd=tmp_path, env={"GRAFANA_TOKEN": "wrong"})
     assert (refused.code, "log in: grafana.auth" in refused.err) == (1, True), refused.err
