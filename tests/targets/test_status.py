@@ -144,7 +144,10 @@ def test_what_prometheus_and_grafana_have_taken_is_told(
 
     # A server that cannot be asked hides nothing of the others, and is an error only for whoever named it.
     said = run(*asked, cwd=tmp_path, env=env)
-    assert said.code == 0 and f"? nobody knows of the rules: {running.url}/api/v1/rules?exclude_alerts=true gives no answer" in said.out
+    assert (
+        said.code == 0
+        and f"? nobody knows of the rules: {running.url}/api/v1/rules?exclude_alerts=true gives no answer" in said.out
+    )
     assert "= shop/scrape.yml: as the spec says" in said.out and "= dashboard capgen_host_shop" in said.out
     refused = run(*asked, "--dashboards", "--format", "json", cwd=tmp_path, env={"GRAFANA_TOKEN": "wrong"})
     assert (refused.code, "log in: grafana.auth" in refused.err) == (1, True), refused.err
