@@ -44,10 +44,12 @@ def compile_pieces(
     catalog: Catalog,
     templates: Templates,
     jobs: int,
+    size: int | None = None,
 ) -> Iterator[Shares | None]:
     """The shares piece by piece, in the order of their specs, made at most `jobs` + 1 pieces ahead; None of a piece in which
-    something is wrong."""
-    pieces = [single[start : start + PIECE] for start in range(0, len(single), PIECE)]
+    something is wrong. `size`: the services of a piece."""
+    size = size or PIECE
+    pieces = [single[start : start + size] for start in range(0, len(single), size)]
     work = partial(shares_of, shared, environments=environments, catalog=catalog, templates=templates)
     # Elsewhere a fork is not safe, and a new process takes longer to start than most projects to compile.
     if min(jobs, len(pieces)) < 2 or sys.platform != "linux":
@@ -61,7 +63,7 @@ def compile_pieces(
     ahead: deque[Future[Shares | None]] = deque()
     crew = ProcessPoolExecutor(min(jobs, len(pieces)), get_context("fork"), _begin, (work,))
     try:
-        for piece in (single[1:PIECE], *pieces[1:]):
+        for piece in (single[1:size], *pieces[1:]):
             ahead.append(crew.submit(_piece, piece))
             if len(ahead) > jobs:
                 yield ahead.popleft().result()

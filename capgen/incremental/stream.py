@@ -24,6 +24,8 @@ from capgen.render.templates import Templates
 from capgen.spec.parse import parse_project
 from capgen.yamlio import Source
 
+_AT_ONCE = 4
+"""Services whose texts come together, a few megabytes."""
 _Value = TypeVar("_Value")
 
 
@@ -49,7 +51,7 @@ def stream(
     shares: list[Share] = []
     claims = bytearray()
     copies: dict[Any, Any] = {}
-    for some in compile_pieces(shared, single, (environment,), catalog, templates, jobs):
+    for some in compile_pieces(shared, single, (environment,), catalog, templates, jobs, _AT_ONCE):
         if some is None:
             raise Unclear
         for share in some:
