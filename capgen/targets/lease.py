@@ -163,9 +163,9 @@ def held(wire: Wire, home: str, names: Sequence[str], seconds: int = SECONDS) ->
     """Holds the leases for the length of the block, always taken in the same order so that nobody waits in a ring."""
     leases = Leases(wire, home, seconds)
     try:
+        leases.keep()  # also while the others are waited for, which may take longer than a lease lasts
         for name in sorted(names):
             leases.take(name)
-        leases.keep()
         yield leases
     finally:
         leases.release()
