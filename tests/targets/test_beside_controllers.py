@@ -49,8 +49,10 @@ def watched(plane: ControlPlane, namespace: str, *arguments: str) -> Iterator[li
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         seen.append(process.stdout.readline().strip())
-        yield seen
-        process.terminate()
+        try:
+            yield seen
+        finally:
+            process.terminate()
         seen += [line.strip() for line in process.stdout]
 
 
@@ -208,11 +210,20 @@ def keda_takes_over(plane: ControlPlane, namespace: str, name: str) -> None:
 
 
 @pytest.fixture
-def with_keda(control_plane: ControlPlane) -> Iterator[None]:
+def with_keda(control_plane: ControlPlane, namespace: str) -> Iterator[None]:
     """KEDA's objects can be made; afterwards they are unknown again, as in a cluster that never had it."""
     crd = component("keda") / "keda.sh_scaledobjects.yaml"
     control_plane.kubectl("apply", "--server-side", f"--filename={crd}")
     control_plane.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
+    # The garbage collector looks for new kinds every half a minute.
+    first = {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": "first", "namespace": namespace},
+        "spec": {"scaleTargetRef": {"name": "x"}, "triggers": [{"type": "cron", "metadata": {}}]},
+    }
+    control_plane.kubectl("create", "-f", "-", stdin=first)
+    control_plane.kubectl("delete", "scaledobject", "first", "-n", namespace, "--cascade=orphan", "--timeout=60s")
     yield
     control_plane.kubectl("delete", "--wait", f"--filename={crd}")
 
