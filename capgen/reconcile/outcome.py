@@ -42,6 +42,11 @@ class Result(Struct, frozen=True):
     refused: tuple[str, ...] = ()
     """The fields that the server does not take as they are."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something is left to be done about it."""
+        return self.state in _OPEN
+
 
 class Outcome(Struct, frozen=True):
     """The results in the plan's order, those of which it tells no more first, and the troubles that belong to no single one (a reload that failed)."""
