@@ -261,12 +261,8 @@ def plan_again(path: Path, *, seconds: float = SECONDS) -> Delivery:
     return delivery
 
 
-def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float = 0) -> Outcome:
-    """Carries the plan out. Raises Refused when it deletes more than goes without counting.
-
-    `wait` is how many seconds the controllers have to take up what is there, also what an earlier run wrote; what they have
-    not is not ready.
-    """
+def apply_plan(delivery: Delivery, *, deletions: int | None = None) -> Outcome:
+    """Carries the plan out. Raises Refused when it deletes more than goes without counting."""
     if why := pruning.too_many(delivery.plan, deletions):
         count = len(delivery.plan.of(Action.DELETE))
         raise Refused(
@@ -278,8 +274,12 @@ def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float 
         replace(r, reason=_traced(r.reason, delivery.origin(paths[r.key], r.refused))) if r.refused else r
         for r in outcome.results
     )
-    outcome = replace(outcome, results=tuple(results))
-    return delivery.target.wait(delivery.plan, outcome, wait) if wait else outcome
+    return replace(outcome, results=tuple(results))
+
+
+def wait_for(delivery: Delivery, outcome: Outcome, seconds: float) -> Outcome:
+    """The outcome when the controllers have had so many seconds to take up what is there, also what an earlier run wrote."""
+    return delivery.target.wait(delivery.plan, outcome, seconds) if seconds else outcome
 
 
 def _exported(environment: Environment, folder: Path) -> Target:

@@ -100,10 +100,15 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
     for told in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(told, _interrupted)
     counted = deletions if plan.of(Action.DELETE) or deletions else None
-    outcome = api.apply_plan(delivery, deletions=counted, wait=wait)
-    click.echo(
-        report.render_outcome(outcome, form, color=colored(), width=width(), wrap=on_terminal()), nl=False, color=True
-    )
+    outcome = api.apply_plan(delivery, deletions=counted)
+    try:
+        outcome = api.wait_for(delivery, outcome, wait)
+    finally:  # whoever waits no longer is still told what was done
+        click.echo(
+            report.render_outcome(outcome, form, color=colored(), width=width(), wrap=on_terminal()),
+            nl=False,
+            color=True,
+        )
     for note in outcome.notes:
         tell(f"note: {visible(note)}", "yellow")
     error = outcome.error()

@@ -191,3 +191,17 @@ def test_who_may_not_have_the_lease_any_more_writes_nothing_more(scene: Scene, h
     assert ran.code == 5 and said in ran.err, ran.err
     assert not [write for write in scene.writes() if "-hpa" in write]
     assert scene.leases() == (["capgen.shop"] if how == "somebody took it" else []), "only one's own is given back"
+
+
+def test_whoever_waits_no_longer_is_told_what_was_done_and_waits_again_next_time(scene: Scene) -> None:
+    there = reached(scene, "GET", "/horizontalpodautoscalers/web-hpa")
+    run = scene.start(*APPLY, "--wait", "600")
+    assert there.wait(20)
+    run.tell(signal.SIGINT)
+    ran = run.ended(20)
+    assert (ran.code, ran.err.splitlines()[-1]) == (130, "interrupted"), ran.err
+    assert "web-hpa created" in ran.out and "capgen-shop created" in ran.out, ran.out
+    scene.gone()
+    again = scene.run("apply", "--env", "live", "--wait", "0.1")  # there is nothing to write, so nothing to say yes to
+    assert again.code == 5 and "web-hpa not-ready: waited 0.1 s: " in again.out, again.out + again.err
+    assert not scene.leases()
