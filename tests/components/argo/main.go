@@ -2,26 +2,28 @@
 //
 // The folder is built by kustomize, each object gets Argo CD's tracking annotation, and `argo sync` has the engine bring
 // the cluster there: phases and waves, client-side apply unless an object or a flag says otherwise, prune by tracking.
-// `argo diff` asks the engine whether each object is Synced, by its own comparison (client) and by the server-side one.
+// `argo diff` asks the engine whether each object is Synced, by its own comparison or the server's dry run.
 // The result is printed as JSON, one entry an object.
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/argoproj/gitops-engine/pkg/cache"
 	"github.com/argoproj/gitops-engine/pkg/diff"
-	"github.com/argoproj/gitops-engine/pkg/engine"
+	"github.com/argoproj/gitops-engine/pkg/health"
 	"github.com/argoproj/gitops-engine/pkg/sync"
 	"github.com/argoproj/gitops-engine/pkg/sync/common"
 	"github.com/argoproj/gitops-engine/pkg/utils/kube"
+	"github.com/argoproj/gitops-engine/pkg/utils/tracing"
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -48,7 +50,7 @@ func main() {
 	namespaces := flag.String("namespaces", "", "those the Application may write to, the first is its destination")
 	serverSide := flag.Bool("server-side", false, "sync option ServerSideApply=true, compare option ServerSideDiff=true")
 	flag.Parse()
-	entries, err := run(context.Background(), flag.Arg(0), flag.Arg(1), *kubeconfig, *app, strings.Split(*namespaces, ","), *serverSide)
+	entries, err := run(flag.Arg(0), flag.Arg(1), *kubeconfig, *app, strings.Split(*namespaces, ","), *serverSide)
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(entries)
 	}
@@ -58,7 +60,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, verb, folder, kubeconfig, app string, namespaces []string, serverSide bool) ([]entry, error) {
+func run(verb, folder, kubeconfig, app string, namespaces []string, serverSide bool) ([]entry, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, err
@@ -80,35 +82,79 @@ func run(ctx context.Context, verb, folder, kubeconfig, app string, namespaces [
 		id, _ := r.Info.(string)
 		return isTracked(id) && id == trackingID(app, r.ResourceKey())
 	}
-	switch verb {
-	case "sync":
-		one := engine.NewEngine(config, live, engine.WithLogr(logr.Discard()))
-		stop, err := one.Run()
-		if err != nil {
-			return nil, err
-		}
-		defer stop()
-		results, err := one.Sync(ctx, wanted, isManaged, "head", namespaces[0],
-			sync.WithPrune(true), sync.WithServerSideApply(serverSide), sync.WithServerSideApplyManager(manager),
-			sync.WithClientSideApplyMigration(true, common.DefaultClientSideApplyMigrationManager),
-			sync.WithLogr(logr.Discard()))
-		entries := []entry{}
-		for _, r := range results {
-			entries = append(entries, entry{r.ResourceKey.Kind, r.ResourceKey.Namespace, r.ResourceKey.Name, string(r.Status), r.Message})
-		}
-		return entries, err
-	case "diff":
-		if err := live.EnsureSynced(); err != nil {
-			return nil, err
-		}
-		defer live.Invalidate()
+	if err := live.EnsureSynced(); err != nil {
+		return nil, err
+	}
+	defer live.Invalidate()
+	pairs := func() (sync.ReconciliationResult, error) {
 		found, err := live.GetManagedLiveObjs(wanted, isManaged)
 		if err != nil {
+			return sync.ReconciliationResult{}, err
+		}
+		return sync.Reconcile(wanted, found, namespaces[0], live), nil
+	}
+	switch verb {
+	case "sync":
+		return operate(pairs, config, live, namespaces[0], serverSide)
+	case "diff":
+		found, err := pairs()
+		if err != nil {
 			return nil, err
 		}
-		return compare(sync.Reconcile(wanted, found, namespaces[0], live), config, live, serverSide)
+		return compare(found, config, live, serverSide)
 	}
 	return nil, errors.New("usage: argo [flags] sync|diff FOLDER")
+}
+
+// operate syncs as the controller does: one step, then what is there is read again, until the operation is completed.
+func operate(pairs func() (sync.ReconciliationResult, error), config *rest.Config, live cache.ClusterCache, namespace string, serverSide bool) ([]entry, error) {
+	phase, message, started := common.OperationRunning, "", v1.Now()
+	var results []common.ResourceSyncResult
+	for deadline := started.Add(30 * time.Second); !phase.Completed(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("the operation still waits: %s", message)
+		}
+		found, err := pairs()
+		if err != nil {
+			return nil, err
+		}
+		step, done, err := sync.NewSyncContext("head", found, config, config, &kube.KubectlCmd{Log: logr.Discard(), Tracer: tracing.NopTracer{}}, namespace, live.GetOpenAPISchema(),
+			sync.WithInitialState(phase, message, results, started), sync.WithHealthOverride(cronJobs{}), sync.WithPrune(true),
+			sync.WithServerSideApply(serverSide), sync.WithServerSideApplyManager(manager),
+			sync.WithClientSideApplyMigration(true, common.DefaultClientSideApplyMigrationManager), sync.WithLogr(logr.Discard()))
+		if err != nil {
+			return nil, err
+		}
+		step.Sync()
+		phase, message, results = step.GetState()
+		done()
+	}
+	entries := []entry{}
+	for _, r := range results {
+		entries = append(entries, entry{r.ResourceKey.Kind, r.ResourceKey.Namespace, r.ResourceKey.Name, string(r.Status), r.Message})
+	}
+	if !phase.Successful() {
+		return nil, fmt.Errorf("%s: %s", phase, message)
+	}
+	return entries, nil
+}
+
+// cronJobs judges CronJobs as Argo CD's own health check does: one whose last run failed is degraded.
+type cronJobs struct{}
+
+func (cronJobs) GetResourceHealth(o *unstructured.Unstructured) (*health.HealthStatus, error) {
+	if o.GetKind() != "CronJob" {
+		return nil, nil
+	}
+	text := func(field string) string {
+		value, _, _ := unstructured.NestedString(o.Object, "status", field)
+		return value
+	}
+	active, _, _ := unstructured.NestedSlice(o.Object, "status", "active")
+	if succeeded := text("lastSuccessfulTime"); len(active) == 0 && succeeded != "" && succeeded < text("lastScheduleTime") {
+		return &health.HealthStatus{Status: health.HealthStatusDegraded, Message: "the last run failed"}, nil
+	}
+	return &health.HealthStatus{Status: health.HealthStatusHealthy}, nil
 }
 
 func trackingID(app string, key kube.ResourceKey) string {
@@ -140,7 +186,8 @@ func build(folder, app, namespace string) ([]*unstructured.Unstructured, error) 
 }
 
 func compare(pairs sync.ReconciliationResult, config *rest.Config, live cache.ClusterCache, serverSide bool) ([]entry, error) {
-	operations, done, err := (&kube.KubectlCmd{Log: logr.Discard()}).ManageResources(config, live.GetOpenAPISchema())
+	operations, done, err := kube.ManageServerSideDiffDryRuns(config, live.GetOpenAPISchema(), tracing.NopTracer{}, logr.Discard(),
+		func(string) (kube.CleanupFunc, error) { return func() {}, nil })
 	if err != nil {
 		return nil, err
 	}
