@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 import yaml
 from cli.command import run
-from harness.binaries import component
 from harness.controlplane import ControlPlane
 from jobs.cluster import workload
 
@@ -205,16 +204,6 @@ def keda_takes_over(plane: ControlPlane, namespace: str, name: str) -> None:
     found = plane.kubectl("get", "hpa", hpa_name, "-n", namespace, "-o", "name", check=False)
     verb = "replace" if found.startswith("horizontalpodautoscaler") else "create"
     plane.kubectl(verb, "--field-manager=keda", "-f", "-", stdin=hpa)
-
-
-@pytest.fixture
-def with_keda(control_plane: ControlPlane) -> Iterator[None]:
-    """KEDA's objects can be made; afterwards they are unknown again, as in a cluster that never had it."""
-    crd = component("keda") / "keda.sh_scaledobjects.yaml"
-    control_plane.kubectl("apply", "--server-side", f"--filename={crd}")
-    control_plane.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
-    yield
-    control_plane.kubectl("delete", "--wait", f"--filename={crd}")
 
 
 @pytest.mark.usefixtures("with_keda")

@@ -6,6 +6,7 @@ said of many alerts alike is said once, with their names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from capgen.reconcile.risk import access, jobs, notifications, panels, rules, sc
 from capgen.reconcile.told import RULES, fields_of, kind_of
 
 _MOST = 4
+_MANIFEST = re.compile(r"^- (\S+\.yaml)$", re.MULTILINE)
 Said: TypeAlias = "tuple[str, str]"
 """A sentence, and what it is said of; "" where the sentence says that. One that ends with a colon asks for it."""
 
@@ -69,3 +71,11 @@ def _of_update(change: Change) -> Iterator[Said]:
         yield from jobs.of_script(change.before, change.after)
         if kind == "crontab":
             yield from jobs.of_crontab(change.before, change.after)
+        if kind == "kustomization":
+            yield from _left_out(change.before, change.after)
+
+
+def _left_out(before: str, after: str) -> Iterator[Said]:
+    """What is named no more: Argo CD and Flux delete it, though its file may stay until its service is destroyed."""
+    for path in sorted(set(_MANIFEST.findall(before)) - set(_MANIFEST.findall(after))):
+        yield "Argo CD and Flux delete what is named no more:", path

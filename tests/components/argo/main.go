@@ -66,6 +66,7 @@ func run(verb, folder, kubeconfig, app string, namespaces []string, serverSide b
 		return nil, err
 	}
 	config.QPS, config.Burst = -1, -1
+	config.UserAgent = "argocd-application-controller/v0"
 	wanted, err := build(folder, app, namespaces[0])
 	if err != nil {
 		return nil, err

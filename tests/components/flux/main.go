@@ -60,6 +60,7 @@ func reconcile(ctx context.Context, kubeconfig, name, inventory, substitute, fol
 		return nil, err
 	}
 	config.QPS, config.Burst = -1, -1
+	config.UserAgent = "kustomize-controller/v0"
 	kube, err := client.New(config, client.Options{Scheme: scheme.Scheme})
 	if err != nil {
 		return nil, err
