@@ -203,7 +203,12 @@ def is_ownership(fields: Sequence[FieldChange]) -> bool:
     """Whether fields that change say whose an object is, and nothing else."""
     return bool(fields) and all(
         field.path == _LABEL
-        or (field.path == _LABELS and field.old is ABSENT and isinstance(field.new, Mapping) and set(field.new) == {PART_OF})
+        or (
+            field.path == _LABELS
+            and field.old is ABSENT
+            and isinstance(field.new, Mapping)
+            and set(field.new) == {PART_OF}
+        )
         for field in fields
     )
 

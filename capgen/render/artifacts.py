@@ -24,7 +24,14 @@ from capgen.render.templates import Templates
 from capgen.units import duration
 
 _LAST = frozenset(
-    ("HorizontalPodAutoscaler", "VerticalPodAutoscaler", "ScaledObject", "CronJob", "GrafanaDashboard", "GrafanaManifest")
+    (
+        "HorizontalPodAutoscaler",
+        "VerticalPodAutoscaler",
+        "ScaledObject",
+        "CronJob",
+        "GrafanaDashboard",
+        "GrafanaManifest",
+    )
 )
 """What acts on records: Argo CD applies kinds of Kubernetes' own before others, so an HPA would come before its rules.
 And what it judges: nothing of a wave is applied while something of an earlier one is unhealthy, and a CronJob whose last

@@ -168,7 +168,8 @@ def _summary(plan: Plan) -> str:
     counts[Action.UNCHANGED] += sum(map(len, plan.unchanged.values()))
     alone = sum(map(_is_ownership, plan.changes))
     said = ", ".join(
-        f"{counts[action]} to {action}" + (f" ({alone} in ownership alone)" if alone and action is Action.UPDATE else "")
+        f"{counts[action]} to {action}"
+        + (f" ({alone} in ownership alone)" if alone and action is Action.UPDATE else "")
         if action in (Action.CREATE, Action.UPDATE, Action.DELETE)
         else f"{counts[action]} {action}"
         for action in _SIGNS

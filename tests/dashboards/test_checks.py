@@ -140,7 +140,9 @@ def long(size: int) -> str:
     ],
 )
 def test_sizes(size: int, code: str, severity: str) -> None:
-    assert [(finding.code, str(finding.severity)) for finding in sized(long(size))] == ([(code, severity)] if code else [])
+    assert [(finding.code, str(finding.severity)) for finding in sized(long(size))] == (
+        [(code, severity)] if code else []
+    )
     assert sized(long(size), "dashboard") == (), "a file has no limit"
 
 

@@ -163,14 +163,21 @@ def controllers(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFa
         yield
 
 
+@contextlib.contextmanager
+def keda(plane: ControlPlane) -> Iterator[None]:
+    """KEDA's objects can be made inside the block; then they are unknown again, as in a cluster that never had it."""
+    crd = component("keda") / "keda.sh_scaledobjects.yaml"
+    plane.kubectl("apply", "--server-side", f"--filename={crd}")
+    plane.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
+    yield
+    plane.kubectl("delete", "--wait", f"--filename={crd}")
+
+
 @pytest.fixture
 def with_keda(control_plane: ControlPlane) -> Iterator[None]:
-    """KEDA's objects can be made; afterwards they are unknown again, as in a cluster that never had it."""
-    crd = component("keda") / "keda.sh_scaledobjects.yaml"
-    control_plane.kubectl("apply", "--server-side", f"--filename={crd}")
-    control_plane.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
-    yield
-    control_plane.kubectl("delete", "--wait", f"--filename={crd}")
+    """KEDA's objects can be made in the test."""
+    with keda(control_plane):
+        yield
 
 
 @pytest.fixture

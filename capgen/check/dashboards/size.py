@@ -25,7 +25,11 @@ def check(spec: Spec, artifacts: Iterable[Artifact]) -> Iterator[Diagnostic]:
     """An error for what the API server refuses, a warning for what kubectl does."""
     for artifact in artifacts:
         rules = artifact.kind == "PrometheusRule" or artifact.path.endswith("/configmap-prometheus.yaml")
-        if artifact.kind not in _CARRIERS or not (rules or "dashboard" in artifact.path) or len(artifact.text) < LARGE // 4:
+        if (
+            artifact.kind not in _CARRIERS
+            or not (rules or "dashboard" in artifact.path)
+            or len(artifact.text) < LARGE // 4
+        ):
             continue
         bytes_ = len(artifact.text.encode())
         needs = "the rules need" if rules else "the dashboard needs"
