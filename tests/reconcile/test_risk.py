@@ -129,6 +129,16 @@ def test_a_scrape_file_that_loses_a_target_is_a_risk() -> None:
     assert risks(change) == ("narrows what is scraped: gone is b:1 (web)",)
 
 
+def test_what_a_kustomization_names_no_more_is_a_risk() -> None:
+    """Argo CD and Flux prune by it, whether its file is still there or not."""
+    before = (
+        "kind: Kustomization\nresources:\n- apm/hpa-web.yaml\n- shop/hpa-shop.yaml\npatches:\n- target:\n    kind: x\n"
+    )
+    after = before.replace("- apm/hpa-web.yaml\n", "- apm/configmap-web.yaml\n").partition("patches")[0]
+    change = Change("k", Action.UPDATE, "kustomization", "", "kustomization.yaml", before, after)
+    assert risks(change) == ("Argo CD and Flux delete what is named no more: apm/hpa-web.yaml",)
+
+
 def test_long_values_are_shown_where_they_part() -> None:
     change = Change("r", Action.UPDATE, "rules", "apm", "apm/rules.yml", RULE_FILE, RULE_FILE.replace("0.8'", "0.85'"))
     text = report.render(Plan("deploy", (change,)), "text", width=80)

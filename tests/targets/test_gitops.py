@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from harness.controlplane import ControlPlane
 from harness.delivery import apply, open_as, plan
+from harness.manifests import config_map
 
 from capgen import api
 from capgen.artifact import Artifact
 from capgen.reconcile.applyset import PART_OF
 from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.plan import Action
+from capgen.targets.kubernetes import Cluster
 
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "specs"
@@ -53,3 +56,31 @@ def test_what_kubectl_applied_differs_in_ownership_alone(
     assert cluster.apply(taken).error() is None
     assert plan(cluster, *desired).is_clean
     assert apply(cluster, *desired).error() is None
+
+
+@pytest.mark.parametrize(
+    ("head", "whose"),
+    [
+        ({"annotations": {"argocd.argoproj.io/tracking-id": "web:/ConfigMap:x/state"}}, "Argo CD (Application web)"),
+        (
+            {
+                "labels": {
+                    f"kustomize.toolkit.fluxcd.io/{k}": v for k, v in (("name", "web"), ("namespace", "flux-system"))
+                }
+            },
+            "Flux (Kustomization flux-system/web)",
+        ),
+    ],
+)
+def test_what_a_gitops_tool_delivers_too_is_left_alone(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str, head: dict[str, dict[str, str]], whose: str
+) -> None:
+    """Also what has no content of its own, as the ConfigMap in which a job notes its state."""
+    apply(cluster, config_map("state", {}), config_map("gone", {}), config_map("kept", {}))
+    state = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "state", "namespace": namespace, **head}}
+    control_plane.apply_as("gitops", state)
+    left = {change.key.rpartition("/")[2]: change for change in plan(cluster, config_map("kept", {})).changes}
+    assert {name: change.action for name, change in left.items()} == {"gone": Action.DELETE, "state": Action.EXTRA}
+    assert left["state"].reason.startswith(
+        f"no spec asks for it any more, and {whose} declares it too: it is left alone"
+    )

@@ -51,7 +51,7 @@ def taken(name: str, plane: ControlPlane, *arguments: str) -> dict[str, str]:
     """Runs an engine: `Kind/namespace/name` -> what it says of the object."""
     command = [str(program(name)), f"-kubeconfig={plane.kubeconfig()}", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr[-2000:]
     return {f"{e['kind']}/{e['namespace']}/{e['name']}": e["result"] for e in json.loads(done.stdout)}
 
 

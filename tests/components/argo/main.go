@@ -50,6 +50,7 @@ func main() {
 	namespaces := flag.String("namespaces", "", "those the Application may write to, the first is its destination")
 	serverSide := flag.Bool("server-side", false, "sync option ServerSideApply=true, compare option ServerSideDiff=true")
 	flag.Parse()
+	rest.SetDefaultWarningHandler(rest.NoWarnings{})
 	entries, err := run(flag.Arg(0), flag.Arg(1), *kubeconfig, *app, strings.Split(*namespaces, ","), *serverSide)
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(entries)
