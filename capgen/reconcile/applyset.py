@@ -32,6 +32,11 @@ _VERSION = "v1"
 _ENOUGH = 1000
 """So many services tell one project from another; annotations have no room for all those of a large fleet."""
 
+FEW = 16
+"""A run for more services than these holds one lease that stands for all, and not one for each."""
+LEASE_OF_ALL = f"{naming.PREFIX}-all"
+"""No service's: theirs have a dot."""
+
 NEVER_DELETED = frozenset(("Namespace",))
 """Kinds that are written and never taken into an inventory: deleting one deletes what others put there."""
 

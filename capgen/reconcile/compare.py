@@ -190,7 +190,7 @@ def _inside(kind: str, place: _Place, declared: Any, live: Any) -> Iterator[Fiel
     foreign = owners.others(place.holders)
     owner, since = (foreign[0].manager, foreign[0].since) if foreign else ("", "")
     for path, old, new in _steps(kind, place, declared, live):
-        yield FieldChange(path, old, new, owner, since, place.shown if path != place.shown else "")
+        yield FieldChange(path, old, new, owner, since, place.shown if owner and path != place.shown else "")
 
 
 def _steps(kind: str, place: _Place, declared: Any, live: Any) -> list[tuple[str, Any, Any]]:

@@ -21,7 +21,7 @@ from cli.command import run
 from harness.controlplane import ControlPlane
 from jobs.cluster import workload
 
-pytestmark = pytest.mark.usefixtures("controllers")
+pytestmark = pytest.mark.usefixtures("scaled_objects", "controllers")
 ROOT = Path(__file__).parents[2]
 
 
@@ -48,8 +48,10 @@ def watched(plane: ControlPlane, namespace: str, *arguments: str) -> Iterator[li
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         seen.append(process.stdout.readline().strip())
-        yield seen
-        process.terminate()
+        try:
+            yield seen
+        finally:
+            process.terminate()
         seen += [line.strip() for line in process.stdout]
 
 
@@ -206,7 +208,6 @@ def keda_takes_over(plane: ControlPlane, namespace: str, name: str) -> None:
     plane.kubectl(verb, "--field-manager=keda", "-f", "-", stdin=hpa)
 
 
-@pytest.mark.usefixtures("with_keda")
 @pytest.mark.parametrize("killed", [False, True])
 def test_an_hpa_becomes_kedas_and_ours_again_and_there_is_never_none_and_never_a_second_one(
     control_plane: ControlPlane, namespace: str, tmp_path: Path, killed: bool

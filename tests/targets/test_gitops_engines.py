@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 import yaml
 from cli.command import run
 from harness.binaries import program
-from harness.controlplane import ControlPlane, Request, keda
+from harness.controlplane import ControlPlane, Request
 from jobs.cluster import workload
 
 from capgen.reconcile.manifest import PART_OF
@@ -38,13 +38,6 @@ CLIENT_SIDE = 1 << 18
 OWN = """  checkout.own{n}:
     {{title: Own {n}, source: app, expr: "sum by (queue) (own{n}_depth{{$selector}} > 0)", unit: short, levels: {{warning: 500, critical: 2000}}}}
 """
-
-
-@pytest.fixture(scope="module")
-def scaled_objects(control_plane: ControlPlane) -> Iterator[None]:
-    """KEDA's kind is there before the garbage collector starts, which looks for new kinds every half a minute."""
-    with keda(control_plane):
-        yield
 
 
 def taken(name: str, plane: ControlPlane, *arguments: str) -> dict[str, str]:
