@@ -1,7 +1,8 @@
 // Command flux takes a folder as Flux' kustomize-controller does, with the packages that it is made of.
 //
 // The folder is built by the controller's own kustomize (in a copy: what a Kustomization asks for is written into the
-// file), variables are substituted if any are given, and the objects are applied in stages under its field manager.
+// file), variables are substituted if any are given, and the objects are applied in stages under its field manager and
+// waited for, as with `wait: true`.
 // What an earlier run applied and the folder has no more is pruned: the inventory, which Flux keeps in the status of
 // the Kustomization, is the file of that flag. The change set is printed as JSON, one entry an object.
 package main
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/polling"
 	"github.com/fluxcd/cli-utils/pkg/object"
@@ -94,6 +96,10 @@ func reconcile(ctx context.Context, kubeconfig, name, inventory, substitute, fol
 		return nil, err
 	}
 	changes := applied.Entries
+	wait := ssa.WaitOptions{Interval: 50 * time.Millisecond, Timeout: 30 * time.Second}
+	if err := manager.WaitForSet(applied.ToObjMetadataSet(), wait); err != nil {
+		return nil, err
+	}
 	gone, err := forgotten(inventory, applied)
 	if err != nil {
 		return nil, err
