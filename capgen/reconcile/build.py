@@ -246,7 +246,8 @@ def _of_another(manifest: Manifest, other: str, live: LiveObjects) -> str:
 
 def _ownership(before: Document, service: str) -> str:
     whose = f"capgen's inventory of {service}" if service else "capgen's inventory of what belongs to all services"
-    return f"nothing differs but ownership: {claimed(before) or 'nobody'} applies it, and it is not in {whose}"
+    declares = f"{other} declares it, and " if (other := claimed(before)) else ""
+    return f"nothing differs but ownership: {declares}it is not in {whose}"
 
 
 def _moving(service: str, kept: Wanted) -> str:

@@ -51,6 +51,7 @@ def test_what_kubectl_applied_differs_in_ownership_alone(
         assert [f.path for f in change.fields] in (
             [f'.metadata.labels["{PART_OF}"]'], [".metadata.labels"],
         ), change  # fmt: skip
+        assert change.reason.startswith("nothing differs but ownership: kubectl apply declares it")
     adopting = Rules(adopt=frozenset(("kubectl-client-side-apply",)))
     taken = build_plan(cluster.name, desired, cluster.read(desired), adopting)
     assert cluster.apply(taken).error() is None

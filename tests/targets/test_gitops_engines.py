@@ -219,7 +219,7 @@ def test_a_folder_is_taken_kept_and_pruned_and_capgen_then_wants_to_own_it(
     # The cluster as capgen sees it: whose the objects are, and by whom they are applied.
     environment.write_text(plain)
     shown = capgen("diff")
-    assert shown.count(f"nothing differs but ownership: {engine.owner} applies it") == len(kept)
+    assert shown.count(f"nothing differs but ownership: {engine.owner} declares it") == len(kept)
     assert f"{len(kept)} to update ({len(kept)} in ownership alone)" in shown
     assert PART_OF not in shown
     adopting = [word for manager in engine.managers for word in ("--adopt", manager)]
