@@ -127,7 +127,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     with running(etcd, server, kubectl, folder) as plane:
         manifests = [f"--filename={crds / name}" for name in CRDS]
         plane.kubectl("apply", "--server-side", *manifests)
-        _wait_for_crds(plane)
+        wait_for_crds(plane)
         yield plane
 
 
@@ -195,7 +195,8 @@ def _read_until(log: Path, start: int, mark: bytes) -> bytes:
     raise RuntimeError(f"the audit log {log} does not show a request made ten seconds ago")
 
 
-def _wait_for_crds(plane: ControlPlane) -> None:
+def wait_for_crds(plane: ControlPlane) -> None:
+    """Waits until every CRD that is there is served."""
     deadline = time.monotonic() + 30
     while True:
         found = json.loads(plane.kubectl("get", "crd", "-o", "json"))["items"]
