@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from capgen.reconcile.masked import masked, without_secrets
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
@@ -137,6 +138,11 @@ def test_what_a_kustomization_names_no_more_is_a_risk() -> None:
     after = before.replace("- apm/hpa-web.yaml\n", "- apm/configmap-web.yaml\n").partition("patches")[0]
     change = Change("k", Action.UPDATE, "kustomization", "", "kustomization.yaml", before, after)
     assert risks(change) == ("Argo CD and Flux delete what is named no more: apm/hpa-web.yaml",)
+    back = replace(change, before=before.replace("/hpa-web", "/scaledobject-web"), after=before)
+    assert risks(back) == (
+        "under Argo CD or Flux the HPA goes with its ScaledObject, until their next sync makes it again: apm/hpa-web.yaml",
+        "Argo CD and Flux delete what is named no more: apm/scaledobject-web.yaml",
+    )
 
 
 def test_long_values_are_shown_where_they_part() -> None:

@@ -76,6 +76,13 @@ def _of_update(change: Change) -> Iterator[Said]:
 
 
 def _left_out(before: str, after: str) -> Iterator[Said]:
-    """What is named no more: Argo CD and Flux delete it, though its file may stay until its service is destroyed."""
-    for path in sorted(set(_MANIFEST.findall(before)) - set(_MANIFEST.findall(after))):
+    """What is named no more: Argo CD and Flux delete it, though its file may stay until its service is destroyed. The HPA
+    that KEDA made belongs to its ScaledObject, and the garbage collector takes it also when it has just been applied.
+    """
+    named, names = (set(_MANIFEST.findall(text)) for text in (before, after))
+    for path in sorted(named - names):
+        folder, _, file = path.rpartition("/")
+        hpa = f"{folder}/{file.replace('scaledobject-', 'hpa-', 1)}"
+        if file.startswith("scaledobject-") and hpa in names - named:
+            yield "under Argo CD or Flux the HPA goes with its ScaledObject, until their next sync makes it again:", hpa
         yield "Argo CD and Flux delete what is named no more:", path
