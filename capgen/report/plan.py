@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from capgen.diagnostics import Diagnostic, Severity, Span
+from capgen.reconcile.applyset import is_ownership
 from capgen.reconcile.masked import masked, without_secrets
 from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan, kept, stays
@@ -168,14 +169,20 @@ def _each(plan: Plan, tell: Callable[[Change], _Told]) -> list[_Told]:
 def _summary(plan: Plan) -> str:
     counts = Counter(change.action for change in plan.changes)
     counts[Action.UNCHANGED] += sum(map(len, plan.unchanged.values()))
+    alone = sum(map(_is_ownership, plan.changes))
     said = ", ".join(
         f"{counts[action]} to {action}"
+        + (f" ({alone} in ownership alone)" if alone and action is Action.UPDATE else "")
         if action in (Action.CREATE, Action.UPDATE, Action.DELETE)
         else f"{counts[action]} {action}"
         for action in _SIGNS
         if counts[action]
     )
     return f"{plan.target}: {said or 'nothing to do'}"
+
+
+def _is_ownership(change: Change) -> bool:
+    return change.action is Action.UPDATE and is_ownership(change.fields)
 
 
 def _unsure(change: Change) -> str:
@@ -230,7 +237,9 @@ def _mutated_line(field: FieldChange) -> str:
 
 
 def _fields_lines(change: Change, width: int, room: int) -> list[str]:
-    """The fields; what changes alike in many places once, with the names of these."""
+    """The fields; what changes alike in many places once, with the names of these. Of ownership the reason tells."""
+    if change.reason and _is_ownership(change):
+        return []
     alike: dict[tuple[str, ...], list[FieldChange]] = {}
     for field in fields_of(change):
         place = _BRACKETS.sub("[…]", field.path)
