@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -76,6 +77,7 @@ def compile_pieces(
 def _begin(work: Callable[[Sequence[Source]], Shares | None]) -> None:
     global _work
     _work = work
+    gc.freeze()  # what is inherited is shared as long as nobody writes to it, and the collector would
 
 
 def _piece(piece: Sequence[Source]) -> Shares | None:

@@ -87,7 +87,10 @@ def _group(group: Any, now: datetime, wanted: Rules | None) -> RuleGroup:
 
 
 def _late(evaluated: str, interval: float, now: datetime) -> str:
-    seconds = (now - datetime.fromisoformat(evaluated)).total_seconds()
+    try:
+        seconds = (now - datetime.fromisoformat(evaluated)).total_seconds()
+    except (ValueError, TypeError):
+        return ""  # what stands in for a Prometheus may tell times in its own way
     if not interval or seconds <= _ROUNDS * interval + _GRACE:
         return ""
     return f"it was evaluated {seconds:.0f} s ago, and is to be every {interval:g} s"

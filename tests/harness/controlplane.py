@@ -139,6 +139,20 @@ def running(etcd: Path, server: Path, kubectl: Path, folder: Path) -> Iterator[C
 
 
 @pytest.fixture(scope="module")
+def scaled_objects(control_plane: ControlPlane) -> Iterator[None]:
+    """KEDA's objects can be made in the tests of one module; afterwards they are unknown, as in a cluster without KEDA.
+
+    Named before `controllers`, the kind is there when the garbage collector starts, which looks for new ones every half a
+    minute only.
+    """
+    crd = component("keda") / "keda.sh_scaledobjects.yaml"
+    control_plane.kubectl("apply", "--server-side", f"--filename={crd}")
+    control_plane.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
+    yield
+    control_plane.kubectl("delete", "--wait", f"--filename={crd}")
+
+
+@pytest.fixture(scope="module")
 def controllers(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """kube-controller-manager beside the server for the tests of one module: garbage collection, HPA, workloads, jobs.
 

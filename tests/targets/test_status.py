@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -174,12 +175,14 @@ def test_a_grafana_s_answers_are_told_apart(grafana: str, monkeypatch: pytest.Mo
         dashboards(grafana.removesuffix("/ops/"), wanted, login)
 
 
-def test_a_login_page_is_no_answer() -> None:
+def test_a_login_page_is_no_answer_and_an_old_evaluation_no_good_one() -> None:
     class Page(http.server.BaseHTTPRequestHandler):
+        said = b"<html>log in</html>"
+
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b"<html>log in</html>")
+            self.wfile.write(self.said)
 
         def log_message(self, *_: object) -> None:
             return
@@ -190,6 +193,11 @@ def test_a_login_page_is_no_answer() -> None:
         for ask in (lambda: dashboards(url, [("x", "")], {}), lambda: rule_groups(url)):
             with pytest.raises(TargetError, match="a page and not with JSON: a login stands before it"):
                 ask()
+        old = (datetime.now(UTC) - timedelta(seconds=300)).isoformat()
+        group = {"name": "capgen/shop/web", "interval": 30, "lastEvaluation": old, "rules": [{"health": "ok"}]}
+        Page.said = json.dumps({"data": {"groups": [group]}}).encode()
+        (late,) = rule_groups(url)
+        assert re.fullmatch(r"it was evaluated 30\d s ago, and is to be every 30 s", late.problems[0])
         server.shutdown()
 
 
