@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from capgen.artifact import Artifact
@@ -38,6 +38,8 @@ class Rules(Struct, frozen=True):
     """What has to be gone before the object is written."""
     whole: bool = False
     """Whether these are all services of the project: objects of others that were its own go over to them."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """By key: why something is not deleted that none of these services asks for."""
 
 
 CAREFUL = Rules()
@@ -56,7 +58,7 @@ def build_plan(target: str, desired: Sequence[Artifact], live: Live, rules: Rule
     match live:
         case LiveFiles():
             notes = (_UNTOLD,) if live.reload_due else ()
-            plan = Plan(target, _file_changes(desired, live), notes, managed=live.managed, reload_due=live.reload_due)
+            plan = Plan(target, _file_changes(desired, live, rules), notes, managed=live.managed, reload_due=live.reload_due)
         case LiveObjects():
             plan = _object_plan(target, desired, live, rules)
         case _:
@@ -73,7 +75,7 @@ def _left(change: Change) -> Change:
 def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, rules: Rules) -> Plan:
     wanted = read_manifests(desired, live.namespace) if live.wanted is None else live.wanted
     ids = {inventory.id for inventory in live.inventories.values()}
-    left = leftovers(wanted.keys, live, handed_over(wanted.of("ScaledObject")))
+    left = leftovers(wanted.keys, live, handed_over(wanted.of("ScaledObject")), rules.kept)
     back = handed_back(wanted.open, live, left) if rules.prune else {}
     going = {scaled for scaled, _ in back.values()}
     changes = (
@@ -107,8 +109,11 @@ def _wide(live: LiveObjects, changes: Sequence[Change], unchanged: Mapping[str, 
     there = {service: set(map(place_of, keys)) for service, keys in unchanged.items()}
     for change in changes:
         if isinstance(change.before, Mapping):
-            for service in {change.service, live.sets.get(applyset.part_of(change.before), change.service)}:
-                there.setdefault(service, set()).add(place_of(change.key))
+            there.setdefault(change.service, set()).add(place_of(change.key))
+    leaving = {change.key for change in changes if change.action is Action.UPDATE}
+    for key, document in live.members.items():
+        if key not in leaving and (owner := live.sets.get(applyset.part_of(document))) is not None:
+            there.setdefault(owner, set()).add(place_of(key))
     for service, inventory in live.inventories.items():
         if service in live.unsearched or inventory.problem:
             continue
@@ -117,14 +122,15 @@ def _wide(live: LiveObjects, changes: Sequence[Change], unchanged: Mapping[str, 
             yield service
 
 
-def _file_changes(desired: Sequence[Artifact], live: LiveFiles) -> tuple[Change, ...]:
+def _file_changes(desired: Sequence[Artifact], live: LiveFiles, rules: Rules) -> tuple[Change, ...]:
     wanted = [_file_change(artifact, live) for artifact in sorted(desired, key=lambda a: a.path)]
-    return (*wanted, *(_left_file(path, file) for path, file in sorted(live.extra.items())))
+    return (*wanted, *(_left_file(path, file, rules) for path, file in sorted(live.extra.items())))
 
 
-def _left_file(path: str, file: LeftFile) -> Change:
-    action = Action.EXTRA if file.obstacle else Action.DELETE
-    reason = "no spec asks for it any more" + (f", and it stays: {file.obstacle}" if file.obstacle else "")
+def _left_file(path: str, file: LeftFile, rules: Rules) -> Change:
+    kept = rules.kept.get(path, "")
+    action = Action.EXTRA if file.obstacle or kept else Action.DELETE
+    reason = kept or "no spec asks for it any more" + (f", and it stays: {file.obstacle}" if file.obstacle else "")
     return Change(path, action, "", file.service, "", before=file.text, reason=reason)
 
 

@@ -58,8 +58,8 @@ def lost(home: str, known: Mapping[str, Inventory], there: Mapping[str, set[tupl
         unnamed = ", ".join(sorted({kind for kind, _ in held - named}))
         said = f"was edited and does not name {unnamed}" if service in known else "is gone"
         found[service] = (
-            f"its inventory ConfigMap/{home}/{inventory.name} {said}: the next apply writes it anew, with the kinds that are "
-            f"seen. For other kinds: kubectl get KIND -A -l {PART_OF}={inventory.id}"
+            f"its inventory ConfigMap/{home}/{inventory.name} {said}: `capgen apply --yes` writes it anew, with the kinds that "
+            f"are seen. For other kinds: kubectl get KIND -A -l {PART_OF}={inventory.id}"
         )
     return found
 
