@@ -58,7 +58,9 @@ def build_plan(target: str, desired: Sequence[Artifact], live: Live, rules: Rule
     match live:
         case LiveFiles():
             notes = (_UNTOLD,) if live.reload_due else ()
-            plan = Plan(target, _file_changes(desired, live, rules), notes, managed=live.managed, reload_due=live.reload_due)
+            plan = Plan(
+                target, _file_changes(desired, live, rules), notes, managed=live.managed, reload_due=live.reload_due
+            )
         case LiveObjects():
             plan = _object_plan(target, desired, live, rules)
         case _:

@@ -8,6 +8,7 @@ the tables of `meaning`.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from capgen.reconcile import meaning, owners
+from capgen.reconcile.names import NAMES, names_in
 from capgen.reconcile.owners import Holder
 from capgen.reconcile.plan import ABSENT, Document, FieldChange
 
@@ -190,7 +192,7 @@ def _inside(kind: str, place: _Place, declared: Any, live: Any) -> Iterator[Fiel
     foreign = owners.others(place.holders)
     owner, since = (foreign[0].manager, foreign[0].since) if foreign else ("", "")
     for path, old, new in _steps(kind, place, declared, live):
-        yield FieldChange(path, old, new, owner, since, place.shown if path != place.shown else "")
+        yield FieldChange(path, old, new, owner, since, place.shown if owner and path != place.shown else "")
 
 
 def _steps(kind: str, place: _Place, declared: Any, live: Any) -> list[tuple[str, Any, Any]]:
@@ -224,7 +226,9 @@ def _steps(kind: str, place: _Place, declared: Any, live: Any) -> list[tuple[str
 
 
 def _beside(kind: str, path: meaning.Path, declared: Any, live: Any) -> tuple[Any, Any]:
-    """Both values, with unordered lists as maps by place, so that equal items stand in the same place."""
+    """Both values, with lists that have no order, or names for their items, as maps by place, so that what is the same item
+    stands in the same place.
+    """
     if isinstance(declared, Mapping) and isinstance(live, Mapping):
         pairs = {key: _beside(kind, (*path, key), declared[key], live[key]) for key in declared.keys() & live.keys()}
         return (
@@ -233,4 +237,25 @@ def _beside(kind: str, path: meaning.Path, declared: Any, live: Any) -> tuple[An
         )
     if isinstance(declared, list) and isinstance(live, list) and meaning.is_unordered(kind, path):
         return dict(enumerate(declared)), meaning.aligned(kind, path, declared, live)
+    if isinstance(declared, list) and isinstance(live, list) and (named := _by_name(path[-1], declared, live)):
+        pairs = {
+            n: _beside(kind, (*path, "*"), declared[n], item) if n < len(declared) else (ABSENT, item)
+            for n, item in named.items()
+        }
+        return {n: pairs.get(n, (item,))[0] for n, item in enumerate(declared)}, {n: p[1] for n, p in pairs.items()}
     return declared, live
+
+
+def _by_name(within: str, declared: list[Any], live: list[Any]) -> dict[int, Any]:
+    """The live items of a list whose items have names by the place of their declared twin; those that have none stand
+    behind. Empty where names do not tell the items apart.
+    """
+    mine, theirs = names_in(within, declared), names_in(within, live)
+    if within not in NAMES or not all((*mine, *theirs)):
+        return {}
+    places = {name: place for place, name in enumerate(mine)}
+    beyond = itertools.count(max(len(declared), len(live)))
+    return {
+        places[name] if name in places else place if place >= len(declared) else next(beyond): item
+        for place, (name, item) in enumerate(zip(theirs, live, strict=True))
+    }

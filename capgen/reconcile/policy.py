@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from capgen.naming import MANAGER
 from capgen.reconcile.owners import LAST_APPLIED, declared
-from capgen.reconcile.paths import covers, put
+from capgen.reconcile.paths import covers, put, without
 from capgen.reconcile.plan import ABSENT, Document, FieldChange
 
 
@@ -61,9 +61,12 @@ def settle(
             yielded.append(field)
             whole = field.within or field.path
             left.append((whole, ABSENT) if covers(policy.field, whole, document, live) else (field.path, field.old))
-    # From the end: an item that goes moves those behind it.
-    for path, standing in sorted(left, key=lambda each: _numbered(each[0]), reverse=True):
-        document = put(document, path, standing)
+    left.sort(key=lambda each: _numbered(each[0]))
+    for path, standing in left:
+        document = put(document, path, standing) if standing is not ABSENT else document
+    # From the end, and last: an item that goes moves those behind it.
+    for path, standing in reversed(left):
+        document = without(document, path) if standing is ABSENT else document
     return Settled(document, tuple(yielded), tuple(taken))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from capgen.reconcile.names import called
+from capgen.reconcile.names import names_in
 from capgen.reconcile.paths import lookup
 from capgen.reconcile.plan import ABSENT, Change
 
@@ -24,10 +24,10 @@ def named(change: Change, path: str) -> str:
     """The path with `groups[name="a"].rules[CpuWarning]` in the place of `groups[0].rules[3]`, where the object has names."""
     shown, at = "", 0
     for match in _PLACE.finditer(path):
-        sides = (lookup(side, path[: match.end()]) for side in (change.after, change.before))
-        item = next((one for one in sides if one is not ABSENT), None)
-        within = path[: match.start()].rpartition(".")[2]
-        shown += path[at : match.start()] + f"[{called(within, item) or match[1]}]"
+        side = next((s for s in (change.after, change.before) if lookup(s, path[: match.end()]) is not ABSENT), None)
+        items, within = lookup(side, path[: match.start()]), path[: match.start()].rpartition(".")[2]
+        name = names_in(within, items)[int(match[1])] if isinstance(items, list) else ""
+        shown += path[at : match.start()] + f"[{name or match[1]}]"
         at = match.end()
     return shown + path[at:]
 
