@@ -198,7 +198,7 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
     moved = live.own.get(other)
     if not rules.whole and moved not in kept.services:
         moved = None  # its own service is not here to say that it does not want it
-    if reason := obstacle or (_of_another(manifest, other, live) if other and moved is None else ""):
+    if reason := obstacle or (_of_another(manifest, other, live, rules) if other and moved is None else ""):
         # What is missing kept everybody from being asked; whose the object is, or what capgen may make, is known.
         verdict = Verdict.UNVERIFIED if manifest.key in live.blocked and not manifest.obstacle else Verdict.EXACT
         return replace(change(Action.BLOCKED, reason, verdict), before=None)
@@ -235,7 +235,7 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
     )  # fmt: skip
 
 
-def _of_another(manifest: Manifest, other: str, live: LiveObjects) -> str:
+def _of_another(manifest: Manifest, other: str, live: LiveObjects, rules: Rules) -> str:
     """Why an object of another inventory is in the way, and what can be done about it."""
     service = live.sets.get(other)
     if service is None:
@@ -244,9 +244,15 @@ def _of_another(manifest: Manifest, other: str, live: LiveObjects) -> str:
         whose, found = f"ConfigMap/{live.namespace}/{applyset.parent_name(service)}", ""
     if other in live.own:
         return f"it belongs to another inventory, {whose}: name all specs of the project, and it goes over"
+    unread = service is not None and not rules.whole
+    perhaps = (
+        f"if {service or 'that'} is of this project, name all specs of the project, and it goes over; else "
+        if unread
+        else ""
+    )
     home = f" -n {manifest.namespace}" if manifest.namespace else ""
     given = f"kubectl label {manifest.kind.plural}{home} {manifest.name} {PART_OF}-"
-    return f"it belongs to another inventory, {whose}{found}: {_EITHER}; what is surely not that one's any more is given up by: {given}"
+    return f"it belongs to another inventory, {whose}{found}: {perhaps}{_EITHER}; what is surely not that one's any more is given up by: {given}"
 
 
 def _moving(service: str, kept: Wanted) -> str:
