@@ -17,6 +17,7 @@ from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import PART_OF, Manifest, place_of
 from capgen.reconcile.packed import Packed, Unread, unpacked
+from capgen.reconcile.paths import named
 from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict
 from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.prune import leftovers
@@ -224,7 +225,7 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
         _moving(moved, kept) if moved is not None else "",
         f"takes over what {' and '.join(managers)} declared" if managers else "",
         *(
-            f"{f.path} is left to {f.owner}, as the environment says: {_short(f.old)} stays, not {_short(f.new)}"
+            f"{named(f.path, manifest.document, before)} is left to {f.owner}, as the environment says: {_short(f.old)} stays, not {_short(f.new)}"
             for f in settled.yielded
         ),
     ]

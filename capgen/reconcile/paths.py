@@ -16,6 +16,7 @@ from capgen.reconcile.names import names_in
 from capgen.reconcile.plan import ABSENT
 
 _STEP = re.compile(r'\.([A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*)|\[((?:[^"\]]|"(?:[^"\\]|\\.)*")*)\]')
+_NUMBER = re.compile(r"\[(\d+)\]")
 _PAIR = r'([A-Za-z0-9_-]+)=("(?:[^"\\]|\\.)*"|[^,"]*)'
 _PAIRS = re.compile(f"{_PAIR}(?:,{_PAIR})*")
 
@@ -69,6 +70,18 @@ def trail(path: str, *documents: Any) -> tuple[object, ...]:
         found.append(next(known, within))
         nodes = [ABSENT if place is None else node[place] for node, place in zip(nodes, places, strict=True)]
     return tuple(found)
+
+
+def named(path: str, *documents: Any) -> str:
+    """The path for people: with `rules[CpuWarning]` in the place of `rules[3]`, as far as the documents have names."""
+    shown, at = "", 0
+    for match in _NUMBER.finditer(path):
+        side = next((one for one in documents if lookup(one, path[: match.end()]) is not ABSENT), None)
+        items, within = lookup(side, path[: match.start()]), path[: match.start()].rpartition(".")[2]
+        name = names_in(within, items)[int(match[1])] if isinstance(items, list) else ""
+        shown += path[at : match.start()] + f"[{name or match[1]}]"
+        at = match.end()
+    return shown + path[at:]
 
 
 def covers(field: str, path: str, *documents: Any) -> bool:

@@ -64,7 +64,7 @@ def settle(
             dropped.add(whole)
     theirs = Counter(field.within for field in yielded)
     parts = Counter(field.within for field in fields)
-    left = {}
+    left: dict[str, Any] = {}
     for field in yielded:
         if (whole := field.within or field.path) in dropped:
             left[whole] = ABSENT

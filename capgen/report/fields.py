@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from capgen.reconcile.names import names_in
+from capgen.reconcile import paths
 from capgen.reconcile.paths import lookup
-from capgen.reconcile.plan import ABSENT, Change
+from capgen.reconcile.plan import Change
 
-_PLACE = re.compile(r"\[(\d+)\]")
 _UNITS = (
     ("Utilization", " %"),
     ("Percentage", " %"),
@@ -22,14 +20,7 @@ _STEPS = {"Percent": " %", "Pods": " pods"}
 
 def named(change: Change, path: str) -> str:
     """The path with `groups[name="a"].rules[CpuWarning]` in the place of `groups[0].rules[3]`, where the object has names."""
-    shown, at = "", 0
-    for match in _PLACE.finditer(path):
-        side = next((s for s in (change.after, change.before) if lookup(s, path[: match.end()]) is not ABSENT), None)
-        items, within = lookup(side, path[: match.start()]), path[: match.start()].rpartition(".")[2]
-        name = names_in(within, items)[int(match[1])] if isinstance(items, list) else ""
-        shown += path[at : match.start()] + f"[{name or match[1]}]"
-        at = match.end()
-    return shown + path[at:]
+    return paths.named(path, change.after, change.before)
 
 
 def unit(side: Any, path: str, value: Any) -> str:

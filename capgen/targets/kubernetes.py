@@ -196,9 +196,7 @@ class Cluster(Struct, frozen=True):
         ordered = tuple(Result(key, State.UNCHANGED) for keys in plan.unchanged.values() for key in keys)
         ordered += tuple(results[c.key] for c in plan.changes if c.key in results)
         problems = [
-            f"the inventory of {service or 'the fleet'} is wider than need be: {why}"
-            for service, why in left.items()
-            if why
+            f"the inventory of {s or 'the fleet'} is wider than need be: {why}" for s, why in left.items() if why
         ]
         return Outcome(self.name, ordered, tuple(problems))
 
