@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -180,6 +181,10 @@ def test_looking_putting_and_taking_away_agree(document: dict[str, Any], data: s
     before = json.dumps(document)
     written, less = put(document, path, "new"), without(document, path)
     assert at(written, places) == "new" and less != document and json.dumps(document) == before
+    rest = copy.copy(at(document, places[:-1]))
+    rest.pop(places[-1])
+    if rest != {}:  # which would go as well
+        assert at(less, places[:-1]) == rest
     other = data.draw(st.sampled_from(spelled))
     others = steps(document, other)
     assert covers(path, other, document) == (others[: len(places)] == places)
