@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+TEAMS = 37
+"""Each has a namespace `team-<number>`."""
 _HEAD = """\
 apiVersion: capgen/v1
 kind: Capacity
@@ -121,7 +123,7 @@ def spec(i: int, *, rules_only: bool = False, changed: bool = False) -> str:
     values: dict[str, object] = {
         "i": i,
         "name": name(i),
-        "team": i % 37,
+        "team": i % TEAMS,
         "tier": ("critical", "standard", "batch")[i % 3],
         "quantile": (90, 95, 99)[i % 3],
         "fast": 100 + i % 100,

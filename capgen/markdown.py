@@ -20,7 +20,7 @@ def one_line(text: str) -> str:
     return _CONTROLS.sub(" ", text).strip()
 
 
-@lru_cache(maxsize=4096)  # the catalogue's sentences come back in every service
+@lru_cache(maxsize=1024)  # the catalogue's sentences come back in every service
 def inline(text: str) -> str:
     """One line of text inside Markdown: no emphasis, link, table cell, HTML, heading or Grafana variable."""
     safe = _PUNCTUATION.sub(r"\\\g<0>", one_line(text).replace("&", "&amp;"))

@@ -39,12 +39,12 @@ def camel(*words: str) -> str:
     return "".join(_capitalised(word) for word in words)
 
 
-@lru_cache(maxsize=4096)  # the same few hundred words name thousands of alerts
+@lru_cache(maxsize=512)  # the same few hundred words name thousands of alerts
 def _capitalised(word: str) -> str:
     return "".join(piece[0].upper() + piece[1:] for piece in re.split(r"[^A-Za-z0-9]+", word) if piece)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def record(exporter: str, signal: str, operation: str) -> str:
     """`capgen:<exporter>_<signal>:<operation>`: the same over all services, which the labels tell apart."""
     return f"{PREFIX}:{_identifier(exporter)}_{_identifier(signal)}:{_identifier(operation)}"
@@ -152,7 +152,7 @@ def _uid(text: str) -> str:
     return f"{text[: MAX_UID - 9]}-{sha256(text.encode()).hexdigest()[:8]}"
 
 
-@lru_cache(maxsize=4096)  # services have the same signals
+@lru_cache(maxsize=512)  # services have the same signals
 def panel(key: str, turn: int = 0) -> int:
     """The id of a panel by what it shows (a signal's id, or a name that no signal has): never its place."""
     return 1 + int.from_bytes(sha256(f"{key}\0{turn}".encode()).digest()[:4]) % (2**31 - 1)

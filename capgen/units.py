@@ -74,7 +74,7 @@ def parse(text: str | int | float, unit: str) -> float:
     return float(parse_exact(text, unit))
 
 
-@lru_cache(maxsize=4096, typed=True)  # most levels and params are the catalogue's, in every service
+@lru_cache(maxsize=512, typed=True)  # most levels and params are the catalogue's, in every service
 def parse_exact(text: str | int | float, unit: str) -> Decimal:
     """As `parse`, without leaving decimal arithmetic (for money and for printing)."""
     rules = UNITS[unit]
@@ -122,7 +122,7 @@ def _wrong_suffix(text: object, suffix: str, rules: Unit) -> str:
     return f"{_said(text)} has the unknown unit {suffix!r}; write {rules.examples}"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def number(value: float) -> str:
     """The shortest decimal that reads back as the same float: `0.8`, `2`, `0.001`, never `1e-05`."""
     if value == int(value) and abs(value) < 1e15:
@@ -130,7 +130,7 @@ def number(value: float) -> str:
     return _decimal(Decimal(repr(float(value))))
 
 
-@lru_cache(maxsize=1024)  # every rule has two or three of the same few
+@lru_cache(maxsize=512)  # every rule has two or three of the same few
 def duration(seconds: float) -> str:
     """A duration as Prometheus prints it: `5m`, `1h30m`, `1500ms`; `0s` for nothing."""
     left = round(seconds * 1000)
@@ -158,7 +158,7 @@ def human(value: float, unit: str) -> str:
     return _human(value + 0.0, unit)  # nobody wants to read of a negative zero
 
 
-@lru_cache(maxsize=4096)  # a level is told by its alert, its panels and its page
+@lru_cache(maxsize=512)  # a level is told by its alert, its panels and its page
 def _human(value: float, unit: str) -> str:
     exact = Decimal(repr(float(value)))
     match unit:

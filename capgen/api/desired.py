@@ -6,6 +6,7 @@ they should be. So nobody holds the texts of all: each is handed on as it is ren
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,8 +63,9 @@ def build_in_pieces(request: Request) -> Desired | None:
 
     root = project_folder(paths)
     artifacts = stream(
-        shared, single, request.environment, api.load_catalog(root), api.load_templates(root), partial=reading.partial
-    )
+        shared, single, request.environment, api.load_catalog(root), api.load_templates(root),
+        partial=reading.partial, jobs=os.cpu_count() or 1,
+    )  # fmt: skip
     return Desired(project.places[request.environment], artifacts, reading.partial)
 
 

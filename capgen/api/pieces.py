@@ -7,8 +7,7 @@ not go together, no fleet comes out of it, and the caller compiles the whole.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from capgen.blueprint import Blueprint
 from capgen.blueprint.cost import Cost
 from capgen.catalog.load import Catalog
 from capgen.compile.cost import over_budget
-from capgen.compile.fleet import facts
+from capgen.compile.fleet import digests_of, distinct, facts
 from capgen.compile.service import compile_spec
 from capgen.diagnostics import Diagnostic, has_errors
 from capgen.errors import Findings, TargetError
@@ -61,7 +60,7 @@ class _Known(Struct, frozen=True):
     here: bool
     """Whether it goes to the environment."""
     claims: bytes
-    """Eight bytes for each thing that no two services may have."""
+    """See `digests_of`."""
     cost: Cost | None
 
 
@@ -87,7 +86,7 @@ def divided(paths: Sequence[Path], environment: str, settings: Sequence[str], en
     names = {one.name for one in known}
     spoken = {name for _, model in project.environments for name in model.overrides} if not reading.partial else set()
     spoken |= {name for name, _ in named if name}
-    if len(names) != len(single) or not spoken <= names or not _distinct(known):
+    if len(names) != len(single) or not spoken <= names or not distinct(b"".join(one.claims for one in known)):
         return None
     document, model = declared
     spent = {one.name: one.cost for one in known if one.cost is not None}
@@ -117,15 +116,7 @@ def _known(ground: Ground, single: tuple[Source, ...]) -> tuple[_Known, ...] | N
 
 def _claims(blueprint: Blueprint) -> tuple[bytes, Cost | None]:
     told = facts(blueprint)
-    names = (f"{what}\0{key}".encode() for what, key, _ in told.claims)
-    return b"".join(hashlib.blake2b(name, digest_size=8).digest() for name in names), told.cost
-
-
-def _distinct(known: Iterable[_Known]) -> bool:
-    import numpy as np
-
-    claims = np.frombuffer(b"".join(one.claims for one in known), dtype=np.uint64)
-    return len(np.unique(claims)) == len(claims)
+    return digests_of(told.claims), told.cost
 
 
 def _compiled(ground: Ground, single: tuple[Source, ...]) -> list[tuple[str, Blueprint | None]] | None:

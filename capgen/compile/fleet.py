@@ -6,7 +6,9 @@ be put together from facts that other processes, or earlier builds, have found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from math import ceil
 from typing import TypeAlias
 
@@ -171,6 +173,20 @@ def _collisions(known: Sequence[Facts]) -> Iterator[Diagnostic]:
                 place or Span(one.service, 1, 1, 1, 2),
                 hint,
             )
+
+
+def digests_of(claims: Iterable[Claim]) -> bytes:
+    """Eight bytes for each claim, for who only has to know whether all are `distinct`."""
+    names = (f"{what}\0{key}".encode() for what, key, _ in claims)
+    return b"".join(blake2b(name, digest_size=8).digest() for name in names)
+
+
+def distinct(digests: bytes | bytearray) -> bool:
+    """Whether nothing is claimed twice."""
+    heaps = [array("Q") for _ in range(256)]  # or all numbers would be objects at the same time
+    for number in memoryview(digests).cast("Q"):
+        heaps[number % 256].append(number)
+    return all(len(set(heap)) == len(heap) for heap in heaps)
 
 
 def _inhibitions(known: Sequence[Facts], ladders: Mapping[str, Ladder]) -> tuple[Inhibition, ...]:

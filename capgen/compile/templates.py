@@ -35,13 +35,13 @@ def within(version: str | None, since: str | None, until: str | None) -> bool:
     return (since is None or at >= version_numbers(since)) and (until is None or at <= version_numbers(until))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def metrics(template: str) -> tuple[str, ...]:
     """The metrics that a template reads, sorted."""
     return scoped(template)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def shape(template: str, shapes: Shapes) -> promql.Shape:
     """What the result looks like, given what the metrics look like."""
     found = promql.shape(tree(template), dict(shapes).get)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain
 
 from capgen.catalog.load import Catalog
 from capgen.incremental.parts import Share, shares_of
@@ -29,34 +30,55 @@ def compile_shares(
     jobs: int,
 ) -> Shares | None:
     """As `shares_of`, by up to `jobs` processes; the result does not depend on how many there are."""
-    pieces = [single[start : start + PIECE] for start in range(0, len(single), PIECE)]
+    shares: list[Share] = []
+    for some in compile_pieces(shared, single, environments, catalog, templates, jobs):
+        if some is None:
+            return None
+        shares += some
+    return tuple(shares)
+
+
+def compile_pieces(
+    shared: Sequence[Source],
+    single: Sequence[Source],
+    environments: Sequence[str],
+    catalog: Catalog,
+    templates: Templates,
+    jobs: int,
+    size: int | None = None,
+) -> Iterator[Shares | None]:
+    """The shares piece by piece, in the order of their specs, made at most `jobs` + 1 pieces ahead; None of a piece in which
+    something is wrong. `size`: the services of a piece."""
+    size = size or PIECE
+    pieces = [single[start : start + size] for start in range(0, len(single), size)]
     work = partial(shares_of, shared, environments=environments, catalog=catalog, templates=templates)
     # Elsewhere a fork is not safe, and a new process takes longer to start than most projects to compile.
     if min(jobs, len(pieces)) < 2 or sys.platform != "linux":
-        return _joined(map(work, pieces))
-    from concurrent.futures import ProcessPoolExecutor
+        yield from map(work, pieces)
+        return
+    from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing import get_context
 
     # The first service here: what all need (templates, exporters) is then loaded once, and inherited.
-    if (first := work(single[:1])) is None:
-        return None
-    with ProcessPoolExecutor(min(jobs, len(pieces)), get_context("fork"), _begin, (work,)) as crew:
-        return _joined(chain((first,), crew.map(_piece, (single[1:PIECE], *pieces[1:]))))
+    yield work(single[:1])
+    ahead: deque[Future[Shares | None]] = deque()
+    crew = ProcessPoolExecutor(min(jobs, len(pieces)), get_context("fork"), _begin, (work,))
+    try:
+        for piece in (single[1:size], *pieces[1:]):
+            ahead.append(crew.submit(_piece, piece))
+            if len(ahead) > jobs:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        crew.shutdown(cancel_futures=True)
 
 
 def _begin(work: Callable[[Sequence[Source]], Shares | None]) -> None:
     global _work
     _work = work
+    gc.freeze()  # what is inherited is shared as long as nobody writes to it, and the collector would
 
 
 def _piece(piece: Sequence[Source]) -> Shares | None:
     return _work(piece) if _work else None
-
-
-def _joined(done: Iterable[Shares | None]) -> Shares | None:
-    shares: list[Share] = []
-    for some in done:
-        if some is None:
-            return None
-        shares += some
-    return tuple(shares)

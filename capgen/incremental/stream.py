@@ -7,19 +7,26 @@ whole, where mistakes are told best.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from capgen.artifact import Artifact, Left
 from capgen.catalog.load import Catalog
 from capgen.check.environments import check_environments
-from capgen.compile.fleet import assemble
+from capgen.compile.fleet import assemble, digests_of, distinct
 from capgen.diagnostics import has_errors
 from capgen.incremental.build import places_of
-from capgen.incremental.crew import PIECE
-from capgen.incremental.parts import Part, Share, shares_of
+from capgen.incremental.crew import compile_pieces
+from capgen.incremental.parts import Part, Share
 from capgen.render.artifacts import render_fleet
 from capgen.render.templates import Templates
 from capgen.spec.parse import parse_project
 from capgen.yamlio import Source
+
+_AT_ONCE = 4
+"""Services whose texts come together, a few megabytes."""
+_Value = TypeVar("_Value")
 
 
 class Unclear(Exception):
@@ -34,21 +41,27 @@ def stream(
     templates: Templates,
     *,
     partial: bool,
+    jobs: int = 1,
 ) -> Iterator[Artifact]:
-    """Each file of the environment, those of all services together last. `partial`: the project has other services.
+    """Each file of the environment, those of all services together last. `partial`: the project has other services; `jobs`: how many
+    processes may compile.
 
     Raises Unclear, maybe after some.
     """
     shares: list[Share] = []
-    for start in range(0, len(single), PIECE):
-        some = shares_of(shared, single[start : start + PIECE], (environment,), catalog, templates)
+    claims = bytearray()
+    copies: dict[Any, Any] = {}
+    for some in compile_pieces(shared, single, (environment,), catalog, templates, jobs, _AT_ONCE):
         if some is None:
             raise Unclear
         for share in some:
             yield from (
                 artifact for part in share.parts for artifact in part.artifacts if isinstance(artifact, Artifact)
             )
-            shares.append(Share(share.file, share.name, tuple(map(_without_texts, share.parts))))
+            claims += b"".join(digests_of(part.facts.claims) for part in share.parts)
+            shares.append(Share(share.file, share.name, tuple(_kept(part, copies) for part in share.parts)))
+    if not distinct(claims):
+        raise Unclear
     project, mistakes = parse_project(shared)
     if mistakes or places_of(shares, project, (environment,), partial=partial) is None:
         raise Unclear
@@ -62,6 +75,17 @@ def stream(
         yield from render_fleet(fleet, [file for part in parts for file in part.artifacts], templates)
 
 
-def _without_texts(part: Part) -> Part:
-    left = tuple(Left(file.path, file.kind, file.service, file.kubernetes, "") for file in part.artifacts)
-    return Part(part.facts, left, ())
+def _kept(part: Part, copies: dict[Any, Any]) -> Part:
+    """The part without texts and claims. What many parts have, `copies` has once."""
+
+    def once(value: _Value) -> _Value:
+        kept: _Value = copies.setdefault(value, value)
+        return kept
+
+    told = part.facts
+    few = replace(
+        told, claims=(), delivery=once(told.delivery), receivers=once(told.receivers), shown=once(told.shown),
+        alerting=once(told.alerting), ladders=once(told.ladders), environment=once(told.environment),
+    )  # fmt: skip
+    left = tuple(Left(file.path, once(file.kind), told.service, file.kubernetes, "") for file in part.artifacts)
+    return Part(few, left, ())

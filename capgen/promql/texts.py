@@ -31,7 +31,7 @@ def fill(template: str, selector_of: Callable[[str], str], values: Mapping[str, 
     return "".join(filled)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _pieces(template: str) -> tuple[str, ...]:
     """Text, metric, placeholder, text, …: every template is filled for many services."""
     # Folded before anything is put in: what a spec's matcher says keeps its spaces, and its dollars.
@@ -39,7 +39,7 @@ def _pieces(template: str) -> tuple[str, ...]:
     return tuple(_FILLED.split(folded))
 
 
-@lru_cache(maxsize=4096)  # every selector names the service
+@lru_cache(maxsize=512)  # every selector names the service
 def string(text: str) -> str:
     """The text as a PromQL string literal in double quotes."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

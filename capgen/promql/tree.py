@@ -116,7 +116,7 @@ _MATCHERS = re.compile(r"\{[^{}]*\}")
 _OPERATOR = re.compile(r"[-+*/%^<>]|[=!]=|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Expr:
     """The expression's tree. Raises BadPromQL (TooLarge for what is only beyond reading); parentheses leave no trace."""
     if len(text) > MAX_LENGTH:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,9 +18,11 @@ from capgen import naming
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.manifest import PART_OF
 from capgen.reconcile.packed import head
-from capgen.reconcile.plan import Document
+from capgen.reconcile.plan import ABSENT, Document, FieldChange
 
 _DOMAIN = "applyset.kubernetes.io"
+_LABELS = ".metadata.labels"
+_LABEL = f'{_LABELS}["{PART_OF}"]'
 ID = f"{_DOMAIN}/id"
 TOOLING, GROUP_KINDS, NAMESPACES = (
     f"{_DOMAIN}/{name}" for name in ("tooling", "contains-group-kinds", "additional-namespaces")
@@ -29,6 +31,11 @@ PLACES, ENVIRONMENT, PROJECT, SERVICES = "capgen/places", "capgen/environment", 
 _VERSION = "v1"
 _ENOUGH = 1000
 """So many services tell one project from another; annotations have no room for all those of a large fleet."""
+
+FEW = 16
+"""A run for more services than these holds one lease that stands for all, and not one for each."""
+LEASE_OF_ALL = f"{naming.PREFIX}-all"
+"""No service's: theirs have a dot."""
 
 NEVER_DELETED = frozenset(("Namespace",))
 """Kinds that are written and never taken into an inventory: deleting one deletes what others put there."""
@@ -195,6 +202,20 @@ def member(document: Document, service: str, home: str) -> Document:
 def part_of(live: Document) -> str:
     """The id of the set that an object says it belongs to, "" if it says nothing."""
     return str((head(live).get("labels") or {}).get(PART_OF, ""))
+
+
+def is_ownership(fields: Sequence[FieldChange]) -> bool:
+    """Whether fields that change say whose an object is, and nothing else."""
+    return bool(fields) and all(
+        field.path == _LABEL
+        or (
+            field.path == _LABELS
+            and field.old is ABSENT
+            and isinstance(field.new, Mapping)
+            and set(field.new) == {PART_OF}
+        )
+        for field in fields
+    )
 
 
 def _split(text: str | None) -> frozenset[str]:

@@ -16,6 +16,7 @@ from capgen.reconcile.immutable import fixed_field, why_not_replaced
 from capgen.reconcile.kinds import KINDS
 from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import PART_OF, Manifest, place_of
+from capgen.reconcile.owners import claimed
 from capgen.reconcile.packed import Packed, Unread, unpacked
 from capgen.reconcile.paths import named
 from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict
@@ -220,6 +221,8 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
         reason = f"{fixed} cannot be changed in place: it is deleted and made again"
     if managers and action is Action.UNCHANGED:
         action = Action.UPDATE
+    if not managers and not reason and applyset.is_ownership(difference.fields):
+        reason = _ownership(before, manifest.service)
     told = [
         reason,
         _moving(moved, kept) if moved is not None else "",
@@ -254,6 +257,12 @@ def _of_another(manifest: Manifest, other: str, live: LiveObjects, rules: Rules)
     home = f" -n {manifest.namespace}" if manifest.namespace else ""
     given = f"kubectl label {manifest.kind.plural}{home} {manifest.name} {PART_OF}-"
     return f"it belongs to another inventory, {whose}{found}: {perhaps}{_EITHER}; what is surely not that one's any more is given up by: {given}"
+
+
+def _ownership(before: Document, service: str) -> str:
+    whose = f"capgen's inventory of {service}" if service else "capgen's inventory of what belongs to all services"
+    declares = f"{other} declares it, and " if (other := claimed(before)) else ""
+    return f"nothing differs but ownership: {declares}it is not in {whose}"
 
 
 def _moving(service: str, kept: Wanted) -> str:

@@ -70,6 +70,11 @@ def _keda(metadata: Mapping[str, Any]) -> Iterator[str]:
             yield str(entry["manager"])
 
 
+def was_taken(document: Document) -> bool:
+    """Whether KEDA has, or had, made an HPA its own: until it is given back no inventory names it."""
+    return _LABEL in (document["metadata"].get("labels") or {})
+
+
 def is_taken(document: Document, scaled_object: str) -> bool:
     """Whether KEDA has made the HPA its own."""
     owners = document["metadata"].get("ownerReferences") or ()

@@ -106,15 +106,15 @@ def returns(kind: str, path: Path, live: Any) -> bool:
 
 def same(kind: str, path: Path, declared: Any, live: Any) -> bool:
     """Whether two values of a field mean the same."""
-    if _spelled_alike(declared, live):
+    if spelled_alike(declared, live):
         return True
     return _text(canonical(kind, path, declared)) == _text(
         canonical(kind, path, without_defaults(kind, path, declared, live))
     )
 
 
-def _spelled_alike(declared: Any, live: Any) -> bool:
-    """Whether it is the very same value, as nearly all are; if not, one has to look closer."""
+def spelled_alike(declared: Any, live: Any) -> bool:
+    """Whether it is the very same value, as nearly all are; if not, one has to look closer, at maps key by key."""
     if type(declared) is not type(live):
         return False  # to Python `True` is 1
     if not isinstance(declared, (dict, list)):
@@ -151,13 +151,17 @@ def without_defaults(kind: str, path: Path, declared: Any, live: Any) -> Any:
     if isinstance(declared, dict) and isinstance(live, dict):
         return {
             key: without_defaults(kind, (*path, key), declared.get(key), child)
-            for key, child in live.items()
-            if key in declared or _default(kind, (*path, key)) != child
+            for key, child in without_default_keys(kind, path, declared, live).items()
         }
     if isinstance(declared, list) and isinstance(live, list) and len(declared) == len(live):
         pairs = zip(declared, live, strict=True)
         return [without_defaults(kind, (*path, "*"), mine, theirs) for mine, theirs in pairs]
     return live
+
+
+def without_default_keys(kind: str, path: Path, declared: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """A live map less the keys that are there by default and that nobody declared; what is in its values stays."""
+    return {k: child for k, child in live.items() if k in declared or _default(kind, (*path, k)) != child}
 
 
 def is_unordered(kind: str, path: Path) -> bool:

@@ -18,6 +18,8 @@ from capgen.reconcile.plan import Document
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _RELEASE = "meta.helm.sh/release-name"
+_APPLICATION = "argocd.argoproj.io/tracking-id"
+_KUSTOMIZATION = "kustomize.toolkit.fluxcd.io"
 _ELSEWHERE: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("HorizontalPodAutoscaler", "autoscaling/v1"): {"f:targetCPUUtilizationPercentage": "f:metrics"},
 }
@@ -94,10 +96,14 @@ def others(found: Sequence[Holder]) -> tuple[Holder, ...]:
 
 def claimed(live: Document) -> str:
     """Who else wants the object to be there, "" for nobody: whoever applies more than its metadata, and the tools that say
-    in an annotation that it is theirs. Who changed a field by hand says nothing of the kind.
+    in an annotation or a label that it is theirs. Who changed a field by hand says nothing of the kind.
     """
     metadata = live.get("metadata", {})
-    annotations = metadata.get("annotations") or {}
+    annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
+    if tracked := annotations.get(_APPLICATION):
+        return f"Argo CD (Application {str(tracked).partition(':')[0]})"
+    if name := labels.get(f"{_KUSTOMIZATION}/name"):
+        return f"Flux (Kustomization {labels.get(f'{_KUSTOMIZATION}/namespace', '')}/{name})"
     if release := annotations.get(_RELEASE):
         return f"Helm (release {release})"
     if LAST_APPLIED in annotations:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from capgen.reconcile.applyset import NEVER_DELETED
+from capgen.reconcile.applyset import FEW, NEVER_DELETED
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.wanted import Wanted
 
@@ -52,7 +52,9 @@ def rights(purpose: Purpose, wanted: Wanted, home: str) -> tuple[Rights, ...]:
         if purpose == "destroy" and namespace == home:
             rules.append(Rule("", ("configmaps",), ("create", "patch")))
         if purpose in _WRITERS and namespace == home:
-            rules.append(Rule("coordination.k8s.io", ("leases",), ("create", "delete", "get", "update")))
+            looks = ("list",) if len(wanted.services) > FEW else ()
+            verbs = tuple(sorted(("create", "delete", "get", "update", *looks)))
+            rules.append(Rule("coordination.k8s.io", ("leases",), verbs))
         found.append(Rights(namespace, tuple(sorted(rules, key=lambda rule: (rule.group, rule.resources, rule.verbs)))))
     return tuple(found)
 

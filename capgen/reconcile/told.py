@@ -90,14 +90,17 @@ def _inside_text(field: FieldChange) -> Iterator[FieldChange]:
 def walk(kind: str, shown: str, old: Any, new: Any, path: meaning.Path | None = None) -> Iterator[FieldChange]:
     """The differences of two values, innermost first; `shown` is how the place is called. What means the same is none."""
     path = tuple(re.findall(r"[A-Za-z_-]+(?=[.\[]|$)", shown)) if path is None else path
-    if old is not ABSENT and new is not ABSENT and meaning.same(kind, path, new, old):
+    # Of maps each value is looked at by itself, or the meaning of what is deep inside would be asked for at every step.
+    maps = isinstance(old, Mapping) and isinstance(new, Mapping)
+    alike = meaning.spelled_alike(new, old) if maps else ABSENT not in (old, new) and meaning.same(kind, path, new, old)
+    if alike:
         return
     old, new = (
         Named() if one is ABSENT and isinstance(other, Named) else one for one, other in ((old, new), (new, old))
     )
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         listed = isinstance(new, Named)
-        old = old if listed else meaning.without_defaults(kind, path, new, old)
+        old = old if listed else meaning.without_default_keys(kind, path, new, old)
         for key in sorted(old.keys() | new.keys()):
             place = f"{shown}[{key}]" if listed else shown + step_into(key)
             step = "*" if listed else key

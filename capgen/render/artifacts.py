@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from textwrap import indent
 
 from markupsafe import Markup
@@ -22,8 +23,22 @@ from capgen.render.serving import adapter_rules
 from capgen.render.templates import Templates
 from capgen.units import duration
 
-_AFTER_RECORDS = frozenset(("HorizontalPodAutoscaler", "VerticalPodAutoscaler", "ScaledObject"))
-"""What acts on records. Argo CD applies kinds of Kubernetes' own before others, so an HPA would come before its rules."""
+_LAST = frozenset(
+    (
+        "HorizontalPodAutoscaler",
+        "VerticalPodAutoscaler",
+        "ScaledObject",
+        "CronJob",
+        "GrafanaDashboard",
+        "GrafanaManifest",
+    )
+)
+"""What acts on records: Argo CD applies kinds of Kubernetes' own before others, so an HPA would come before its rules.
+And what it judges: nothing of a wave is applied while something of an earlier one is unhealthy, and a CronJob whose last
+run failed is, as is a dashboard that Grafana has not taken."""
+_LARGE = frozenset(("ConfigMap", "PrometheusRule", "GrafanaDashboard", "GrafanaManifest"))
+"""What may be larger than the 256 KiB of annotations in which client-side apply keeps a copy of it."""
+_ARGO = "argocd.argoproj.io"
 
 
 def render_service(blueprint: Blueprint, templates: Templates = PACKAGED) -> tuple[Artifact, ...]:
@@ -70,12 +85,22 @@ def render_fleet(
     manifests = sorted(a.path for a in (*services, *artifacts) if a.kubernetes)
     if manifests:
         kinds = {a.kind for a in (*services, *artifacts) if a.kubernetes}
-        later = sorted(kinds & _AFTER_RECORDS) if fleet.delivery.checkout else []
         text = templates.render(
-            "kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests, later=later
-        )
+            "kubernetes/kustomization.yaml.j2", environment=fleet.environment, paths=manifests,
+            notes=_notes(kinds) if fleet.delivery.checkout else [],
+        )  # fmt: skip
         artifacts.append(Artifact("kustomization.yaml", text, "kustomization", "", kubernetes=False))
     return tuple(artifacts)
+
+
+def _notes(kinds: AbstractSet[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What Argo CD and Flux are told of each kind, as kustomize selects kinds, by annotations."""
+    # Flux would take the variables of dashboards, scripts and relabelling for its own, and put nothing in their place.
+    found = [(".*", [("kustomize.toolkit.fluxcd.io/substitute", "disabled")])]
+    for kind in sorted(kinds & (_LAST | _LARGE)):
+        large = [(f"{_ARGO}/sync-options", "ServerSideApply=true")] if kind in _LARGE else []
+        found.append((kind, large + ([(f"{_ARGO}/sync-wave", "1")] if kind in _LAST else [])))
+    return found
 
 
 def _prometheus(blueprint: Blueprint, templates: Templates) -> list[Artifact]:

@@ -222,7 +222,7 @@ def _listed(texts: Sequence[str]) -> Markup:
     return Markup(", ".join(texts))  # noqa: S704 (code, and words of this file)
 
 
-@lru_cache(maxsize=1024)  # services have the same signals and kinds of files
+@lru_cache(maxsize=512)  # services have the same signals and kinds of files
 def _link(text: str, address: str) -> Markup:
     """A link to another file, or a place on the page."""
     return Markup(f"[{prose(text)}]({quote(address, safe=_SAFE)})")  # noqa: S704 (escaped)

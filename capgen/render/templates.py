@@ -58,7 +58,7 @@ def template_root() -> Path:
 
 
 # Labels, words and units come back in every rule; texts of one service need not be kept for the next.
-_text = lru_cache(maxsize=4096)(yamlio.scalar)
+_text = lru_cache(maxsize=1024)(yamlio.scalar)
 
 
 def _yaml(value: Any) -> str:
@@ -97,7 +97,7 @@ def _shell(value: Any) -> str:
 _AUTOLINK = re.compile(r":(?=//)|(?i:w)(?=(?i:ww\\?\.))|@")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def prose(text: str) -> str:
     """One line of text in Markdown: it reads as it is and means nothing, and nothing in it becomes a link."""
     safe = markdown.inline(text)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from capgen.diagnostics import Diagnostic, Severity, Span
+from capgen.reconcile.applyset import is_ownership
 from capgen.reconcile.masked import masked, without_secrets
 from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan, kept, stays
@@ -44,6 +46,7 @@ _LONG = 72
 _ALIKE, _MOST = 4, 6
 """From how many places on what changes alike is told once, and how many of them are named."""
 _BRACKETS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]|"[^"]*")*\]')
+_Told = TypeVar("_Told")
 ENDLESS = 1 << 30
 """The room of whoever reads no terminal: nothing is broken."""
 _CODES: dict[Action, tuple[str, Severity, str]] = {
@@ -71,9 +74,7 @@ def render(plan: Plan, form: str, *, color: bool = False, width: int = 80, wrap:
         return _json(body)
     if form == "markdown":
         return _markdown(plan)
-    lines: list[str] = []
-    for change in _told_of(plan):
-        lines += _change_lines(change, color, width, room)
+    lines = [line for told in _each(plan, lambda c: _change_lines(c, color, width, room)) for line in told]
     for note in plan.notes:
         lines += [painted(line, "yellow", color) for line in hung(f"note: {visible(note)}", room, indent=0)]
     return "\n".join((*lines, *hung(_summary(plan), room, indent=0))) + "\n"
@@ -153,26 +154,35 @@ def _told_field(field: Mapping[str, Any]) -> list[str]:
     return [f"{visible(path)}: {_cut(before, start)} → {_cut(after, start)}{held}"]
 
 
-def _told_of(plan: Plan) -> Sequence[Change]:
-    """What is in the way, then what is risky, then the rest; but for what stays."""
+def _each(plan: Plan, tell: Callable[[Change], _Told]) -> list[_Told]:
+    """What is told of each change: of what is in the way, then of what is risky, then of the rest; not of what stays."""
     order = list(_SIGNS)
-    return sorted(
-        (change for change in plan.changes if change.action is not Action.UNCHANGED or change.mutated),
-        key=lambda c: (c.action not in _IN_THE_WAY, not risks(c), order.index(c.action), c.service),
-    )
+
+    def rank(change: Change) -> tuple[bool, bool, int, str]:
+        return change.action not in _IN_THE_WAY, not risks(change), order.index(change.action), change.service
+
+    # Told at once with its rank, as both ask for the fields that change.
+    told = [(rank(c), tell(c)) for c in plan.changes if c.action is not Action.UNCHANGED or c.mutated]
+    return [words for _, words in sorted(told, key=itemgetter(0))]
 
 
 def _summary(plan: Plan) -> str:
     counts = Counter(change.action for change in plan.changes)
     counts[Action.UNCHANGED] += sum(map(len, plan.unchanged.values()))
+    alone = sum(map(_is_ownership, plan.changes))
     said = ", ".join(
         f"{counts[action]} to {action}"
+        + (f" ({alone} in ownership alone)" if alone and action is Action.UPDATE else "")
         if action in (Action.CREATE, Action.UPDATE, Action.DELETE)
         else f"{counts[action]} {action}"
         for action in _SIGNS
         if counts[action]
     )
     return f"{plan.target}: {said or 'nothing to do'}"
+
+
+def _is_ownership(change: Change) -> bool:
+    return change.action is Action.UPDATE and is_ownership(change.fields)
 
 
 def _unsure(change: Change) -> str:
@@ -227,7 +237,9 @@ def _mutated_line(field: FieldChange) -> str:
 
 
 def _fields_lines(change: Change, width: int, room: int) -> list[str]:
-    """The fields; what changes alike in many places once, with the names of these."""
+    """The fields; what changes alike in many places once, with the names of these. Of ownership the reason tells."""
+    if change.reason and _is_ownership(change):
+        return []
     alike: dict[tuple[str, ...], list[FieldChange]] = {}
     for field in fields_of(change):
         place = _BRACKETS.sub("[…]", field.path)
@@ -314,14 +326,14 @@ def _result_lines(result: Result, color: bool, room: int) -> list[str]:
 def told(plan: Plan) -> tuple[str, tuple[tuple[str, str], ...]]:
     """The plan in a line, and each thing that does not stay as it is: what becomes of it, and the lines that change.
     What is in the way comes first; secrets are masked."""
-    return _summary(plan), tuple(
-        (
-            f"{_SIGNS[change.action][0]} {change.key}: {change.action}{_unsure(change)}",
-            # Without the indentation, or nobody's renderer colours the signs of a diff.
-            "\n".join(line.removeprefix("    ") for line in _change_lines(change, color=False, width=100)[1:]),
-        )
-        for change in _told_of(plan)
-    )
+
+    def tell(change: Change) -> tuple[str, str]:
+        head = f"{_SIGNS[change.action][0]} {change.key}: {change.action}{_unsure(change)}"
+        # Without the indentation, or nobody's renderer colours the signs of a diff.
+        lines = _change_lines(change, color=False, width=100)[1:]
+        return head, "\n".join(line.removeprefix("    ") for line in lines)
+
+    return _summary(plan), tuple(_each(plan, tell))
 
 
 def details(head: str, body: str) -> str:

@@ -18,6 +18,7 @@ from capgen.errors import TargetError
 from capgen.reconcile import applyset, owners
 from capgen.reconcile.applyset import Inventory
 from capgen.reconcile.build import is_as_wanted
+from capgen.reconcile.handover import was_taken
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.manifest import key, place_of
 from capgen.reconcile.order import missing_for, waves
@@ -349,13 +350,14 @@ def identity(cluster: Cluster) -> str:
 
 
 def _held(wanted: Wanted, seen: Mapping[str, Document], sets: Mapping[str, str]) -> dict[str, set[tuple[str, str]]]:
-    """Service -> where objects of it are that capgen applied."""
+    """Service -> where objects of it are that capgen applied, and that nobody has taken over since."""
     there = {service: set(map(place_of, keys)) for service, keys in wanted.settled.items()}
     for object_key, document in seen.items():
         service, place = sets.get(applyset.part_of(document)), place_of(object_key)
         if service is None or place in there.get(service, ()):
             continue
-        if owners.ours(owners.holders(unpacked(document))) is not None:
+        whole = unpacked(document)
+        if not (meta(whole, "ownerReferences") or was_taken(whole)) and owners.ours(owners.holders(whole)) is not None:
             there.setdefault(service, set()).add(place)
     known = ((s, {place for place in held if place[0] not in applyset.NEVER_DELETED}) for s, held in there.items())
     return {service: held for service, held in known if held}

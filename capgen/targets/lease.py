@@ -1,5 +1,9 @@
 """One writer at a time for a service: a Lease beside its inventory, renewed while the run lasts.
 
+A run for many services holds one lease that stands for all, or renewing a thousand would be most of its work. So whoever
+holds a lease looks for those of the other form: both write first and look then, so at least one of two sees the other, and
+who writes for a few gives way.
+
 Times are the server's own (its Date header), so the clocks of two machines that deliver need not agree. A lease is
 deleted at every end of a run; one whose holder was killed is taken over when it has not been renewed for its time.
 """
@@ -13,20 +17,25 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from capgen.errors import Refused, TargetError
+from capgen.reconcile import applyset
+from capgen.reconcile.kinds import Kind
 from capgen.reconcile.plan import Document
 from capgen.targets.at_once import at_once
-from capgen.targets.listing import quoted
+from capgen.targets.listing import list_objects, quoted
 from capgen.targets.objects import remove
 from capgen.targets.wire import Answer, Wire
 
 SECONDS = 30
 _KEEPERS = 8
+_TRIES = 3
+_PAGE = 500
+_LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases", 0, "")
 _PUTTING_BACK = 10.0  # seconds, also when the time for the run is over
 _PATIENCE = 2  # times the lease's own: longer than it takes for a killed run's to be stale
 
@@ -48,14 +57,66 @@ class Leases:
     def lost(self) -> str:
         """Why nothing more may be written: a lease was taken away, or may have been by now; "" while all are held."""
         now = time.monotonic()
-        late = next((name for name, then in self._renewed.items() if now - then > self._seconds), "")
-        return self._taken or (
-            f"the lease {late} could not be renewed for {self._seconds} s, and another run may have it" if late else ""
-        )
+        if late := next((name for name, then in list(self._renewed.items()) if now - then > self._seconds), ""):
+            # For good: another run may have begun since, which is not seen in this lease.
+            self._taken = self._taken or (
+                f"the lease {late} could not be renewed for {self._seconds} s, and another run may have it"
+            )
+        return self._taken
 
-    def take(self, name: str) -> None:
-        """Raises Refused when another run keeps it, and TargetError when leases cannot be kept here."""
+    def take(self, names: Collection[str]) -> None:
+        """Raises Refused when another run keeps one of them, and TargetError when leases cannot be kept here."""
         end = time.monotonic() + _PATIENCE * self._seconds
+        if len(names) > applyset.FEW:
+            self._take(applyset.LEASE_OF_ALL, end)
+            self._until_nobody(lambda: self._of_each(names), end)
+            return
+        while True:
+            for name in sorted(names):  # always in the same order, so that nobody waits in a ring
+                self._take(name, end)
+            if not names or not self._of_all():
+                return
+            for name in names:
+                self._give_back(name)
+            self._until_nobody(self._of_all, end)
+
+    def _until_nobody(self, others: Callable[[], Mapping[str, Document]], end: float) -> None:
+        while found := others():
+            name = min(found)
+            self._rest(end, name, found[name])
+
+    def _rest(self, end: float, name: str, holder: Document) -> None:
+        if time.monotonic() > end or self._wire.is_over:
+            raise Refused(_busy(name, holder))
+        self._wire.rest(min(1.0, self._seconds / 5))
+
+    def _of_all(self) -> dict[str, Document]:
+        """The lease that stands for all, where another run holds it."""
+        answer = self._look(applyset.LEASE_OF_ALL)
+        return self._others({applyset.LEASE_OF_ALL: answer.document} if answer.status == 200 else {}, _now(answer))
+
+    def _of_each(self, names: Collection[str]) -> dict[str, Document]:
+        """Those of the leases that other runs hold."""
+        found = list_objects(self._wire, _LEASE, self._home, _PAGE)
+        if isinstance(found, str):
+            raise TargetError(f"the leases in the namespace {self._home} cannot be read: {found}")
+        now = _now(self._look(applyset.LEASE_OF_ALL))
+        return self._others({name: lease for name, lease in found.items() if name in names}, now)
+
+    def _look(self, name: str) -> Answer:
+        answer = self._wire.request("GET", self._path(name), {}, at_once=True)
+        if answer.status not in (200, 404):
+            raise TargetError(f"the lease {name} in the namespace {self._home} cannot be read: {answer.message}")
+        return answer
+
+    def _others(self, found: Mapping[str, Document], now: datetime) -> dict[str, Document]:
+        """What the leases say that another run keeps."""
+        said = {name: lease.get("spec") or {} for name, lease in found.items()}
+        return {
+            name: s for name, s in said.items() if s.get("holderIdentity") != self._holder and not _is_stale(s, now)
+        }
+
+    def _take(self, name: str, end: float) -> None:
         self._asked.add(name)
         while True:
             answer = self._wire.request("GET", self._path(name), {}, at_once=True)
@@ -64,9 +125,7 @@ class Leases:
             elif answer.status == 200:
                 holder = answer.document.get("spec", {})
                 if holder.get("holderIdentity") != self._holder and not _is_stale(holder, _now(answer)):
-                    if time.monotonic() > end or self._wire.is_over:
-                        raise Refused(_busy(name, holder))
-                    self._wire.rest(min(1.0, self._seconds / 5))
+                    self._rest(end, name, holder)
                     continue
                 answer = self._send("PUT", name, self._body(name, answer))
             if answer.status in (200, 201):
@@ -92,7 +151,10 @@ class Leases:
             return
         with contextlib.suppress(TargetError):
             answer = self._wire.request("GET", self._path(name), {}, at_once=True)
-            if answer.status == 200 and self._is_mine(answer) and _same(self._held[name], answer.document):
+            held = self._held.get(name)
+            if held is None:
+                return  # given back meanwhile
+            if answer.status == 200 and self._is_mine(answer) and _same(held, answer.document):
                 answer = self._send("PUT", name, self._body(name, answer))
                 if answer.status == 200:
                     self._note(name, answer.document)
@@ -109,9 +171,15 @@ class Leases:
         self._wire.allow(_PUTTING_BACK)
         for name in sorted(self._asked):
             with contextlib.suppress(TargetError):
-                lease = self._held.get(name) or self._mine(name)
-                if lease:
-                    remove(self._wire, self._path(name), lease)
+                self._give_back(name)
+
+    def _give_back(self, name: str) -> None:
+        lease = self._held.pop(name, None) or self._mine(name)
+        self._renewed.pop(name, None)
+        for _ in range(_TRIES):
+            if lease is None or remove(self._wire, self._path(name), lease).status != 409:
+                return
+            lease = self._mine(name)  # it was renewed meanwhile
 
     def _note(self, name: str, lease: Document) -> None:
         self._held[name], self._renewed[name] = lease, time.monotonic()
@@ -159,13 +227,12 @@ class Leases:
 
 
 @contextlib.contextmanager
-def held(wire: Wire, home: str, names: Sequence[str], seconds: int = SECONDS) -> Iterator[Leases]:
-    """Holds the leases for the length of the block, always taken in the same order so that nobody waits in a ring."""
+def held(wire: Wire, home: str, names: Collection[str], seconds: int = SECONDS) -> Iterator[Leases]:
+    """Holds the leases for the length of the block."""
     leases = Leases(wire, home, seconds)
     try:
-        for name in sorted(names):
-            leases.take(name)
-        leases.keep()
+        leases.keep()  # also while the others are waited for, which may take longer than a lease lasts
+        leases.take(names)
         yield leases
     finally:
         leases.release()

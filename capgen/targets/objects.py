@@ -27,6 +27,7 @@ from capgen.targets.refusal import Refusal, Why, refusal
 from capgen.targets.wire import Answer, Wire, encode
 
 APPLY = "application/apply-patch+yaml"
+_TWO_STEPS = "not asked of the server: it has two steps, and a dry run knows one"
 _TRIES = 5
 _LOOKS, _PAUSE = 40, 0.25
 
@@ -36,7 +37,7 @@ def ask(wire: Wire, change: Change) -> Change:
     knows one.
     """
     if change.adopts or change.replaces:
-        return replace(change, verdict=Verdict.UNVERIFIED)
+        return replace(change, verdict=Verdict.UNVERIFIED, reason=_both(change.reason, _TWO_STEPS))
     try:
         answer = _patch(wire, change, {"dryRun": "All"})
     except TargetError as error:

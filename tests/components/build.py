@@ -82,6 +82,9 @@ COMPONENTS: dict[str, Component] = {
     "notifier": Component((".",), binaries=("notifier",)),
     # Prometheus' own rule engine in virtual time, which the back-test is held against: a program of the project's.
     "rule-engine": Component((".",), tags="netgo", binaries=("rules",)),
+    # The engines of Argo CD and Flux, each in a program that takes one folder to one cluster as its controller does.
+    "argo": Component((".",), binaries=("argo",)),
+    "flux": Component((".",), binaries=("flux",)),
     "dashboard-linter": Component(("github.com/grafana/dashboard-linter",), binaries=("dashboard-linter",)),
 }
 

@@ -117,24 +117,43 @@ def test_the_fleets_dashboards_have_none_of_it() -> None:
     assert found == ()
 
 
-def sized(size: int, kind: str = "ConfigMap") -> tuple[Diagnostic, ...]:
+COPIED = (1 << 18) - len("kubectl.kubernetes.io/last-applied-configuration")
+"""From this size on kubectl cannot keep a copy."""
+
+
+def sized(text: str, kind: str = "ConfigMap", path: str = "shop/configmap-dashboard.yaml") -> tuple[Diagnostic, ...]:
     spec, _ = compiled()
-    text = "é" * (size // 2) + "x" * (size % 2)
-    return check_sizes(spec, [Artifact("shop/configmap-dashboard.yaml", text, kind, "shop", kubernetes=True)])
+    return check_sizes(spec, [Artifact(path, text, kind, "shop", kubernetes=True)])
+
+
+def long(size: int) -> str:
+    return "é" * (size // 2) + "x" * (size % 2)
 
 
 @pytest.mark.parametrize(
     ("size", "code", "severity"),
     [
-        ((1 << 18) - 1, "", ""),
-        (1 << 18, "CG616", "warning"),
+        (COPIED - 1, "", ""),
+        (COPIED, "CG616", "warning"),
         ((1 << 20) - 1, "CG616", "warning"),
         (1 << 20, "CG615", "error"),
     ],
 )
 def test_sizes(size: int, code: str, severity: str) -> None:
-    assert [(finding.code, str(finding.severity)) for finding in sized(size)] == ([(code, severity)] if code else [])
-    assert sized(size, "dashboard") == (), "a file has no limit"
+    assert [(finding.code, str(finding.severity)) for finding in sized(long(size))] == (
+        [(code, severity)] if code else []
+    )
+    assert sized(long(size), "dashboard") == (), "a file has no limit"
+
+
+def test_what_kubectl_keeps_is_larger_than_the_file() -> None:
+    """As `kubectl apply --dry-run=client` prints it: quotes and lines' ends are escaped, and `>` has six characters."""
+    assert [finding.code for finding in sized(long(COPIED - 50_000) + ">" * 10_000)] == ["CG616"]
+    assert [finding.code for finding in sized(long(COPIED - 50_000) + '"' * 25_000)] == ["CG616"]
+    assert sized((long(COPIED // 1000 + 2) + "\n") * 999) == (), "what stands before a line is not kept"
+    (rules,) = sized("groups: >" * 20_000, "PrometheusRule", "shop/prometheusrule.yaml")
+    assert rules.code == "CG616" and rules.message.startswith("the rules need")
+    assert sized("x" * (2 << 20), "PrometheusRule", "shop/prometheusrule.yaml")[0].code == "CG616"
 
 
 def test_an_object_that_is_too_large_is_not_built(tmp_path: Path) -> None:

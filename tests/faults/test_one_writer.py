@@ -65,7 +65,7 @@ def test_whoever_is_told_to_end_gives_the_lease_back(scene: Scene, where: str, t
     assert scene.apply().code == 0 and scene.diff().code == 0
 
 
-def held_up(scene: Scene, path: str) -> tuple[Forked, threading.Event]:
+def held_up(scene: Scene, path: str, **put: object) -> tuple[Forked, threading.Event]:
     """A run that has the lease and is in the middle of writing, until the event is set."""
     there, go_on = threading.Event(), threading.Event()
 
@@ -76,9 +76,62 @@ def held_up(scene: Scene, path: str) -> tuple[Forked, threading.Event]:
         return None
 
     scene.proxy.rule = rule
-    run = scene.start(*APPLY)
+    run = scene.start(*APPLY, **put)
     assert there.wait(20)
     return run, go_on
+
+
+FOR_ALL = {"capgen__reconcile__applyset__FEW": 0}
+"""As a run for many services does it."""
+
+
+@pytest.mark.parametrize("first_for_all", [True, False])
+def test_a_run_for_many_services_and_one_for_few_keep_each_other_away(scene: Scene, first_for_all: bool) -> None:
+    one, other = (FOR_ALL, {}) if first_for_all else ({}, FOR_ALL)
+    first, go_on = held_up(scene, "/web-hpa", **one)
+    assert ("capgen-all" in scene.leases()) is first_for_all
+    second = scene.apply(capgen__targets__lease__SECONDS=1, **other)
+    assert second.code == 6 and f"/{first.process.pid}/" in second.err and "nothing was changed" in second.err
+    go_on.set()
+    assert first.ended().code == 0 and not scene.leases()
+    scene.change("max: 10", "max: 12")
+    assert scene.apply(**other).code == 0 and scene.diff().code == 0 and not scene.leases()
+
+
+def test_who_sees_the_lease_of_all_gives_its_own_back_and_waits(scene: Scene) -> None:
+    """Both may be there at the same time, as each writes first and looks then: the one for few gives way."""
+    came = threading.Event()
+
+    def rule(seen: Seen) -> Fault | None:
+        if seen.method == "POST" and "/leases" in seen.path and not came.is_set():
+            came.set()
+            renewed = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
+            spec = {"holderIdentity": "somebody", "leaseDurationSeconds": 1, "renewTime": renewed}
+            metadata = {"name": "capgen-all", "namespace": scene.namespace}
+            lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+            scene.plane.kubectl("create", "-f", "-", stdin=lease)
+        return None
+
+    scene.proxy.rule = rule
+    assert scene.apply().code == 0
+    steps = [
+        (s.method, "all" if "capgen-all" in s.path else "own")
+        for s in scene.proxy.seen
+        if "/leases" in s.path and s.method != "PUT"
+    ]
+    taken, looked, left = ("POST", "own"), ("GET", "all"), ("DELETE", "own")
+    first = steps.index(looked)
+    again = steps.index(taken, first)
+    assert taken in steps[:first] and left in steps[first:again], "given back when it is seen"
+    assert steps[first:again].count(looked) > 1, "and not taken again before the other one is stale"
+    assert steps[again:].count(left) == steps[again:].count(taken) and scene.leases() == ["capgen-all"]
+
+
+def test_a_run_for_many_services_holds_one_lease(scene: Scene) -> None:
+    assert scene.apply(**FOR_ALL).code == 0
+    asked = [s for s in scene.proxy.seen if "/leases" in s.path]
+    assert [s.path.rpartition("/")[2] for s in asked if s.method == "DELETE"] == ["capgen-all"]
+    assert len(asked) == 5, "looked for, made, beside it nobody's, by the server's clock, and given back"
 
 
 def test_a_second_writer_is_stopped_and_the_first_one_is_not_disturbed(scene: Scene) -> None:

@@ -29,6 +29,8 @@ COMPONENT_OF: Mapping[str, str] = {
     "pint": "pint",
     "adapter": "metrics-adapter",
     "rules": "rule-engine",
+    "argo": "argo",
+    "flux": "flux",
 }  # fmt: skip
 
 

@@ -127,7 +127,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     with running(etcd, server, kubectl, folder) as plane:
         manifests = [f"--filename={crds / name}" for name in CRDS]
         plane.kubectl("apply", "--server-side", *manifests)
-        _wait_for_crds(plane)
+        wait_for_crds(plane)
         yield plane
 
 
@@ -136,6 +136,20 @@ def running(etcd: Path, server: Path, kubectl: Path, folder: Path) -> Iterator[C
     """An API server with its etcd for the length of the block, without CRDs."""
     with _etcd(etcd, folder) as endpoint, _api_server(server, endpoint, folder) as url:
         yield ControlPlane(url, folder, kubectl)
+
+
+@pytest.fixture(scope="module")
+def scaled_objects(control_plane: ControlPlane) -> Iterator[None]:
+    """KEDA's objects can be made in the tests of one module; afterwards they are unknown, as in a cluster without KEDA.
+
+    Named before `controllers`, the kind is there when the garbage collector starts, which looks for new ones every half a
+    minute only.
+    """
+    crd = component("keda") / "keda.sh_scaledobjects.yaml"
+    control_plane.kubectl("apply", "--server-side", f"--filename={crd}")
+    control_plane.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
+    yield
+    control_plane.kubectl("delete", "--wait", f"--filename={crd}")
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +195,8 @@ def _read_until(log: Path, start: int, mark: bytes) -> bytes:
     raise RuntimeError(f"the audit log {log} does not show a request made ten seconds ago")
 
 
-def _wait_for_crds(plane: ControlPlane) -> None:
+def wait_for_crds(plane: ControlPlane) -> None:
+    """Waits until every CRD that is there is served."""
     deadline = time.monotonic() + 30
     while True:
         found = json.loads(plane.kubectl("get", "crd", "-o", "json"))["items"]

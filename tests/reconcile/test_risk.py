@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from capgen.reconcile.masked import masked, without_secrets
 from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
@@ -127,6 +128,21 @@ def test_a_scrape_file_that_loses_a_target_is_a_risk() -> None:
     before = "scrape_configs:\n- job_name: web\n  static_configs:\n  - targets: [a:1, b:1]\n"
     change = Change("s", Action.UPDATE, "scrape", "apm", "apm/scrape.yml", before, before.replace(", b:1", ""))
     assert risks(change) == ("narrows what is scraped: gone is b:1 (web)",)
+
+
+def test_what_a_kustomization_names_no_more_is_a_risk() -> None:
+    """Argo CD and Flux prune by it, whether its file is still there or not."""
+    before = (
+        "kind: Kustomization\nresources:\n- apm/hpa-web.yaml\n- shop/hpa-shop.yaml\npatches:\n- target:\n    kind: x\n"
+    )
+    after = before.replace("- apm/hpa-web.yaml\n", "- apm/configmap-web.yaml\n").partition("patches")[0]
+    change = Change("k", Action.UPDATE, "kustomization", "", "kustomization.yaml", before, after)
+    assert risks(change) == ("Argo CD and Flux delete what is named no more: apm/hpa-web.yaml",)
+    back = replace(change, before=before.replace("/hpa-web", "/scaledobject-web"), after=before)
+    assert risks(back) == (
+        "under Argo CD or Flux the HPA goes with its ScaledObject, until their next sync makes it again: apm/hpa-web.yaml",
+        "Argo CD and Flux delete what is named no more: apm/scaledobject-web.yaml",
+    )
 
 
 def test_long_values_are_shown_where_they_part() -> None:

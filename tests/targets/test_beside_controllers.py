@@ -18,11 +18,10 @@ from typing import Any
 import pytest
 import yaml
 from cli.command import run
-from harness.binaries import component
 from harness.controlplane import ControlPlane
 from jobs.cluster import workload
 
-pytestmark = pytest.mark.usefixtures("controllers")
+pytestmark = pytest.mark.usefixtures("scaled_objects", "controllers")
 ROOT = Path(__file__).parents[2]
 
 
@@ -49,8 +48,10 @@ def watched(plane: ControlPlane, namespace: str, *arguments: str) -> Iterator[li
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         seen.append(process.stdout.readline().strip())
-        yield seen
-        process.terminate()
+        try:
+            yield seen
+        finally:
+            process.terminate()
         seen += [line.strip() for line in process.stdout]
 
 
@@ -207,17 +208,6 @@ def keda_takes_over(plane: ControlPlane, namespace: str, name: str) -> None:
     plane.kubectl(verb, "--field-manager=keda", "-f", "-", stdin=hpa)
 
 
-@pytest.fixture
-def with_keda(control_plane: ControlPlane) -> Iterator[None]:
-    """KEDA's objects can be made; afterwards they are unknown again, as in a cluster that never had it."""
-    crd = component("keda") / "keda.sh_scaledobjects.yaml"
-    control_plane.kubectl("apply", "--server-side", f"--filename={crd}")
-    control_plane.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=30s")
-    yield
-    control_plane.kubectl("delete", "--wait", f"--filename={crd}")
-
-
-@pytest.mark.usefixtures("with_keda")
 @pytest.mark.parametrize("killed", [False, True])
 def test_an_hpa_becomes_kedas_and_ours_again_and_there_is_never_none_and_never_a_second_one(
     control_plane: ControlPlane, namespace: str, tmp_path: Path, killed: bool

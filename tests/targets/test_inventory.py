@@ -359,3 +359,15 @@ def test_one_writer_at_a_time_for_a_service_and_others_go_on(control_plane: Cont
         "a stale lease is taken over"
     )
     assert not control_plane.kubectl("get", "lease", "-n", namespace, "-o", "name"), "and given back"
+
+
+def test_a_lease_is_kept_while_the_next_one_is_waited_for(control_plane: ControlPlane, namespace: str) -> None:
+    whole = open_as(control_plane, namespace)
+    cluster = Cluster(whole.name, namespace, whole.wire, lease_seconds=2)
+    killed = {
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "capgen.b", "namespace": namespace},
+        "spec": {"holderIdentity": "killed", "leaseDurationSeconds": 2, "renewTime": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())},
+    }  # fmt: skip
+    control_plane.kubectl("create", "-f", "-", stdin=killed)
+    outcome = apply(cluster, config_map("one", {}, "a"), config_map("two", {}, "b"))
+    assert [(r.state, r.reason) for r in outcome.results] == [(State.CREATED, "")] * 2

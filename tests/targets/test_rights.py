@@ -70,6 +70,20 @@ def test_an_apply_gets_along_with_what_is_printed_for_it(control_plane: ControlP
     assert {request.code for request in seen} <= {200, 201, 404}, [r for r in seen if r.code >= 400]
 
 
+def test_only_who_delivers_many_services_may_list_leases() -> None:
+    def leases(services: int) -> set[str]:
+        desired = [config_map(f"c{n}", {}, f"s{n}") for n in range(services)]
+        (rule,) = (
+            rule
+            for part in rights("apply", read_manifests(desired, "here"), "here")
+            for rule in part.rules
+            if "leases" in rule.resources
+        )
+        return set(rule.verbs)
+
+    assert leases(17) - leases(16) == {"list"}
+
+
 def bind(plane: ControlPlane, printed: str, user: str, home: str) -> None:
     """Gives a user the Roles that are printed, in the place of those that it had."""
     items = []

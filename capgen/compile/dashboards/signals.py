@@ -257,7 +257,7 @@ def _quoted(expr: str) -> str:
     return quote(json.dumps(expr, ensure_ascii=False), safe="")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _escaped(text: str) -> str:
     return quote(json.dumps(text)[1:-1], safe="")
 

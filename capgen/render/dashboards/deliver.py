@@ -128,7 +128,7 @@ def _written(value: Json | Sequence[Any], depth: int) -> bytes:
     return b"[" + edge + b" " + (b"," + edge + b" ").join(items) + edge + b"]"
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _object(keys: tuple[str, ...], depth: int) -> bytes:
     """An object of these keys over several lines, with a place for each value."""
     edge = b"\n" + b" " * depth

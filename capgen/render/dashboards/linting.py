@@ -7,7 +7,7 @@ from functools import lru_cache
 from capgen import yamlio
 from capgen.blueprint.dashboards import Dashboard
 
-_scalar = lru_cache(maxsize=1024)(yamlio.scalar)  # services share titles and reasons
+_scalar = lru_cache(maxsize=512)(yamlio.scalar)  # services share titles and reasons
 
 
 def exclusions(dashboard: Dashboard) -> dict[str, list[tuple[str, str]]]:
