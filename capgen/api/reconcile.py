@@ -25,6 +25,7 @@ from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.health import health
 from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.saved import Request, Stale
+from capgen.reconcile.target import LiveObjects
 
 if TYPE_CHECKING:
     from capgen.api import Built
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from capgen.blueprint import Fleet
     from capgen.reconcile.outcome import Outcome
     from capgen.reconcile.rights import Purpose
-    from capgen.reconcile.target import Target
+    from capgen.reconcile.target import Live, Target
     from capgen.spec.documents import Environment
     from capgen.targets.taken import Status
 
@@ -91,7 +92,11 @@ def _planned(request: Request, desired: Desired, seconds: float, *, whole: bool 
         request.prune, frozenset(request.adopt), field_policies(declared), frozenset(request.replace),
         whole=not desired.partial,
     )  # fmt: skip
-    plan = build_plan(target.name, given if isinstance(given, tuple) else (), live, rules)
+    artifacts = given if isinstance(given, tuple) else ()
+    plan = build_plan(target.name, artifacts, live, rules)
+    if desired.partial and (going := plan.of(Action.DELETE)):
+        kept = _wanted_elsewhere(request, live, {change.key for change in going})
+        plan = build_plan(target.name, artifacts, live, replace(rules, kept=kept)) if kept else plan
     if unknown := rules.replace and sorted(rules.replace - plan.wanted):
         named = suggest(unknown[0], sorted(plan.wanted), what="objects")
         raise UsageError(f"the specs make no {unknown[0]} to replace; {named}")
@@ -101,6 +106,41 @@ def _planned(request: Request, desired: Desired, seconds: float, *, whole: bool 
     if desired.built and (fleets := [f for f in desired.built.compiled.fleets if f.environment == request.environment]):
         served = _served(fleets[0])
     return Delivery(plan, target, request, saved.digest_of(digests), served, partial(_origin, request, desired.built))
+
+
+def _wanted_elsewhere(request: Request, live: Live, keys: Collection[str]) -> dict[str, str]:
+    """By key, why not to delete what some services of a project ask for no more: another one does. The others are compiled
+    when something is to go, which is seldom.
+    """
+    from capgen.api.reading import specs_root
+    from capgen.delivery import deliverable
+    from capgen.incremental.stream import Unclear
+    from capgen.reconcile.wanted import read_manifests
+
+    roots = dict.fromkeys(specs_root(Path(path)).as_posix() for path in request.specs)
+    whole = replace(request, specs=tuple(roots))
+
+    def asked(desired: Desired) -> dict[str, str]:
+        root = Path(request.root) if request.root else None
+        artifacts = deliverable(desired.declared, desired.artifacts, root=root)
+        if isinstance(live, LiveObjects):
+            wanted = read_manifests(artifacts, live.namespace)
+            services = {key: wanted[key].service for key in keys if key in wanted.keys}
+        else:
+            services = {artifact.path: artifact.service for artifact in artifacts if artifact.path in keys}
+        return {
+            key: f"{service or 'the fleet'} asks for it: name all specs of the project, and it goes over"
+            for key, service in services.items()
+        }
+
+    try:
+        if (pieces := build_in_pieces(whole)) is not None:
+            with contextlib.suppress(Unclear):
+                return asked(pieces)
+        return asked(build_all(whole))
+    except (Findings, UsageError):
+        why = "whether another service asks for it cannot be told while the project has mistakes: `capgen validate` shows them"
+        return dict.fromkeys(keys, f"it stays: {why}")
 
 
 def _origin(request: Request, built: Built | None, path: str, fields: Sequence[str]) -> str:

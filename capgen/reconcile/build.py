@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from capgen.artifact import Artifact
@@ -18,6 +18,7 @@ from capgen.reconcile.lines import compare_lines
 from capgen.reconcile.manifest import PART_OF, Manifest, place_of
 from capgen.reconcile.owners import claimed
 from capgen.reconcile.packed import Packed, Unread, unpacked
+from capgen.reconcile.paths import named
 from capgen.reconcile.plan import ABSENT, Action, Change, Document, FieldChange, Plan, Verdict
 from capgen.reconcile.policy import FieldPolicy
 from capgen.reconcile.prune import leftovers
@@ -39,6 +40,8 @@ class Rules(Struct, frozen=True):
     """What has to be gone before the object is written."""
     whole: bool = False
     """Whether these are all services of the project: objects of others that were its own go over to them."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """By key: why something is not deleted that none of these services asks for."""
 
 
 CAREFUL = Rules()
@@ -57,7 +60,9 @@ def build_plan(target: str, desired: Sequence[Artifact], live: Live, rules: Rule
     match live:
         case LiveFiles():
             notes = (_UNTOLD,) if live.reload_due else ()
-            plan = Plan(target, _file_changes(desired, live), notes, managed=live.managed, reload_due=live.reload_due)
+            plan = Plan(
+                target, _file_changes(desired, live, rules), notes, managed=live.managed, reload_due=live.reload_due
+            )
         case LiveObjects():
             plan = _object_plan(target, desired, live, rules)
         case _:
@@ -74,7 +79,7 @@ def _left(change: Change) -> Change:
 def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, rules: Rules) -> Plan:
     wanted = read_manifests(desired, live.namespace) if live.wanted is None else live.wanted
     ids = {inventory.id for inventory in live.inventories.values()}
-    left = leftovers(wanted.keys, live, handed_over(wanted.of("ScaledObject")))
+    left = leftovers(wanted.keys, live, handed_over(wanted.of("ScaledObject")), rules.kept)
     back = handed_back(wanted.open, live, left) if rules.prune else {}
     going = {scaled for scaled, _ in back.values()}
     changes = (
@@ -109,8 +114,11 @@ def _wide(live: LiveObjects, changes: Sequence[Change], unchanged: Mapping[str, 
     there = {service: set(map(place_of, keys)) for service, keys in unchanged.items()}
     for change in changes:
         if isinstance(change.before, Mapping):
-            for service in {change.service, live.sets.get(applyset.part_of(change.before), change.service)}:
-                there.setdefault(service, set()).add(place_of(change.key))
+            there.setdefault(change.service, set()).add(place_of(change.key))
+    leaving = {change.key for change in changes if change.action is Action.UPDATE}
+    for key, document in live.members.items():
+        if key not in leaving and (owner := live.sets.get(applyset.part_of(document))) is not None:
+            there.setdefault(owner, set()).add(place_of(key))
     for service, inventory in live.inventories.items():
         if service in live.unsearched or inventory.problem:
             continue
@@ -119,14 +127,15 @@ def _wide(live: LiveObjects, changes: Sequence[Change], unchanged: Mapping[str, 
             yield service
 
 
-def _file_changes(desired: Sequence[Artifact], live: LiveFiles) -> tuple[Change, ...]:
+def _file_changes(desired: Sequence[Artifact], live: LiveFiles, rules: Rules) -> tuple[Change, ...]:
     wanted = [_file_change(artifact, live) for artifact in sorted(desired, key=lambda a: a.path)]
-    return (*wanted, *(_left_file(path, file) for path, file in sorted(live.extra.items())))
+    return (*wanted, *(_left_file(path, file, rules) for path, file in sorted(live.extra.items())))
 
 
-def _left_file(path: str, file: LeftFile) -> Change:
-    action = Action.EXTRA if file.obstacle else Action.DELETE
-    reason = "no spec asks for it any more" + (f", and it stays: {file.obstacle}" if file.obstacle else "")
+def _left_file(path: str, file: LeftFile, rules: Rules) -> Change:
+    kept = rules.kept.get(path, "")
+    action = Action.EXTRA if file.obstacle or kept else Action.DELETE
+    reason = kept or "no spec asks for it any more" + (f", and it stays: {file.obstacle}" if file.obstacle else "")
     return Change(path, action, "", file.service, "", before=file.text, reason=reason)
 
 
@@ -192,7 +201,7 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
     moved = live.own.get(other)
     if not rules.whole and moved not in kept.services:
         moved = None  # its own service is not here to say that it does not want it
-    if reason := obstacle or (_of_another(manifest, other, live) if other and moved is None else ""):
+    if reason := obstacle or (_of_another(manifest, other, live, rules) if other and moved is None else ""):
         # What is missing kept everybody from being asked; whose the object is, or what capgen may make, is known.
         verdict = Verdict.UNVERIFIED if manifest.key in live.blocked and not manifest.obstacle else Verdict.EXACT
         return replace(change(Action.BLOCKED, reason, verdict), before=None)
@@ -220,7 +229,7 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
         _moving(moved, kept) if moved is not None else "",
         f"takes over what {' and '.join(managers)} declared" if managers else "",
         *(
-            f"{f.path} is left to {f.owner}, as the environment says: {_short(f.old)} stays, not {_short(f.new)}"
+            f"{named(f.path, manifest.document, before)} is left to {f.owner}, as the environment says: {_short(f.old)} stays, not {_short(f.new)}"
             for f in settled.yielded
         ),
     ]
@@ -231,7 +240,7 @@ def _object_change(manifest: Manifest, kept: Wanted, live: LiveObjects, rules: R
     )  # fmt: skip
 
 
-def _of_another(manifest: Manifest, other: str, live: LiveObjects) -> str:
+def _of_another(manifest: Manifest, other: str, live: LiveObjects, rules: Rules) -> str:
     """Why an object of another inventory is in the way, and what can be done about it."""
     service = live.sets.get(other)
     if service is None:
@@ -240,9 +249,15 @@ def _of_another(manifest: Manifest, other: str, live: LiveObjects) -> str:
         whose, found = f"ConfigMap/{live.namespace}/{applyset.parent_name(service)}", ""
     if other in live.own:
         return f"it belongs to another inventory, {whose}: name all specs of the project, and it goes over"
+    unread = service is not None and not rules.whole
+    perhaps = (
+        f"if {service or 'that'} is of this project, name all specs of the project, and it goes over; else "
+        if unread
+        else ""
+    )
     home = f" -n {manifest.namespace}" if manifest.namespace else ""
     given = f"kubectl label {manifest.kind.plural}{home} {manifest.name} {PART_OF}-"
-    return f"it belongs to another inventory, {whose}{found}: {_EITHER}; what is surely not that one's any more is given up by: {given}"
+    return f"it belongs to another inventory, {whose}{found}: {perhaps}{_EITHER}; what is surely not that one's any more is given up by: {given}"
 
 
 def _ownership(before: Document, service: str) -> str:

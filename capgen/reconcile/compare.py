@@ -8,6 +8,7 @@ the tables of `meaning`.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from capgen.reconcile import meaning, owners
+from capgen.reconcile.names import NAMES, called, names_in
 from capgen.reconcile.owners import Holder
 from capgen.reconcile.plan import ABSENT, Document, FieldChange
 
@@ -224,13 +226,38 @@ def _steps(kind: str, place: _Place, declared: Any, live: Any) -> list[tuple[str
 
 
 def _beside(kind: str, path: meaning.Path, declared: Any, live: Any) -> tuple[Any, Any]:
-    """Both values, with unordered lists as maps by place, so that equal items stand in the same place."""
+    """Both values, with lists that have no order, or names for their items, as maps by place, so that what is the same item
+    stands in the same place.
+    """
     if isinstance(declared, Mapping) and isinstance(live, Mapping):
         pairs = {key: _beside(kind, (*path, key), declared[key], live[key]) for key in declared.keys() & live.keys()}
         return (
             {**declared, **{key: pair[0] for key, pair in pairs.items()}},
             {**live, **{key: pair[1] for key, pair in pairs.items()}},
         )
-    if isinstance(declared, list) and isinstance(live, list) and meaning.is_unordered(kind, path):
-        return dict(enumerate(declared)), meaning.aligned(kind, path, declared, live)
-    return declared, live
+    if not (isinstance(declared, list) and isinstance(live, list)):
+        return declared, live
+    unordered = meaning.is_unordered(kind, path)
+    if named := _by_name(path[-1], declared, live, unordered):
+        pairs = {
+            n: _beside(kind, (*path, "*"), declared[n], item) if n < len(declared) else (ABSENT, item)
+            for n, item in named.items()
+        }
+        return {n: pairs.get(n, (item,))[0] for n, item in enumerate(declared)}, {n: p[1] for n, p in pairs.items()}
+    return (dict(enumerate(declared)), meaning.aligned(kind, path, declared, live)) if unordered else (declared, live)
+
+
+def _by_name(within: str, declared: list[Any], live: list[Any], unordered: bool) -> dict[int, Any]:
+    """The live items of a list whose items have names by the place of their declared twin; those that have none stand
+    behind. Empty where names do not tell the items apart: by their order they do, where there is one.
+    """
+    mine, theirs = names_in(within, declared), names_in(within, live)
+    alike = unordered and any(len({called(within, item) for item in items}) < len(items) for items in (declared, live))
+    if within not in NAMES or alike or not all((*mine, *theirs)):
+        return {}
+    places = {name: place for place, name in enumerate(mine)}
+    beyond = itertools.count(max(len(declared), len(live)))
+    return {
+        places[name] if name in places else place if place >= len(declared) else next(beyond): item
+        for place, (name, item) in enumerate(zip(theirs, live, strict=True))
+    }

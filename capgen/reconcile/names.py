@@ -6,7 +6,8 @@ understands it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -82,6 +83,24 @@ def called(within: str, item: Any) -> str:
     return _spelled(item) or _ANY(item) or metric_name(item)
 
 
-def names_of(item: Any) -> Collection[str]:
-    """What an item may be called, whatever the list is that it is in."""
-    return {called(within, item) for within in (*NAMES, "")} - {""}
+_FITS = re.compile(r'(?:[^"\]\n]|"(?:[^"\\\n]|\\.)*")*')
+"""What can stand between brackets as it is."""
+
+
+def names_in(within: str, items: Sequence[Any]) -> list[str]:
+    """What each item of the list of that field is called, told apart by a number where two would be called alike: `a`,
+    `a (2)`; "" for what has no name, or one that is another's number in the list.
+    """
+    taken: set[str] = set()
+    told = []
+    for item in items:
+        name = called(within, item)
+        name = "" if name.isdecimal() and int(name) < len(items) else name
+        name = name if _FITS.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+        shown, number = name, 1
+        while name and shown in taken:
+            number += 1
+            shown = f"{name} ({number})"
+        taken.add(shown)
+        told.append(shown)
+    return told

@@ -8,6 +8,7 @@ artifact does not say goes away with the next apply.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from capgen.naming import MANAGER
 from capgen.reconcile.owners import LAST_APPLIED, declared
-from capgen.reconcile.paths import covers, put
+from capgen.reconcile.paths import covers, lookup, put, without
 from capgen.reconcile.plan import ABSENT, Document, FieldChange
 
 
@@ -42,28 +43,40 @@ def settle(
     """What becomes of the fields that others hold; those without a policy stay in the way.
 
     What is left to its holder is not declared. Where it is only a part of what the holder has as one (a metric's target,
-    one rule), it is declared as it stands there, so that the rest of it still counts.
+    one rule), that is declared as it stands there, spelling and all: for the server it is one value, which is theirs.
     """
     if not policies:
         return Settled(document)
     name = document["metadata"]["name"]
     mine = [policy for policy in policies if policy.kind == kind and policy.name in ("", name)]
-    yielded: list[FieldChange] = []
     taken: list[FieldChange] = []
-    left: list[tuple[str, Any]] = []
+    yielded: list[FieldChange] = []
+    dropped: set[str] = set()
     for field in fields:
         policy = next((p for p in mine if field.owner and covers(p.field, field.path, document, live)), None)
         if policy is None:
             continue
         if policy.policy == "take":
             taken.append(field)
+            continue
+        yielded.append(field)
+        if covers(policy.field, whole := field.within or field.path, document, live):
+            dropped.add(whole)
+    theirs = Counter(field.within for field in yielded)
+    parts = Counter(field.within for field in fields)
+    left: dict[str, Any] = {}
+    for field in yielded:
+        if (whole := field.within or field.path) in dropped:
+            left[whole] = ABSENT
+        elif theirs[whole] == parts[whole]:
+            left[whole] = lookup(live, whole)
         else:
-            yielded.append(field)
-            whole = field.within or field.path
-            left.append((whole, ABSENT) if covers(policy.field, whole, document, live) else (field.path, field.old))
-    # From the end: an item that goes moves those behind it.
-    for path, standing in sorted(left, key=lambda each: _numbered(each[0]), reverse=True):
-        document = put(document, path, standing)
+            left[field.path] = field.old
+    for path in sorted(left, key=_numbered):
+        document = put(document, path, left[path]) if left[path] is not ABSENT else document
+    # From the end, and last: an item that goes moves those behind it.
+    for path in sorted(left, key=_numbered, reverse=True):
+        document = without(document, path) if left[path] is ABSENT else document
     return Settled(document, tuple(yielded), tuple(taken))
 
 

@@ -21,10 +21,13 @@ _FEW = 2
 NOBODY: Mapping[str, str] = {}
 
 
-def leftovers(wanted: Container[str], live: LiveObjects, handed: Mapping[str, str] = NOBODY) -> tuple[Change, ...]:
+def leftovers(
+    wanted: Container[str], live: LiveObjects, handed: Mapping[str, str] = NOBODY, kept: Mapping[str, str] = NOBODY
+) -> tuple[Change, ...]:
     """The members of the inventories that nobody asks for, in the order in which they are deleted.
 
-    `handed` are HPAs that somebody takes over: they stay, and once that is done nothing is told of them.
+    `handed` are HPAs that somebody takes over: they stay, and once that is done nothing is told of them. `kept` says of
+    others why they stay.
     """
     services = {inventory.id: service for service, inventory in live.inventories.items() if not inventory.problem}
     found = []
@@ -37,7 +40,7 @@ def leftovers(wanted: Container[str], live: LiveObjects, handed: Mapping[str, st
                 kind = document["kind"]
                 found.append(Change(place, Action.EXTRA, kind, service, "", before=document, reason=why))
                 continue
-            found.append(_leftover(place, document, service, live.unsearched.get(service, "")))
+            found.append(_leftover(place, document, service, live.unsearched.get(service, ""), kept.get(place, "")))
     return tuple(sorted(found, key=lambda change: (-KINDS[change.kind].order, change.key)))
 
 
@@ -65,8 +68,8 @@ def pending(plan: Plan) -> tuple[Change, ...]:
     )
 
 
-def _leftover(place: str, document: Document, service: str, unsearched: str) -> Change:
-    obstacle = _obstacle(document)
+def _leftover(place: str, document: Document, service: str, unsearched: str, kept: str) -> Change:
+    obstacle = _obstacle(document) or kept
     if not obstacle and unsearched:
         obstacle = f"no spec asks for it any more; nothing of {service or 'the fleet'} is deleted now: {unsearched}"
     action = Action.EXTRA if obstacle else Action.DELETE

@@ -15,7 +15,7 @@ from typing import Any
 from capgen.reconcile import meaning
 from capgen.reconcile.compare import step_into
 from capgen.reconcile.kinds import KINDS
-from capgen.reconcile.names import NAMES
+from capgen.reconcile.names import NAMES, names_in
 from capgen.reconcile.packed import unpacked
 from capgen.reconcile.paths import lookup
 from capgen.reconcile.plan import ABSENT, Change, FieldChange
@@ -136,17 +136,9 @@ def _told(path: str, value: Any) -> Any:
     if not isinstance(value, list):
         return value
     items = [_told("", item) for item in value]
-    name_of = NAMES.get(path.rpartition(".")[2])
-    if name_of is None or not all(isinstance(item, Mapping) for item in value):
-        return items
-    named = Named()
-    for item, inside in zip(value, items, strict=True):
-        name = name_of(item)
-        if not name:
-            return items
-        number = sum(other == name or other.startswith(f"{name} (") for other in named)
-        named[f"{name} ({number + 1})" if number else name] = inside
-    return named
+    within = path.rpartition(".")[2]
+    names = names_in(within, value) if within in NAMES else []
+    return Named(zip(names, items, strict=True)) if names and all(names) else items
 
 
 def _plain(value: Any) -> Any:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from capgen.reconcile.names import called
+from capgen.reconcile import paths
 from capgen.reconcile.paths import lookup
-from capgen.reconcile.plan import ABSENT, Change
+from capgen.reconcile.plan import Change
 
-_PLACE = re.compile(r"\[(\d+)\]")
 _UNITS = (
     ("Utilization", " %"),
     ("Percentage", " %"),
@@ -22,14 +20,7 @@ _STEPS = {"Percent": " %", "Pods": " pods"}
 
 def named(change: Change, path: str) -> str:
     """The path with `groups[name="a"].rules[CpuWarning]` in the place of `groups[0].rules[3]`, where the object has names."""
-    shown, at = "", 0
-    for match in _PLACE.finditer(path):
-        sides = (lookup(side, path[: match.end()]) for side in (change.after, change.before))
-        item = next((one for one in sides if one is not ABSENT), None)
-        within = path[: match.start()].rpartition(".")[2]
-        shown += path[at : match.start()] + f"[{called(within, item) or match[1]}]"
-        at = match.end()
-    return shown + path[at:]
+    return paths.named(path, change.after, change.before)
 
 
 def unit(side: Any, path: str, value: Any) -> str:

@@ -116,7 +116,11 @@ class OwnershipSpec(Model):
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$(?!\n)")] | None = None
     """The object's name; every object of the kind if left out."""
     field: Annotated[
-        str, Field(pattern=r"^(\.[A-Za-z0-9_/-]{1,128}|\[[^\]\n]{1,200}\])+$(?!\n)", examples=[".spec.maxReplicas"])
+        str,
+        Field(
+            pattern=r"""^(\.[A-Za-z0-9_/-]{1,128}|\[([^"\]\n]|"([^"\\\n]|\\.)*"){1,300}\])+$(?!\n)""",
+            examples=[".spec.maxReplicas"],
+        ),
     ]
     """The field, as `capgen diff` shows it."""
     policy: Literal["yield", "take"]

@@ -7,11 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 
 from capgen.errors import TargetError
 from capgen.naming import MANAGER
-from capgen.reconcile import applyset
+from capgen.reconcile import applyset, owners
 from capgen.reconcile.applyset import Inventory
+from capgen.reconcile.handover import was_taken
 from capgen.reconcile.kinds import KINDS
-from capgen.reconcile.manifest import PART_OF, key
+from capgen.reconcile.manifest import PART_OF, key, place_of
+from capgen.reconcile.packed import unpacked
 from capgen.reconcile.plan import Document
+from capgen.reconcile.wanted import Wanted
 from capgen.targets.listing import Listings, collection, list_objects, quoted
 from capgen.targets.objects import APPLY, remove
 from capgen.targets.refusal import not_served
@@ -44,6 +47,23 @@ def own_sets(
     }  # fmt: skip
 
 
+def held(wanted: Wanted, seen: Mapping[str, Document], sets: Mapping[str, str]) -> dict[str, set[tuple[str, str]]]:
+    """Service -> where objects of it are that capgen applied, and that nobody has taken over since."""
+    there = {service: set(map(place_of, keys)) for service, keys in wanted.settled.items()}
+    for object_key, document in seen.items():
+        service, place = sets.get(applyset.part_of(document)), place_of(object_key)
+        if service is None or place in there.get(service, ()):
+            continue
+        whole = unpacked(document)
+        if (
+            not (whole["metadata"].get("ownerReferences") or was_taken(whole))
+            and owners.ours(owners.holders(whole)) is not None
+        ):
+            there.setdefault(service, set()).add(place)
+    known = ((s, {place for place in found if place[0] not in applyset.NEVER_DELETED}) for s, found in there.items())
+    return {service: found for service, found in known if found}
+
+
 def lost(home: str, known: Mapping[str, Inventory], there: Mapping[str, set[tuple[str, str]]]) -> dict[str, str]:
     """Service -> what its inventory does not say, of those whose objects are `there`, by kind and namespace.
 
@@ -58,8 +78,8 @@ def lost(home: str, known: Mapping[str, Inventory], there: Mapping[str, set[tupl
         unnamed = ", ".join(sorted({kind for kind, _ in held - named}))
         said = f"was edited and does not name {unnamed}" if service in known else "is gone"
         found[service] = (
-            f"its inventory ConfigMap/{home}/{inventory.name} {said}: the next apply writes it anew, with the kinds that are "
-            f"seen. For other kinds: kubectl get KIND -A -l {PART_OF}={inventory.id}"
+            f"its inventory ConfigMap/{home}/{inventory.name} {said}: `capgen apply --yes` writes it anew, with the kinds that "
+            f"are seen. For other kinds: kubectl get KIND -A -l {PART_OF}={inventory.id}"
         )
     return found
 

@@ -15,20 +15,20 @@ from msgspec.structs import replace
 
 from capgen.artifact import Artifact
 from capgen.errors import TargetError
-from capgen.reconcile import applyset, owners
+from capgen.reconcile import applyset
 from capgen.reconcile.applyset import Inventory
 from capgen.reconcile.build import is_as_wanted
-from capgen.reconcile.handover import was_taken
 from capgen.reconcile.kinds import KINDS, Kind
 from capgen.reconcile.manifest import key, place_of
 from capgen.reconcile.order import missing_for, waves
 from capgen.reconcile.outcome import Outcome, Result, State
-from capgen.reconcile.packed import Packed, unpacked
+from capgen.reconcile.packed import Packed
 from capgen.reconcile.plan import Action, Change, Document, Plan, Verdict
 from capgen.reconcile.target import LiveObjects
 from capgen.reconcile.wanted import Wanted, read_manifests
 from capgen.targets import kubeconfig, lease, objects
 from capgen.targets.inventory import (
+    held,
     lost,
     members,
     notes,
@@ -125,7 +125,7 @@ class Cluster(Struct, frozen=True):
         if isinstance(inventories, str):
             unsearched = dict.fromkeys(meant, f"the inventories cannot be read: {inventories}")
         else:
-            forgotten = lost(self.namespace, mine, _held(wanted, seen, sets))
+            forgotten = lost(self.namespace, mine, held(wanted, seen, sets))
             unsearched = forgotten | unsearched
             mine = {s: Inventory(s, self.namespace) for s in forgotten} | mine
         return LiveObjects(
@@ -197,9 +197,7 @@ class Cluster(Struct, frozen=True):
         ordered = tuple(Result(key, State.UNCHANGED) for keys in plan.unchanged.values() for key in keys)
         ordered += tuple(results[c.key] for c in plan.changes if c.key in results)
         problems = [
-            f"the inventory of {service or 'the fleet'} is wider than need be: {why}"
-            for service, why in left.items()
-            if why
+            f"the inventory of {s or 'the fleet'} is wider than need be: {why}" for s, why in left.items() if why
         ]
         return Outcome(self.name, ordered, tuple(problems))
 
@@ -349,20 +347,6 @@ def identity(cluster: Cluster) -> str:
     if not isinstance(uid, str):
         raise TargetError(f"{cluster.name} does not say which cluster it is: {answer.message}")
     return uid
-
-
-def _held(wanted: Wanted, seen: Mapping[str, Document], sets: Mapping[str, str]) -> dict[str, set[tuple[str, str]]]:
-    """Service -> where objects of it are that capgen applied, and that nobody has taken over since."""
-    there = {service: set(map(place_of, keys)) for service, keys in wanted.settled.items()}
-    for object_key, document in seen.items():
-        service, place = sets.get(applyset.part_of(document)), place_of(object_key)
-        if service is None or place in there.get(service, ()):
-            continue
-        whole = unpacked(document)
-        if not (meta(whole, "ownerReferences") or was_taken(whole)) and owners.ours(owners.holders(whole)) is not None:
-            there.setdefault(service, set()).add(place)
-    known = ((s, {place for place in held if place[0] not in applyset.NEVER_DELETED}) for s, held in there.items())
-    return {service: held for service, held in known if held}
 
 
 def _narrowed(wide: Inventory, plan: Plan, there: Iterable[tuple[Kind, str]]) -> Inventory:

@@ -191,6 +191,17 @@ def test_a_service_without_a_spec_is_told_and_destroyed_when_it_was_counted(proj
     assert project.hpa() == 10
 
 
+def test_what_belongs_to_all_services_is_named_and_destroyed_like_a_service(project: Project) -> None:
+    text = project.environment.read_text()
+    project.environment.write_text(text.replace("grafana: none", "grafana: sidecar"))
+    assert project.run("apply", "--env", "live", "--yes").code == 0
+    unknown = project.run("destroy", "fleet", "--env", "live", "--yes")
+    assert unknown.code == 2 and 'delivered there: shop, and "" (what belongs to all services)' in unknown.err
+    assert project.run("destroy", "", "--env", "live", "--deletions", "2", "--yes").code == 0
+    left = project.plane.kubectl("get", "configmap", "-n", project.namespace, "-o", "name")
+    assert "capgen.shop" in left and "overview" not in left and "configmap/capgen\n" not in left
+
+
 def test_a_mistake_in_capgen_leaves_no_file_that_looks_whole(project: Project) -> None:
     (project.folder / "sitecustomize.py").write_text(
         "import capgen.reconcile.compare as c\ndef broken(*_):\n    raise ZeroDivisionError('bug')\nc.compare = broken\n"

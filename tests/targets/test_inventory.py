@@ -12,6 +12,7 @@ import pytest
 from harness.controlplane import ControlPlane
 from harness.delivery import apply, granted, open_as, plan
 from harness.manifests import CONFIG, CRON, HPA, RULES, VPA, artifact, artifacts, config_map
+from msgspec.structs import replace
 
 from capgen.errors import PartlyDone, Refused
 from capgen.reconcile import applyset, prune
@@ -121,10 +122,58 @@ def test_what_is_not_capgen_s_is_never_deleted_whatever_its_label_says(
     assert [request for request in seen if request.writes] == []
 
 
-def test_an_object_of_another_inventory_is_in_the_way(cluster: Cluster) -> None:
-    apply(cluster, config_map("one", {"text": "1"}, service="first"))
-    (change,) = plan(cluster, config_map("one", {"text": "2"}, service="second")).changes
-    assert (change.action, "another inventory" in change.reason) == (Action.BLOCKED, True)
+def test_what_others_declare_too_is_not_deleted(control_plane: ControlPlane, cluster: Cluster, namespace: str) -> None:
+    apply(
+        cluster,
+        *(config_map(name, {"text": "x"}) for name in ("one", "server", "client", "helm", "edited", "labelled")),
+    )
+    control_plane.apply_as("blue", body("server", namespace))
+    control_plane.kubectl("apply", "-f", "-", stdin=body("client", namespace))
+    control_plane.kubectl("annotate", "configmap", "helm", "-n", namespace, "meta.helm.sh/release-name=shop")
+    edit = ("patch", "configmap", "edited", "-n", namespace, "--type=merge", "-p", '{"data":{"more":"x"}}')
+    control_plane.kubectl(*edit)
+    control_plane.apply_as(
+        "red",
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "labelled", "namespace": namespace, "labels": {"a": "b"}},
+        },
+    )
+    found = plan(cluster, config_map("one", {"text": "x"}))
+    told = {change.key.rpartition("/")[2]: change.reason.partition(": ")[0] for change in found.of(Action.EXTRA)}
+    assert told == {
+        name: f"no spec asks for it any more, and {who} declares it too"
+        for name, who in (("server", "blue"), ("client", "kubectl apply"), ("helm", "Helm (release shop)"))
+    }
+    going = found.of(Action.DELETE)
+    assert {change.key.rpartition("/")[2] for change in going} == {"edited", "labelled"}
+    # Whoever begins to declare it after the plan was made is seen as well.
+    control_plane.apply_as("blue", body("edited", namespace), "--force-conflicts")
+    ends = {r.key.rpartition("/")[2]: r.state for r in cluster.apply(found).results}
+    assert (ends["edited"], ends["labelled"]) == (State.FAILED, State.DELETED)
+
+
+def test_an_object_of_another_inventory_is_in_the_way_and_its_way_out_is_told(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str
+) -> None:
+    home = control_plane.new_namespace()
+    wanted = artifact(CONFIG.replace("metadata:\n", f"metadata:\n  namespace: {namespace}\n"))
+    apply(cluster, replace(wanted, service="first"))
+    for target, named in ((cluster, "capgen.first"), (open_as(control_plane, home), "capgen.first")):
+        (change,) = plan(target, wanted).changes
+        assert change.action is Action.BLOCKED
+        _, found, looked = change.reason.partition("(kubectl ")
+        if found:  # the environment's namespace is another one now, where nobody knows that inventory
+            assert f"{namespace} " in control_plane.kubectl(*looked.partition(" finds it)")[0].split())
+            assert named in control_plane.kubectl(*looked.partition(" finds it)")[0].split())
+        else:
+            assert f"ConfigMap/{namespace}/{named}: if first is of this project, name all specs" in change.reason
+    control_plane.kubectl(*change.reason.rpartition("given up by: kubectl ")[2].split())
+    moved = open_as(control_plane, home)
+    assert [result.state for result in apply(moved, wanted).results] == [State.UPDATED]
+    assert plan(moved, wanted).is_clean
+    assert not cluster.read((), ["first"]).members, "and it is the other one's no more"
 
 
 def test_a_re_created_object_is_not_the_one_that_was_to_go(
@@ -230,6 +279,39 @@ def test_a_kind_whose_crd_is_gone_is_dropped_with_a_note(
     assert found.notes == ("what apm had of ScaledObject is gone with its CRD",)
     assert [result.state for result in cluster.apply(found).results] == [State.UPDATED, State.DELETED]
     assert parent(control_plane, namespace)["contains-group-kinds"] == "ConfigMap"
+
+
+@pytest.mark.parametrize("said", ["is gone", "was edited and does not name HorizontalPodAutoscaler"])
+def test_an_inventory_that_somebody_deleted_or_edited_is_told_and_written_anew(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str, said: str
+) -> None:
+    apply(cluster, artifact(CONFIG), artifact(HPA), config_map("two", {}))
+    if said == "is gone":
+        control_plane.kubectl("delete", "configmap", PARENT, "-n", namespace)
+    else:
+        kept = [f"{key}=ConfigMap{at}" for key, at in ((applyset.GROUP_KINDS, ""), (applyset.PLACES, f"@{namespace}"))]
+        control_plane.kubectl("annotate", "configmap", PARENT, "-n", namespace, "--overwrite", *kept)
+    wanted = (artifact(CONFIG), artifact(HPA))
+    found = plan(cluster, *wanted)
+    (note,) = found.notes
+    assert f"nothing of apm is deleted now: its inventory ConfigMap/{namespace}/{PARENT} {said}" in note
+    assert not found.of(Action.DELETE) and found.is_clean, "what else it named nobody knows"
+    (left,) = found.of(Action.EXTRA)
+    assert left.key.endswith("/two")
+    # What the note says to look with finds what the inventory does not name.
+    asked = note.partition("kubectl ")[2].replace("KIND", "hpa").split()
+    assert "apm-hpa" in control_plane.kubectl(*asked)
+
+    with control_plane.recorded() as seen:
+        assert cluster.apply(found).error() is None
+    assert [r.uri.partition("?")[0].rpartition("/")[2] for r in seen if r.verb == "patch"] == [PARENT]
+    assert parent(control_plane, namespace)["contains-group-kinds"] == "ConfigMap,HorizontalPodAutoscaler.autoscaling"
+    again = plan(cluster, *wanted)
+    assert not again.notes and [change.key.rpartition("/")[2] for change in again.of(Action.DELETE)] == ["two"]
+    assert cluster.apply(again).error() is None
+    with control_plane.recorded() as seen:
+        assert apply(cluster, *wanted).error() is None
+    assert [request for request in seen if request.writes] == []
 
 
 def test_a_failed_change_keeps_what_it_replaces(control_plane: ControlPlane, cluster: Cluster, namespace: str) -> None:

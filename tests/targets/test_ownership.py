@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pytest
 from harness.controlplane import ControlPlane
 from harness.delivery import only, plan
-from harness.manifests import HPA, RULES, artifact, config_map
+from harness.manifests import CONFIG, HPA, RULES, SCRAPE, VPA, artifact, config_map
 
 from capgen.artifact import Artifact
 from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.outcome import State
 from capgen.reconcile.plan import Action, Plan, Verdict
 from capgen.reconcile.policy import LAST_APPLIED, FieldPolicy, adopted
+from capgen.reconcile.saved import meant
+from capgen.report import plan as report
 from capgen.targets.kubernetes import Cluster
 
 MAX = ".spec.maxReplicas"
@@ -181,3 +184,92 @@ def test_what_was_declared_in_a_version_that_no_server_has_any_more_is_taken_ove
     (entry,) = after["metadata"]["managedFields"]
     assert managers == ("helm",) and entry["fieldsV1"] == theirs["fieldsV1"]
     assert (entry["manager"], entry["operation"], entry["apiVersion"]) == ("capgen", "Apply", "autoscaling/v2")
+
+
+class Held(NamedTuple):
+    """What somebody does to an object of capgen's, and how the diff tells the field: `old` is theirs, `new` is declared."""
+
+    what: str
+    desired: Artifact
+    patch: Sequence[Mapping[str, Any]]
+    told: str
+    old: str
+    new: str
+
+
+def _replace(path: str, value: Any, op: str = "replace") -> list[dict[str, Any]]:
+    return [{"op": op, "path": path, "value": value}]
+
+
+NOTED = artifact(CONFIG.replace("scripts\n", "scripts\n  annotations: {team.io/owner: blue}\n"))
+_CPU = '.spec.groups[name="capgen/apm/cpu"]'
+HELD = (
+    Held("a key", artifact(HPA), _replace("/spec/maxReplicas", 9), ".spec.maxReplicas", "9", "20"),
+    Held("a part of a list that is one value", artifact(HPA),
+         _replace("/spec/metrics/0/resource/target/averageUtilization", 55),
+         ".spec.metrics[cpu].resource.target.averageUtilization", "55 %", "70 %"),
+    Held("an item by its key", artifact(RULES), _replace("/spec/groups/0/interval", "1m"), f"{_CPU}.interval", "1m", "30s"),
+    Held("a rule", artifact(RULES), _replace("/spec/groups/0/rules/1/for", "1h"), f"{_CPU}.rules[ApmCpuCritical].for", "1h", "5m"),
+    Held("a rule more", artifact(RULES), _replace("/spec/groups/0/rules/-", {"alert": "Mine", "expr": "up"}, "add"),
+         f"{_CPU}.rules[Mine]", "- alert Mine at once: up", ""),
+    Held("a container", artifact(VPA), _replace("/spec/resourcePolicy/containerPolicies/0/maxAllowed/memory", "9Gi"),
+         ".spec.resourcePolicy.containerPolicies[apm].maxAllowed.memory", "9Gi", "4Gi"),
+    Held("a list without names", artifact(SCRAPE), _replace("/spec/relabelings/0/targetLabel", "node"),
+         ".spec.relabelings[0].targetLabel", "node", "instance"),
+    Held("a key with dots", config_map("words", {"a.b": "1", "a": "2"}), _replace("/data/a.b", "x"), '.data["a.b"]', "x", "1"),
+    Held("a label", artifact(HPA), _replace("/metadata/labels/app.kubernetes.io~1part-of", "x"),
+         '.metadata.labels["app.kubernetes.io/part-of"]', "x", "apm"),
+    Held("an annotation", NOTED, _replace("/metadata/annotations/team.io~1owner", "red"),
+         '.metadata.annotations["team.io/owner"]', "red", "blue"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("held", HELD, ids=lambda held: held.what)
+def test_a_conflict_tells_the_field_as_the_environment_may_name_it(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str, held: Held
+) -> None:
+    """With who holds it, since when, and both values; left to them or taken, it is silent from then on."""
+    cluster.apply(plan(cluster, held.desired))
+    (key,) = (key for keys in cluster.read([held.desired]).wanted.settled.values() for key in keys)  # type: ignore[union-attr]
+    kind, _, name = key.split("/")
+    edit = (
+        "patch",
+        kind,
+        name,
+        "-n",
+        namespace,
+        "--type=json",
+        "-p",
+        json.dumps(held.patch),
+        "--field-manager=kubectl-edit",
+    )
+    control_plane.kubectl(*edit)
+    (entry,) = (
+        e
+        for e in control_plane.get(kind, name, namespace)["metadata"]["managedFields"]
+        if e["manager"] == "kubectl-edit"
+    )
+    values = f": {held.old} → {held.new}" if held.new else ""
+    line = f"    {held.told}{values} (held by kubectl-edit since {entry['time']})"
+    found = plan(cluster, held.desired)
+    for asked in (found, cluster.rehearse(found)):
+        assert only(asked).action is Action.CONFLICT
+        said = report.render(asked, "text")
+        assert [told for told in said.splitlines() if told.startswith("    .")] == [line] and held.old in said
+    with control_plane.recorded() as seen:
+        assert [result.state for result in cluster.apply(found).results] == [State.CONFLICT]
+    assert [request for request in seen if request.writes and "/leases" not in request.uri] == []
+
+    theirs = meant(control_plane.get(kind, name, namespace))
+    for policy, stays in (("yield", True), ("take", False)):
+        rules = Rules(fields=(FieldPolicy(kind, held.told, policy, name),))  # type: ignore[arg-type]
+        done = planned(cluster, rules, held.desired)
+        assert not done.of(Action.CONFLICT), report.render(done, "text")
+        assert cluster.apply(done).error() is None
+        live = meant(control_plane.get(kind, name, namespace))
+        assert (live == theirs) is stays
+        with control_plane.recorded() as seen:
+            again = planned(cluster, rules, held.desired)
+            assert again.is_clean and cluster.apply(again).error() is None
+        assert [request for request in seen if request.writes] == []
+    assert plan(cluster, held.desired).is_clean, "what is taken is capgen's, whatever the environment says later"
