@@ -6,6 +6,7 @@ The environment file is the only thing that may name an address, and this is the
 from __future__ import annotations
 
 import os
+import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def target_of(
     access = kubeconfig.load(
         kubeconfig.default_paths(os.environ if variables is None else variables), cluster.context or ""
     )
-    if cluster.server is not None and access.server.rstrip("/") != cluster.server.rstrip("/"):
+    if cluster.server is not None and _server(access.server) != _server(cluster.server):
         raise Refused(
             f"the context leads to {access.server}, and {name!r} is at {cluster.server}: choose the right context; nothing was read or written"
         )
@@ -62,6 +63,16 @@ def target_of(
             "nothing was read or written"
         )
     return connected
+
+
+def _server(url: str) -> tuple[str, str, int | None, str]:
+    """An address as it is meant: the case of a host does not count, nor a port that goes without saying."""
+    parts = urllib.parse.urlsplit(url)
+    try:
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return "", url, None, ""  # no port at all: whoever connects is told
+    return parts.scheme, parts.hostname or "", port, parts.path.rstrip("/")
 
 
 def field_policies(environment: Environment) -> tuple[FieldPolicy, ...]:

@@ -49,7 +49,7 @@ SPELLINGS: Mapping[str, tuple[str, str]] = {
     r"^[#@][^\s,;|<>{}]{1,80}$(?!\n)": ("a channel", 'write it in quotes, like "#storefront-alerts"'),
     r"^[A-Za-z0-9_:][A-Za-z0-9_.:/-]{0,252}$(?!\n)": ("a metric of a metrics adapter", "use letters, digits and `_ . : / -`"),
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)": ("a date", "write year, month and day, like 2026-11-01"),
-    r"^(\.[A-Za-z0-9_-]{1,128}|\[[^\]\n]{1,200}\])+$(?!\n)": ("a field", "write it as `capgen diff` shows it, like .spec.maxReplicas"),
+    r"""^(\.[A-Za-z0-9_/-]{1,128}|\[([^"\]\n]|"([^"\\\n]|\\.)*"){1,300}\])+$(?!\n)""": ("a field", "write it as `capgen diff` shows it, like .spec.maxReplicas"),
     r"^[!-+.-~-]([ -+.-~-]{0,254}[!-+.-~-])?$(?!\n)": ("a header's value", "use printable ASCII without commas, not beginning or ending with a space"),
     r"^[!-9;-~]{1,256}$(?!\n)": ("a user", "use printable characters, without spaces and colons"),
     r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$(?!\n)": ("an object's name", "use lower-case letters, digits, hyphens and dots, starting and ending with a letter or digit"),

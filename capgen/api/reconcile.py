@@ -22,7 +22,7 @@ from capgen.errors import Findings, Refused, UsageError
 from capgen.reconcile import prune as pruning
 from capgen.reconcile import saved
 from capgen.reconcile.build import Rules, build_plan
-from capgen.reconcile.health import Health, health
+from capgen.reconcile.health import health
 from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.saved import Request, Stale
 from capgen.reconcile.target import LiveObjects
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from capgen.reconcile.rights import Purpose
     from capgen.reconcile.target import Live, Target
     from capgen.spec.documents import Environment
-    from capgen.targets.grafana import Shown
-    from capgen.targets.rules import RuleGroup
+    from capgen.targets.taken import Status
 
 SECONDS = 300.0
 """The time for everything that one run asks of a cluster."""
@@ -51,19 +50,8 @@ class Delivery(Struct, frozen=True):
     digest: str
     dashboards: tuple[tuple[str, str], ...] = ()
     """(uid, title) of each dashboard that is delivered."""
-    groups: tuple[tuple[str, int], ...] = ()
-    """Name and number of rules of each group that is delivered."""
     origin: Callable[[str, Sequence[str]], str] = lambda *_: ""
     """Where fields of an artifact come from, in words."""
-
-
-class Status(Struct, frozen=True):
-    """A plan with what each object says of itself, and the rule groups that are evaluated."""
-
-    plan: Plan
-    healths: tuple[Health | None, ...]
-    groups: tuple[RuleGroup, ...]
-    dashboards: tuple[Shown, ...] = ()
 
 
 def plan_delivery(request: Request, *, seconds: float = SECONDS, whole: bool = False) -> Delivery:
@@ -114,10 +102,10 @@ def _planned(request: Request, desired: Desired, seconds: float, *, whole: bool 
         raise UsageError(f"the specs make no {unknown[0]} to replace; {named}")
     if not desired.partial:
         plan = replace(plan, notes=(*plan.notes, *_forgotten(live.services, plan)))
-    served: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]] = ((), ())
+    served: tuple[tuple[str, str], ...] = ()
     if desired.built and (fleets := [f for f in desired.built.compiled.fleets if f.environment == request.environment]):
         served = _served(fleets[0])
-    return Delivery(plan, target, request, saved.digest_of(digests), *served, partial(_origin, request, desired.built))
+    return Delivery(plan, target, request, saved.digest_of(digests), served, partial(_origin, request, desired.built))
 
 
 def _wanted_elsewhere(request: Request, live: Live, keys: Collection[str]) -> dict[str, str]:
@@ -177,12 +165,10 @@ def _traced(reason: str, origin: str) -> str:
     return f"{reason}; from {origin}" if origin else reason
 
 
-def _served(fleet: Fleet) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, int], ...]]:
-    """The dashboards and the rule groups of an environment, for who asks whether they were taken."""
+def _served(fleet: Fleet) -> tuple[tuple[str, str], ...]:
+    """The dashboards of an environment (uid, title), for who asks whether they were taken."""
     shown = [d for service in fleet.services for d in service.dashboards] + list(fleet.dashboards)
-    groups = [(g.name, len(g.records) + len(g.alerts)) for service in fleet.services for g in service.groups]
-    delivered = fleet.delivery.grafana.deliver != "none"
-    return tuple((d.uid, d.title) for d in shown if delivered), tuple(sorted(groups))
+    return tuple((d.uid, d.title) for d in shown) if fleet.delivery.grafana.deliver != "none" else ()
 
 
 def rights_of(
@@ -225,35 +211,35 @@ def status(
     settings: Sequence[str],
     root: Path | None,
     *,
-    rules: bool = False,
-    dashboards: bool = False,
+    rules: bool | None = None,
+    dashboards: bool | None = None,
 ) -> Status:
-    """What is delivered and how it is; `rules` and `dashboards` ask the environment's Prometheus and Grafana too.
-    Reads only."""
+    """What is delivered and how it is; `rules` and `dashboards` ask the environment's Prometheus and Grafana too, None where
+    their URLs are given. Reads only. What cannot be asked is told beside the rest; raises UsageError for a server that is to
+    be asked and that nobody has said."""
+    place = environment_of([Path(path) for path in paths], environment)
+    endpoint, grafana = place.prometheus, place.grafana
+    if rules and (endpoint is None or endpoint.url is None):
+        raise UsageError(f"the environment {environment!r} does not say where its Prometheus is: prometheus.url")
+    if dashboards and grafana.url is None:
+        raise UsageError(f"the environment {environment!r} does not say where its Grafana is: grafana.url")
     delivery = plan_delivery(Request(tuple(paths), tuple(settings), environment, str(root or "")), whole=True)
     healths = tuple(
         health(change.kind, change.before) if isinstance(change.before, Mapping) else None
         for change in delivery.plan.changes
     )
     from capgen.history.login import asking, headers
+    from capgen.targets.taken import Status, with_dashboards, with_rules
 
-    groups: tuple[RuleGroup, ...] = ()
-    if rules:
-        from capgen.targets.rules import rule_groups, with_missing
-
-        endpoint = environment_of([Path(path) for path in paths], environment).prometheus
-        if endpoint is None or endpoint.url is None:
-            raise UsageError(f"the environment {environment!r} does not say where its Prometheus is: prometheus.url")
-        groups = with_missing(rule_groups(endpoint.url, asking(endpoint)), delivery.groups)
-    shown: tuple[Shown, ...] = ()
-    if dashboards:
-        from capgen.targets import grafana
-
-        server = environment_of([Path(path) for path in paths], environment).grafana
-        if server.url is None:
-            raise UsageError(f"the environment {environment!r} does not say where its Grafana is: grafana.url")
-        shown = grafana.dashboards(server.url, delivery.dashboards, headers(server.auth, whose="grafana"))
-    return Status(delivery.plan, healths, groups, shown)
+    found = Status(delivery.plan, healths)
+    if rules is not False and endpoint is not None and endpoint.url is not None:
+        found = with_rules(found, endpoint.url, partial(asking, endpoint), named=bool(rules))
+    if dashboards is not False and grafana.url is not None:
+        login = partial(headers, grafana.auth, whose="grafana")
+        found = with_dashboards(
+            found, grafana.url, login, delivery.dashboards, folder=grafana.folder or "", named=bool(dashboards)
+        )
+    return found
 
 
 def plan_destruction(
@@ -315,11 +301,8 @@ def plan_again(path: Path, *, seconds: float = SECONDS) -> Delivery:
     return delivery
 
 
-def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float = 0) -> Outcome:
-    """Carries the plan out. Raises Refused when it deletes more than goes without counting.
-
-    `wait` is how many seconds the controllers have to take up what was written; who has not is in the problems.
-    """
+def apply_plan(delivery: Delivery, *, deletions: int | None = None) -> Outcome:
+    """Carries the plan out. Raises Refused when it deletes more than goes without counting."""
     if why := pruning.too_many(delivery.plan, deletions):
         count = len(delivery.plan.of(Action.DELETE))
         raise Refused(
@@ -331,10 +314,12 @@ def apply_plan(delivery: Delivery, *, deletions: int | None = None, wait: float 
         replace(r, reason=_traced(r.reason, delivery.origin(paths[r.key], r.refused))) if r.refused else r
         for r in outcome.results
     )
-    outcome = replace(outcome, results=tuple(results))
-    if not wait:
-        return outcome
-    return replace(outcome, problems=(*outcome.problems, *delivery.target.wait(delivery.plan, outcome, wait)))
+    return replace(outcome, results=tuple(results))
+
+
+def wait_for(delivery: Delivery, outcome: Outcome, seconds: float) -> Outcome:
+    """The outcome when the controllers have had so many seconds to take up what is there, also what an earlier run wrote."""
+    return delivery.target.wait(delivery.plan, outcome, seconds) if seconds else outcome
 
 
 def _exported(environment: Environment, folder: Path) -> Target:

@@ -69,16 +69,21 @@ def command(
 
 def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str, wait: float = 0) -> int:
     """Shows the plan to whoever is there, asks, and does it; for every verb that writes."""
+    from msgspec import structs
+
     from capgen.api import reconcile as api
     from capgen.reconcile.plan import Action
     from capgen.report import plan as report
     from capgen.report.visible import visible
 
     plan = delivery.plan
-    if plan.is_clean and not plan.reload_due and not (yes and plan.wide):
+    clean = plan.is_clean and not plan.reload_due
+    if clean and not wait and not (yes and plan.wide):
         click.echo(report.render(plan, form, color=colored(), width=width(), wrap=on_terminal()), nl=False, color=True)
         return 0
-    if not yes:
+    if clean and not yes:
+        delivery = structs.replace(delivery, plan=structs.replace(plan, wide=frozenset()))  # waiting asks for no yes
+    elif not yes:
         if not sys.stdin.isatty():
             raise Refused("nobody is there to ask: look at `capgen diff`, then say --yes")
         click.echo(
@@ -95,10 +100,15 @@ def carry_out(delivery: Delivery, *, deletions: int | None, yes: bool, form: str
     for told in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(told, _interrupted)
     counted = deletions if plan.of(Action.DELETE) or deletions else None
-    outcome = api.apply_plan(delivery, deletions=counted, wait=wait)
-    click.echo(
-        report.render_outcome(outcome, form, color=colored(), width=width(), wrap=on_terminal()), nl=False, color=True
-    )
+    outcome = api.apply_plan(delivery, deletions=counted)
+    try:
+        outcome = api.wait_for(delivery, outcome, wait)
+    finally:  # whoever waits no longer is still told what was done
+        click.echo(
+            report.render_outcome(outcome, form, color=colored(), width=width(), wrap=on_terminal()),
+            nl=False,
+            color=True,
+        )
     for note in outcome.notes:
         tell(f"note: {visible(note)}", "yellow")
     error = outcome.error()

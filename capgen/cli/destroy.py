@@ -10,7 +10,7 @@ import click
 from capgen.cli.apply import carry_out
 from capgen.cli.diff import environment_option, root_option, timeout_option
 from capgen.cli.output import colored, on_terminal, width
-from capgen.errors import Refused
+from capgen.errors import PartlyDone, Refused
 
 
 @click.command("destroy")
@@ -41,14 +41,19 @@ def command(
     --deletions, or with another number, the list is shown and nothing is deleted.
     """
     from capgen.api import reconcile as api
+    from capgen.reconcile import prune as pruning
     from capgen.reconcile.plan import Action
     from capgen.report import plan as report
 
     delivery = api.plan_destruction([specs], environment, services, root, seconds=timeout)
     count = len(delivery.plan.of(Action.DELETE))
-    if deletions != count:
+    if deletions != count and (deletions or count):
         click.echo(
             report.render(delivery.plan, form, color=colored(), width=width(), wrap=on_terminal()), nl=False, color=True
         )
         raise Refused(f"nothing was deleted: say --deletions {count} if these {count} are meant")
-    return carry_out(delivery, deletions=deletions, yes=yes, form=form)
+    code = carry_out(delivery, deletions=deletions, yes=yes, form=form)
+    if waiting := pruning.pending(delivery.plan):
+        listed = "\n  ".join(f"{change.key}: pending: {change.reason}" for change in waiting)
+        raise PartlyDone(f"{delivery.target.name} is only partly as wanted:\n  {listed}")
+    return code

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from capgen.artifact import Artifact
-from capgen.reconcile import applyset, policy
+from capgen.reconcile import applyset, owners, policy
 from capgen.reconcile.compare import Difference, compare
 from capgen.reconcile.handover import handed_back, handed_over
 from capgen.reconcile.immutable import fixed_field, why_not_replaced
@@ -87,7 +87,8 @@ def _object_plan(target: str, desired: Sequence[Artifact], live: LiveObjects, ru
         *(_orphaning(change) if change.key in going else change for change in left),
     )
     unchanged = wanted.settled
-    seen = sum(applyset.part_of(document) in ids for document in live.members.values())
+    strangers = sum(isinstance(c.before, Mapping) and owners.ours(owners.holders(c.before)) is None for c in left)
+    seen = sum(applyset.part_of(document) in ids for document in live.members.values()) - strangers
     return Plan(
         target,
         changes,

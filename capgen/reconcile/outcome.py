@@ -21,13 +21,15 @@ class State(StrEnum):
     """Its deletion was accepted and waits for a finalizer, or it was deleted to be made again and is not yet; the
     inventory keeps it.
     """
+    NOT_READY = "not-ready"
+    """It is there as it is wanted, and no controller took it up while the run waited."""
     CONFLICT = "conflict"
     FAILED = "failed"
     NOT_TRIED = "not-tried"
 
 
-_WRITTEN = frozenset((State.CREATED, State.UPDATED, State.DELETED, State.PENDING))
-_OPEN = frozenset((State.PENDING, State.CONFLICT, State.FAILED, State.NOT_TRIED))
+_WRITTEN = frozenset((State.CREATED, State.UPDATED, State.DELETED, State.PENDING, State.NOT_READY))
+_OPEN = frozenset((State.PENDING, State.NOT_READY, State.CONFLICT, State.FAILED, State.NOT_TRIED))
 
 
 class Result(Struct, frozen=True):
@@ -39,6 +41,11 @@ class Result(Struct, frozen=True):
     fields: tuple[FieldChange, ...] = ()
     refused: tuple[str, ...] = ()
     """The fields that the server does not take as they are."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is left to be done about it."""
+        return self.state in _OPEN
 
 
 class Outcome(Struct, frozen=True):
@@ -56,7 +63,7 @@ class Outcome(Struct, frozen=True):
 
     @property
     def wrote(self) -> bool:
-        """Whether anything on the target is different now."""
+        """Whether anything on the target is different now, or is there and not yet at work."""
         return any(result.state in _WRITTEN for result in self.results)
 
     def error(self) -> CapgenError | None:

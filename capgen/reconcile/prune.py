@@ -11,6 +11,7 @@ from collections.abc import Container, Mapping
 from capgen.reconcile import applyset, owners
 from capgen.reconcile.handover import is_taken
 from capgen.reconcile.kinds import KINDS
+from capgen.reconcile.packed import unpacked
 from capgen.reconcile.plan import Action, Change, Document, Plan
 from capgen.reconcile.target import LiveObjects
 
@@ -56,6 +57,15 @@ def too_many(plan: Plan, confirmed: int | None = None) -> str:
     if count > _FEW and count * 2 > plan.managed:
         return f"{count} of the {plan.managed} that capgen delivered would be deleted, which is more than half"
     return ""
+
+
+def pending(plan: Plan) -> tuple[Change, ...]:
+    """What an earlier run deleted and that is still there, since a finalizer keeps it."""
+    return tuple(
+        change
+        for change in plan.of(Action.EXTRA)
+        if isinstance(change.before, Mapping) and unpacked(change.before)["metadata"].get("deletionTimestamp")
+    )
 
 
 def _leftover(place: str, document: Document, service: str, unsearched: str, kept: str) -> Change:

@@ -101,5 +101,6 @@ class Target(Protocol):
     def apply(self, plan: Plan) -> Outcome:
         """Carries the plan out; every change has a result. Raises TargetError when it could not begin."""
 
-    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
-        """Waits until what was written is taken up, for so long at most; says of each thing that was not, why."""
+    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> Outcome:
+        """Waits until what is there as it is wanted is taken up, and what was deleted is gone, for so long at most; the
+        outcome as it is then."""

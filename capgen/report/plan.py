@@ -38,7 +38,7 @@ _SIGNS: dict[Action, tuple[str, Style]] = {
     Action.UPDATE: ("~", "yellow"), Action.EXTRA: ("?", "dim"), Action.UNCHANGED: ("=", "dim"),
 }  # fmt: skip
 _STATES: dict[State, tuple[str, Style]] = {
-    State.FAILED: ("!", "red"), State.CONFLICT: ("!", "red"), State.PENDING: ("!", "yellow"),
+    State.FAILED: ("!", "red"), State.CONFLICT: ("!", "red"), State.PENDING: ("!", "yellow"), State.NOT_READY: ("!", "yellow"),
     State.NOT_TRIED: ("!", "yellow"), State.DELETED: ("-", "red"), State.CREATED: ("+", "green"), State.UPDATED: ("~", "yellow"), State.UNCHANGED: ("=", "dim"),
 }  # fmt: skip
 _IN_THE_WAY = (Action.CONFLICT, Action.BLOCKED)

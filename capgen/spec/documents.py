@@ -204,7 +204,7 @@ class GrafanaSpec(Model):
     """The environment's Grafana: where people open it, and how it takes dashboards."""
 
     url: Url | None = None
-    """Its address, for the links in alerts and for `capgen status --dashboards`."""
+    """Its address, for the links in alerts and for `capgen status`."""
     auth: ServerAuth | None = None
     """Who asks it."""
     dashboards: Literal["classic", "v2"] = "classic"

@@ -105,10 +105,10 @@ class Directory(Struct, frozen=True):
         except (OSError, tree.Unusable) as error:
             raise TargetError(f"nothing was changed in {self.root}: {_why(error)}") from error
 
-    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
-        """Nothing: a file is there when it was switched, and a reload has its own time and its own result."""
-        del plan, outcome, seconds
-        return ()
+    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> Outcome:
+        """As it is: a file is there when it was switched, and a reload has its own time and its own result."""
+        del plan, seconds
+        return outcome
 
     def _apply(self, root: int, plan: Plan) -> Outcome:
         """The story of one apply; the folder is ours alone meanwhile."""

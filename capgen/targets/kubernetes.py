@@ -188,7 +188,7 @@ class Cluster(Struct, frozen=True):
                 for s in written
             }
             refused = self._record(wide, standing)
-            self._write(rest, results, refused, leases, failed=[c for c in homes if _is_open(results[c.key])])
+            self._write(rest, results, refused, leases, failed=[c for c in homes if results[c.key].is_open])
             there = _places_by_service(rest, [c for c in rest.changes if _may_be_there(c, results.get(c.key))])
             for service, place in self._not_moved(rest, results, written):
                 there.setdefault(service, set()).add(place)
@@ -201,8 +201,8 @@ class Cluster(Struct, frozen=True):
         ]
         return Outcome(self.name, ordered, tuple(problems))
 
-    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> tuple[str, ...]:
-        """Waits until the controllers say that they took up what was written; what they did not, with its reason."""
+    def wait(self, plan: Plan, outcome: Outcome, seconds: float) -> Outcome:
+        """Waits until the controllers say that they took up what is there, and what was deleted is gone."""
         return self.wire.verb(partial(wait_for, self.wire, plan, outcome, seconds), more=seconds)
 
     def _write(
@@ -219,7 +219,7 @@ class Cluster(Struct, frozen=True):
             carry_out = partial(self._carry_out, failed=tuple(open_ends), refused=refused, leases=leases)
             ended = self.wire.at_once(carry_out, wave)
             results |= {result.key: result for result in ended}
-            open_ends += [change for change, result in zip(wave, ended, strict=True) if _is_open(result)]
+            open_ends += [change for change, result in zip(wave, ended, strict=True) if result.is_open]
         unknown = plan.of(Action.BLOCKED)
         results |= {c.key: Result(c.key, State.FAILED, c.reason) for c in unknown if c.key not in results}
 
@@ -381,7 +381,3 @@ def _estimated(change: Change) -> Change:
 
 def _home(change: Change) -> str:
     return place_of(change.key)[1]
-
-
-def _is_open(result: Result) -> bool:
-    return result.state in (State.PENDING, State.FAILED, State.CONFLICT, State.NOT_TRIED)

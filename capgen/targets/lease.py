@@ -119,6 +119,7 @@ class Leases:
     def _take(self, name: str, end: float) -> None:
         self._asked.add(name)
         while True:
+            begun = time.monotonic()
             answer = self._wire.request("GET", self._path(name), {}, at_once=True)
             if answer.status == 404:
                 answer = self._send("POST", name, self._body(name, answer))
@@ -129,7 +130,7 @@ class Leases:
                     continue
                 answer = self._send("PUT", name, self._body(name, answer))
             if answer.status in (200, 201):
-                self._note(name, answer.document)
+                self._note(name, answer.document, begun)
                 return
             if answer.status != 409:
                 raise TargetError(
@@ -150,14 +151,16 @@ class Leases:
         if self._done.is_set():
             return
         with contextlib.suppress(TargetError):
+            begun = time.monotonic()
             answer = self._wire.request("GET", self._path(name), {}, at_once=True)
             held = self._held.get(name)
             if held is None:
                 return  # given back meanwhile
             if answer.status == 200 and self._is_mine(answer) and _same(held, answer.document):
                 answer = self._send("PUT", name, self._body(name, answer))
-                if answer.status == 200:
-                    self._note(name, answer.document)
+                # One that came too late brings nothing back: another run may have begun in between.
+                if answer.status == 200 and not self.lost and name in self._held:
+                    self._note(name, answer.document, begun)
             elif answer.status in (200, 404):
                 self._taken = f"another run took the lease {name} meanwhile"
                 self._held.pop(name, None)
@@ -181,8 +184,9 @@ class Leases:
                 return
             lease = self._mine(name)  # it was renewed meanwhile
 
-    def _note(self, name: str, lease: Document) -> None:
-        self._held[name], self._renewed[name] = lease, time.monotonic()
+    def _note(self, name: str, lease: Document, begun: float) -> None:
+        """`begun` is when the server's time was asked for, which is the time that others see."""
+        self._held[name], self._renewed[name] = lease, begun
 
     def _mine(self, name: str) -> Document | None:
         answer = self._wire.request("GET", self._path(name), {}, at_once=True)

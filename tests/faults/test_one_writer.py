@@ -159,7 +159,7 @@ def test_a_killed_writer_s_lease_is_taken_over_when_it_is_stale(scene: Scene) ->
     assert not scene.leases() and scene.diff().code == 0
 
 
-@pytest.mark.parametrize("how", ["somebody took it", "it could not be renewed"])
+@pytest.mark.parametrize("how", ["somebody took it", "it could not be renewed", "it was renewed too late"])
 def test_who_may_not_have_the_lease_any_more_writes_nothing_more(scene: Scene, how: str) -> None:
     """The run was held up for longer than its lease lasts."""
     there, go_on, looked = threading.Event(), threading.Event(), threading.Event()
@@ -168,7 +168,11 @@ def test_who_may_not_have_the_lease_any_more_writes_nothing_more(scene: Scene, h
         if seen.method == "PATCH" and "capgen-shop" in seen.path and not there.is_set():
             there.set()
             go_on.wait(30)
-        if seen.method == "GET" and "/leases/" in seen.path and there.is_set():
+        if how == "it was renewed too late" and seen.method == "PUT":
+            looked.set()
+        elif seen.method == "GET" and "/leases/" in seen.path and there.is_set():
+            if how == "it was renewed too late":
+                return Fault(seconds=0 if looked.is_set() else 2)
             looked.set()
             return status(503, "no") if how == "it could not be renewed" else None
         return None
@@ -180,10 +184,24 @@ def test_who_may_not_have_the_lease_any_more_writes_nothing_more(scene: Scene, h
         scene.patch("lease", "capgen.shop", {"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 3600}})
         looked.clear()
     assert looked.wait(10)
-    time.sleep(1.2)  # the lease's own time
+    time.sleep(0.5 if how == "it was renewed too late" else 1.2)  # it is renewed by now; the lease's own time
     go_on.set()
     ran = run.ended()
     said = "another run took the lease" if how == "somebody took it" else "could not be renewed for 1 s"
     assert ran.code == 5 and said in ran.err, ran.err
     assert not [write for write in scene.writes() if "-hpa" in write]
     assert scene.leases() == (["capgen.shop"] if how == "somebody took it" else []), "only one's own is given back"
+
+
+def test_whoever_waits_no_longer_is_told_what_was_done_and_waits_again_next_time(scene: Scene) -> None:
+    there = reached(scene, "GET", "/horizontalpodautoscalers/web-hpa")
+    run = scene.start(*APPLY, "--wait", "600")
+    assert there.wait(20)
+    run.tell(signal.SIGINT)
+    ran = run.ended(20)
+    assert (ran.code, ran.err.splitlines()[-1]) == (130, "interrupted"), ran.err
+    assert "web-hpa created" in ran.out and "capgen-shop created" in ran.out, ran.out
+    scene.gone()
+    again = scene.run("apply", "--env", "live", "--wait", "0.1")  # there is nothing to write, so nothing to say yes to
+    assert again.code == 5 and "web-hpa not-ready: waited 0.1 s: " in again.out, again.out + again.err
+    assert not scene.leases()

@@ -8,6 +8,7 @@ from capgen.reconcile.plan import ABSENT, Action, Change, FieldChange, Plan
 from capgen.report import status
 from capgen.report.fields import named
 from capgen.report.plan import render
+from capgen.targets.taken import Status
 
 RULES = {
     "spec": {"groups": [{"name": "shop/cpu", "rules": [{"record": "a:b"}, {"alert": "CpuWarning", "expr": "x > 1"}]}]}
@@ -45,10 +46,10 @@ def test_status_says_what_differs_who_did_it_and_why_a_thing_cannot_be_delivered
     held = Change("HorizontalPodAutoscaler/a/b", Action.CONFLICT, "HorizontalPodAutoscaler", "shop", "", HPA, HPA, (field,), "held by kubectl-edit")  # fmt: skip
     blocked = Change("ConfigMap/a/c", Action.BLOCKED, "ConfigMap", "shop", "", reason="the namespace a does not exist")
     plan = Plan("it", (held, blocked))
-    shown = status.render(plan, (None, None), (), (), "text", color=False)
+    shown = status.render(Status(plan, (None, None)), "text", color=False)
     assert ".spec.maxReplicas: 9 → 10 (held by kubectl-edit since 2026-01-02T03:04:05Z)\n" in shown
     assert "cannot be delivered\n    the namespace a does not exist\n" in shown
-    first = json.loads(status.render(plan, (None, None), (), (), "json", color=False))["objects"][0]
+    first = json.loads(status.render(Status(plan, (None, None)), "json", color=False))["objects"][0]
     assert first["fields"] == [
         {"path": ".spec.maxReplicas", "old": 9, "new": 10, "owner": "kubectl-edit", "since": "2026-01-02T03:04:05Z"}
     ]

@@ -124,6 +124,9 @@ def test_the_whole_fleet_is_silent_while_controllers_write_status_and_scale(
     for home, name in hpas:
         until(lambda home=home, name=name: condition(control_plane, home, f"{name}-hpa") == "True")
         until(lambda home=home, name=name: control_plane.get("deployment", name, home)["spec"]["replicas"] > 1)
+        until(
+            lambda home=home, name=name: "ScalingActive" in str(control_plane.get("hpa", f"{name}-hpa", home)["status"])
+        )
 
     with control_plane.recorded() as requests:
         said = capgen(control_plane, tmp_path, "diff", "--env", "production", "--exit-code")

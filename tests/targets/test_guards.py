@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -31,6 +32,33 @@ def variables(control_plane: ControlPlane) -> dict[str, str]:
 def test_the_pinned_cluster_is_taken(control_plane: ControlPlane, tmp_path: Path) -> None:
     uid = control_plane.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
     assert target_of(environment(uid=uid), tmp_path, variables=variables(control_plane)).name
+
+
+@pytest.mark.parametrize(
+    ("context", "pinned", "same"),
+    [
+        ("https://API.example.com:443/", "https://api.example.com", True),
+        ("https://api.example.com/k8s/a/", "https://api.example.com/k8s/a", True),
+        ("https://api.example.com/k8s/a", "https://api.example.com/k8s/b", False),
+        ("https://api.example.com:6443", "https://api.example.com", False),
+        ("http://api.example.com", "https://api.example.com", False),
+        ("https://api.example.com:none", "https://api.example.com", False),
+    ],
+)  # fmt: skip
+def test_a_server_is_the_same_one_however_its_address_is_spelled(
+    tmp_path: Path, context: str, pinned: str, same: bool
+) -> None:
+    config = {
+        "current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+        "clusters": [{"name": "a", "cluster": {"server": context}}], "users": [{"name": "a", "user": {"token": "t"}}],
+    }  # fmt: skip
+    (tmp_path / "config").write_text(json.dumps(config))
+    asked = {"KUBECONFIG": str(tmp_path / "config")}
+    if same:
+        assert target_of(environment(server=pinned), tmp_path, variables=asked).name
+        return
+    with pytest.raises(Refused, match="nothing was read or written"):
+        target_of(environment(server=pinned), tmp_path, variables=asked)
 
 
 @pytest.mark.parametrize(
