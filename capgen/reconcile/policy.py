@@ -105,8 +105,9 @@ def adopted(live: Document, managers: Collection[str], api_version: str) -> tupl
     }  # fmt: skip
     rest = [other for other in entries if other not in theirs and other not in ours]
     metadata = {**live["metadata"], "managedFields": [*rest, entry]}
-    if LAST_APPLIED in (metadata.get("annotations") or {}):
-        metadata["annotations"] = {k: v for k, v in metadata["annotations"].items() if k != LAST_APPLIED}
+    if LAST_APPLIED in (annotations := metadata.pop("annotations", None) or {}):
+        annotations = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
+    metadata |= {"annotations": annotations} if annotations else {}
     return {**live, "metadata": metadata}, tuple(sorted({str(entry["manager"]) for entry in theirs}))
 
 

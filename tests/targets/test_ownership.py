@@ -111,7 +111,7 @@ def test_an_object_of_another_tool_is_taken_over_and_what_is_not_wanted_goes(
     shown = {field.path: (field.old, field.new) for field in change.fields}
     assert change.action is Action.UPDATE and f"takes over what {manager} declared" in change.reason
     assert shown[".data.text"] == ("old", "new") and ".data.more" in shown and ".metadata.labels.old" in shown
-    assert ".data.kept" not in shown
+    assert ".data.kept" not in shown and (".metadata.annotations" in shown) is (tool == "helm")
     assert [result.state for result in cluster.apply(found).results] == [State.UPDATED]
     live = control_plane.get("configmap", "taken", namespace)
     assert live["data"] == {"text": "new", "kept": "theirs"}
