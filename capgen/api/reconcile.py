@@ -25,7 +25,7 @@ from capgen.reconcile.build import Rules, build_plan
 from capgen.reconcile.health import health
 from capgen.reconcile.plan import Action, Plan
 from capgen.reconcile.saved import Request, Stale
-from capgen.reconcile.target import LiveObjects
+from capgen.reconcile.target import LiveFiles, LiveObjects
 
 if TYPE_CHECKING:
     from capgen.api import Built
@@ -245,8 +245,12 @@ def status(
 def plan_destruction(
     paths: Sequence[Path], environment: str, services: Sequence[str], root: Path | None, *, seconds: float = SECONDS
 ) -> Delivery:
-    """What deleting everything that was delivered for services would delete. Their specs need not exist any more."""
+    """What deleting everything that was delivered for services would delete. Their specs need not exist any more.
+
+    Raises UsageError for what was never delivered, Refused where a folder would be in pieces without it.
+    """
     from capgen.delivery import target_of
+    from capgen.targets.directory import NAMED
 
     target = target_of(environment_of(paths, environment), project_folder(paths), root=root, seconds=seconds)
     live = target.read((), services)
@@ -254,6 +258,9 @@ def plan_destruction(
         known = ", ".join(sorted(live.services - {""})) or "no service"
         known += ', and "" (what belongs to all services)' if "" in live.services else ""
         raise UsageError(f"nothing of {', '.join(unknown)} was delivered to {target.name}; delivered there: {known}")
+    if isinstance(live, LiveFiles) and (named := sorted(p for p, f in live.extra.items() if f.obstacle == NAMED)):
+        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+        raise Refused(f"nothing was deleted: {named[0]}{more}: {NAMED}")
     request = Request(tuple(map(str, paths)), (), environment, str(root or ""))
     return Delivery(build_plan(target.name, (), live), target, request, "")
 

@@ -11,10 +11,12 @@ import fcntl
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capgen import yamlio
 from capgen.artifact import Artifact
 from capgen.errors import Refused, TargetError
 from capgen.reconcile.outcome import Outcome, Result, State
@@ -25,6 +27,12 @@ from capgen.targets.record import Record, Written
 
 _FOREIGN = "capgen did not write this file: move it away or delete it, then apply again"
 _EDITED = "the file was edited since capgen wrote it: take the edit into the spec or delete the file, then apply again"
+
+_KUSTOMIZATION = "kustomization.yaml"
+NAMED = (
+    f"{_KUSTOMIZATION} names it, and neither Argo CD, Flux nor kubectl takes a folder in which it is missing: take its spec away "
+    "where it has one, and apply all specs of the project"
+)
 
 _ENDS = {Action.CREATE: State.CREATED, Action.UPDATE: State.UPDATED, Action.DELETE: State.DELETED}
 
@@ -70,6 +78,7 @@ class Directory(Struct, frozen=True):
                 everything, shared = written.whose(self.environment, declared, self.project)
                 theirs = _of_others(desired, everything, shared)
                 found = _read(root, desired, services, written, theirs | unusable, everything)
+                found = replace(found, extra=_not_to_be_missed(root, desired, found.extra))
                 return replace(found, reload_due=written.reload_due and bool(self._reloads))
         except FileNotFoundError:
             return LiveFiles(blocked=unusable)
@@ -202,6 +211,20 @@ def _read(
     extra = {path: replace(file, obstacle=foreign or file.obstacle) for path, file in left.items() if file is not None}
     everybody = frozenset(entry.service for entry in written.files.values())
     return LiveFiles(found, blocked, extra, len(mine), everybody)
+
+
+def _not_to_be_missed(root: int, desired: Sequence[Artifact], extra: Mapping[str, LeftFile]) -> Mapping[str, LeftFile]:
+    """What is left over, kept where the kustomization that stays names it: nobody takes a folder in which it is missing."""
+    if _KUSTOMIZATION in extra or any(artifact.path == _KUSTOMIZATION for artifact in desired):
+        return extra
+    content = tree.read(root, _KUSTOMIZATION)
+    node, _ = yamlio.read(yamlio.Source(_KUSTOMIZATION, (content or b"").decode("utf-8", "surrogateescape")))
+    resources = node.at(("resources",)) if node else None
+    named: Any = resources.data() if resources else ()
+    return {
+        path: replace(file, obstacle=file.obstacle or NAMED) if isinstance(named, list) and path in named else file
+        for path, file in extra.items()
+    }
 
 
 def _obstacle(entry: Written | None, content: bytes) -> str:

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
+from cli.command import Ran, run
 from harness.controlplane import ControlPlane
 from harness.delivery import apply, open_as, plan
 from harness.manifests import config_map
@@ -85,3 +87,55 @@ def test_what_a_gitops_tool_delivers_too_is_left_alone(
     assert left["state"].reason.startswith(
         f"no spec asks for it any more, and {whose} declares it too: it is left alone"
     )
+
+
+HPA = """apiVersion: capgen/v1
+kind: Capacity
+metadata: {name: %s}
+sources: {app: {exporter: http, existing: true, job: %s}}
+workloads:
+  web: {kind: Deployment, namespace: %s, horizontal: {replicas: {min: 2, max: 9}, targets: {cpu: 70%%}}}
+jobs: {}
+notify: {chat: {webhook: {env: CHAT_URL}}}
+"""
+LIVE = """apiVersion: capgen/v1
+kind: Environment
+metadata: {name: live}
+kubernetes: {namespace: shop}
+directory: {root: ./deploy}
+deliver: {prometheus: operator, grafana: none, jobs: none, alertmanager: none}
+"""
+
+
+def test_a_folder_always_has_what_its_kustomization_names(tmp_path: Path) -> None:
+    """Or nobody takes it, and no service's changes reach the cluster any more."""
+    specs = tmp_path / "specs"
+    specs.mkdir()
+    for name in ("shop", "cart"):
+        (specs / f"{name}.yaml").write_text(HPA % (name, name, name))
+    (specs / "live.yaml").write_text(LIVE)
+
+    def capgen(*arguments: str) -> Ran:
+        return run(*arguments, "--env", "live", cwd=tmp_path)
+
+    def whole() -> bool:
+        text = (tmp_path / "deploy/kustomization.yaml").read_text()
+        return all((tmp_path / "deploy" / path).is_file() for path in yaml.safe_load(text)["resources"])
+
+    assert capgen("apply", "--yes").code == 0 and whole()
+    hpa = tmp_path / "deploy/cart/hpa-web.yaml"
+    assert hpa.is_file()
+    early = capgen("destroy", "cart", "--deletions", "3", "--yes")
+    assert early.code == 6 and "kustomization.yaml names it" in early.err and hpa.is_file()
+
+    (specs / "cart.yaml").write_text((HPA % ("cart", "cart", "cart")).split("workloads:")[0] + "jobs: {}\n")
+    told = " ".join(capgen("diff", "specs/cart.yaml").out.split())
+    assert "no spec asks for it any more, and it stays: kustomization.yaml names it" in told
+    assert capgen("apply", "specs/cart.yaml", "--yes").code == 0 and whole() and hpa.is_file()
+    assert capgen("apply", "--yes").code == 0 and whole() and not hpa.exists()
+
+    (specs / "cart.yaml").unlink()
+    assert capgen("apply", "--yes").code == 0 and whole() and list((tmp_path / "deploy/cart").iterdir())
+    count = len(list((tmp_path / "deploy/cart").iterdir()))
+    assert capgen("destroy", "cart", "--deletions", str(count), "--yes").code == 0 and whole()
+    assert not (tmp_path / "deploy/cart").exists() or not list((tmp_path / "deploy/cart").iterdir())
