@@ -85,5 +85,10 @@ def deliverable(
     environment: Environment, artifacts: Iterable[Artifact], *, root: Path | None = None
 ) -> Iterator[Artifact]:
     """The artifacts that the environment's target takes: manifests for a cluster, all files for a directory."""
-    everything = root is not None or environment.directory is not None
+    everything = takes_files(environment, root)
     return (artifact for artifact in artifacts if everything or artifact.kubernetes)
+
+
+def takes_files(environment: Environment, root: Path | None) -> bool:
+    """Whether the target takes files of every kind."""
+    return root is not None or environment.directory is not None

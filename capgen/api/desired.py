@@ -47,6 +47,7 @@ def build_in_pieces(request: Request) -> Desired | None:
     Unclear when something in the specs is not fine.
     """
     from capgen import api
+    from capgen.delivery import takes_files
     from capgen.incremental.crew import PIECE
     from capgen.incremental.parts import divide
     from capgen.spec.parse import parse_project
@@ -61,12 +62,13 @@ def build_in_pieces(request: Request) -> Desired | None:
         return None
     from capgen.incremental.stream import stream
 
-    root = project_folder(paths)
+    root, declared = project_folder(paths), project.places[request.environment]
     artifacts = stream(
         shared, single, request.environment, api.load_catalog(root), api.load_templates(root),
-        partial=reading.partial, jobs=os.cpu_count() or 1,
+        partial=reading.partial, manifests=not takes_files(declared, Path(request.root) if request.root else None),
+        jobs=os.cpu_count() or 1,
     )  # fmt: skip
-    return Desired(project.places[request.environment], artifacts, reading.partial)
+    return Desired(declared, artifacts, reading.partial)
 
 
 def noted(artifacts: Iterable[Artifact], digests: bytearray) -> Iterator[Artifact]:

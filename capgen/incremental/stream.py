@@ -41,10 +41,11 @@ def stream(
     templates: Templates,
     *,
     partial: bool,
+    manifests: bool = False,
     jobs: int = 1,
 ) -> Iterator[Artifact]:
-    """Each file of the environment, those of all services together last. `partial`: the project has other services; `jobs`: how many
-    processes may compile.
+    """Each file of the environment, those of all services together last. `partial`: the project has other services;
+    `manifests`: no others are wanted, so none that names the files; `jobs`: how many processes may compile.
 
     Raises Unclear, maybe after some.
     """
@@ -55,11 +56,12 @@ def stream(
         if some is None:
             raise Unclear
         for share in some:
-            yield from (
-                artifact for part in share.parts for artifact in part.artifacts if isinstance(artifact, Artifact)
-            )
+            made = (a for part in share.parts for a in part.artifacts if isinstance(a, Artifact))
+            yield from (artifact for artifact in made if artifact.kubernetes or not manifests)
             claims += b"".join(digests_of(part.facts.claims) for part in share.parts)
-            shares.append(Share(share.file, share.name, tuple(_kept(part, copies) for part in share.parts)))
+            shares.append(
+                Share(share.file, share.name, tuple(_kept(part, copies, names=not manifests) for part in share.parts))
+            )
     if not distinct(claims):
         raise Unclear
     project, mistakes = parse_project(shared)
@@ -72,11 +74,13 @@ def stream(
     if fleet is None or has_errors((*problems, *check_environments(project, [environment]))):
         raise Unclear
     if not partial:
-        yield from render_fleet(fleet, [file for part in parts for file in part.artifacts], templates)
+        together = render_fleet(fleet, [file for part in parts for file in part.artifacts], templates)
+        yield from (artifact for artifact in together if artifact.kubernetes or not manifests)
 
 
-def _kept(part: Part, copies: dict[Any, Any]) -> Part:
-    """The part without texts and claims. What many parts have, `copies` has once."""
+def _kept(part: Part, copies: dict[Any, Any], *, names: bool) -> Part:
+    """The part without texts and claims, and without the files' names where nobody asks for them. What many parts have,
+    `copies` has once."""
 
     def once(value: _Value) -> _Value:
         kept: _Value = copies.setdefault(value, value)
@@ -87,5 +91,5 @@ def _kept(part: Part, copies: dict[Any, Any]) -> Part:
         told, claims=(), delivery=once(told.delivery), receivers=once(told.receivers), shown=once(told.shown),
         alerting=once(told.alerting), ladders=once(told.ladders), environment=once(told.environment),
     )  # fmt: skip
-    left = tuple(Left(file.path, once(file.kind), told.service, file.kubernetes, "") for file in part.artifacts)
-    return Part(few, left, ())
+    files = part.artifacts if names else ()
+    return Part(few, tuple(Left(f.path, once(f.kind), told.service, f.kubernetes, "") for f in files), ())

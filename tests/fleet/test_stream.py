@@ -50,6 +50,19 @@ def test_it_makes_the_files_that_the_whole_makes(request_: Request, monkeypatch:
     assert save_plan(delivery, delivery.plan) == save_plan(again, again.plan), "and the plan has the same bytes"
 
 
+def test_a_cluster_gets_all_manifests_and_nothing_else(request_: Request) -> None:
+    (Path(request_.specs[0]) / "live.yaml").write_text(
+        ENVIRONMENT.replace(
+            "directory: {root: out}", "kubernetes: {namespace: here}\ndeliver: {prometheus: operator, grafana: sidecar}"
+        )
+    )
+    cluster = Request(request_.specs, (), "live", "")
+    pieces = build_in_pieces(cluster)
+    assert pieces is not None
+    wanted = [artifact for artifact in build_all(cluster).artifacts if artifact.kubernetes]
+    assert {a.service for a in wanted} > {""} and sorted(pieces.artifacts, key=lambda a: a.path) == wanted
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [("exporter: http", "exporter: htpp"), ("name: svc-27", "name: svc-01"), ("kind: Capacity", "kind: Capacities")],
