@@ -51,7 +51,8 @@ tests hold the replay against, tick for tick. What it reads is made ready for it
     "deliveries": """\
 Both read the same manifests and ask the same API server, which runs beside them, once directly and once through a proxy
 that waits 10 ms before each request. kubectl asks the server twice for each object; capgen lists each kind once, page
-by page, and compares by the owners of the fields.""",
+by page, and compares by the owners of the fields. "From specs" is `capgen apply` and `capgen diff` as they are typed, which
+compile the fleet on all cores first; the memory is that of all their processes.""",
     "forecasts": """\
 Errors are means over a series, held against seasonal naive's (168 hours) and a least-squares line's, and the geometric
 mean over the series. An interval holds when what came lies in it; a peak is short when the forecast week's 95th
