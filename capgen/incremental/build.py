@@ -14,7 +14,7 @@ from capgen.compile.cost import over_budget
 from capgen.compile.fleet import assemble
 from capgen.diagnostics import Diagnostic, has_errors, in_order
 from capgen.incremental import memory
-from capgen.incremental.crew import compile_shares
+from capgen.incremental.crew import compile_pieces, together
 from capgen.incremental.index import digests
 from capgen.incremental.parts import Part, Share, divide
 from capgen.render.artifacts import render_fleet
@@ -80,7 +80,7 @@ def build_files(
     known = memory.recall(cache, name) if cache else {}
     kept = _kept(known, single, out, None if thorough else cache and cache / "index") if known else {}
     missing = [source for source in single if source.name not in kept]
-    fresh = compile_shares(shared, missing, environments, catalog, templates, jobs)
+    fresh = together(compile_pieces(shared, missing, environments, catalog, templates, jobs))
     if fresh is None:
         return None
     shares = [*kept.values(), *fresh]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from capgen.catalog.load import Catalog
@@ -21,17 +21,10 @@ _work: Callable[[Sequence[Source]], Shares | None] | None = None
 """In a forked process: what to do with a piece. Inherited, since templates cannot be sent."""
 
 
-def compile_shares(
-    shared: Sequence[Source],
-    single: Sequence[Source],
-    environments: Sequence[str],
-    catalog: Catalog,
-    templates: Templates,
-    jobs: int,
-) -> Shares | None:
-    """As `shares_of`, by up to `jobs` processes; the result does not depend on how many there are."""
+def together(pieces: Iterable[Shares | None]) -> Shares | None:
+    """All of them; None when something is wrong in one."""
     shares: list[Share] = []
-    for some in compile_pieces(shared, single, environments, catalog, templates, jobs):
+    for some in pieces:
         if some is None:
             return None
         shares += some
@@ -47,8 +40,8 @@ def compile_pieces(
     jobs: int,
     size: int | None = None,
 ) -> Iterator[Shares | None]:
-    """The shares piece by piece, in the order of their specs, made at most `jobs` + 1 pieces ahead; None of a piece in which
-    something is wrong. `size`: the services of a piece."""
+    """As `shares_of` piece by piece, by up to `jobs` processes and at most one piece more ahead; None of a piece in which
+    something is wrong. The result does not depend on how many processes there are. `size`: the services of a piece."""
     size = size or PIECE
     pieces = [single[start : start + size] for start in range(0, len(single), size)]
     work = partial(shares_of, shared, environments=environments, catalog=catalog, templates=templates)

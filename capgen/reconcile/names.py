@@ -1,6 +1,5 @@
-"""What the items of lists are called in the field of Kubernetes objects and of the files of a Prometheus or an Alertmanager:
-a rule by its alert, a metric by what it measures, a route by whom it takes. A diff says it, and `kubernetes.ownership`
-understands it.
+"""What the items of lists are called, in Kubernetes' objects as in the files of a Prometheus or an Alertmanager: a rule by
+its alert, a metric by what it measures, a route by what it takes. A diff says it, and `kubernetes.ownership` understands it.
 """
 
 from __future__ import annotations

@@ -11,14 +11,13 @@ import fcntl
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capgen import yamlio
 from capgen.artifact import Artifact
 from capgen.errors import Refused, TargetError
+from capgen.reconcile import kustomization
 from capgen.reconcile.outcome import Outcome, Result, State
 from capgen.reconcile.plan import Action, Change, Plan
 from capgen.reconcile.target import LeftFile, LiveFile, LiveFiles
@@ -28,9 +27,8 @@ from capgen.targets.record import Record, Written
 _FOREIGN = "capgen did not write this file: move it away or delete it, then apply again"
 _EDITED = "the file was edited since capgen wrote it: take the edit into the spec or delete the file, then apply again"
 
-_KUSTOMIZATION = "kustomization.yaml"
 NAMED = (
-    f"{_KUSTOMIZATION} names it, and neither Argo CD, Flux nor kubectl takes a folder in which it is missing: take its spec away "
+    f"{kustomization.FILE} names it, and neither Argo CD, Flux nor kubectl takes a folder in which it is missing: take its spec away "
     "where it has one, and apply all specs of the project"
 )
 
@@ -215,16 +213,11 @@ def _read(
 
 def _not_to_be_missed(root: int, desired: Sequence[Artifact], extra: Mapping[str, LeftFile]) -> Mapping[str, LeftFile]:
     """What is left over, kept where the kustomization that stays names it: nobody takes a folder in which it is missing."""
-    if _KUSTOMIZATION in extra or any(artifact.path == _KUSTOMIZATION for artifact in desired):
+    if kustomization.FILE in extra or any(artifact.path == kustomization.FILE for artifact in desired):
         return extra
-    content = tree.read(root, _KUSTOMIZATION)
-    node, _ = yamlio.read(yamlio.Source(_KUSTOMIZATION, (content or b"").decode("utf-8", "surrogateescape")))
-    resources = node.at(("resources",)) if node else None
-    named: Any = resources.data() if resources else ()
-    return {
-        path: replace(file, obstacle=file.obstacle or NAMED) if isinstance(named, list) and path in named else file
-        for path, file in extra.items()
-    }
+    content = tree.read(root, kustomization.FILE) or b""
+    named = kustomization.resources(content.decode("utf-8", "surrogateescape"))
+    return {p: replace(file, obstacle=file.obstacle or NAMED) if p in named else file for p, file in extra.items()}
 
 
 def _obstacle(entry: Written | None, content: bytes) -> str:

@@ -70,12 +70,12 @@ def lost(home: str, known: Mapping[str, Inventory], there: Mapping[str, set[tupl
     An inventory is written before its objects are, so somebody deleted or edited it; what else it named nobody knows.
     """
     found = {}
-    for service, held in there.items():
+    for service, seen in there.items():
         inventory = known.get(service, Inventory(service, home))
         named = {(kind.name, place) for kind, place in inventory.scopes}
-        if inventory.problem or held <= named:
+        if inventory.problem or seen <= named:
             continue
-        unnamed = ", ".join(sorted({kind for kind, _ in held - named}))
+        unnamed = ", ".join(sorted({kind for kind, _ in seen - named}))
         said = f"was edited and does not name {unnamed}" if service in known else "is gone"
         found[service] = (
             f"its inventory ConfigMap/{home}/{inventory.name} {said}: `capgen apply --yes` writes it anew, with the kinds that "

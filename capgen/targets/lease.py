@@ -144,7 +144,7 @@ class Leases:
 
     def _keep(self) -> None:
         while not self._done.wait(self._seconds / 3):
-            # A fleet has hundreds: one after the other the last would be too late on a busy machine.
+            # One after the other, the last of them would be too late on a busy machine.
             at_once(self._renew, list(self._held), workers=_KEEPERS)
 
     def _renew(self, name: str) -> None:

@@ -6,16 +6,14 @@ said of many alerts alike is said once, with their names.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
 from capgen.reconcile.plan import Action, Change
-from capgen.reconcile.risk import access, jobs, notifications, panels, rules, scaling, scrapes
+from capgen.reconcile.risk import access, jobs, notifications, panels, rules, scaling, scrapes, trees
 from capgen.reconcile.told import RULES, fields_of, kind_of
 
 _MOST = 4
-_MANIFEST = re.compile(r"^- (\S+\.yaml)$", re.MULTILINE)
 Said: TypeAlias = "tuple[str, str]"
 """A sentence, and what it is said of; "" where the sentence says that. One that ends with a colon asks for it."""
 
@@ -72,17 +70,4 @@ def _of_update(change: Change) -> Iterator[Said]:
         if kind == "crontab":
             yield from jobs.of_crontab(change.before, change.after)
         if kind == "kustomization":
-            yield from _left_out(change.before, change.after)
-
-
-def _left_out(before: str, after: str) -> Iterator[Said]:
-    """What is named no more: Argo CD and Flux delete it, though its file may stay until its service is destroyed. The HPA
-    that KEDA made belongs to its ScaledObject, and the garbage collector takes it also when it has just been applied.
-    """
-    named, names = (set(_MANIFEST.findall(text)) for text in (before, after))
-    for path in sorted(named - names):
-        folder, _, file = path.rpartition("/")
-        hpa = f"{folder}/{file.replace('scaledobject-', 'hpa-', 1)}"
-        if file.startswith("scaledobject-") and hpa in names - named:
-            yield "under Argo CD or Flux the HPA goes with its ScaledObject, until their next sync makes it again:", hpa
-        yield "Argo CD and Flux delete what is named no more:", path
+            yield from trees.risks(change.before, change.after)
