@@ -112,6 +112,8 @@ def test_an_object_of_another_tool_is_taken_over_and_what_is_not_wanted_goes(
     assert change.action is Action.UPDATE and f"takes over what {manager} declared" in change.reason
     assert shown[".data.text"] == ("old", "new") and ".data.more" in shown and ".metadata.labels.old" in shown
     assert ".data.kept" not in shown and (".metadata.annotations" in shown) is (tool == "helm")
+    rehearsed = only(cluster.rehearse(found))
+    assert rehearsed.verdict is Verdict.UNVERIFIED and "not asked of the server" in rehearsed.reason
     assert [result.state for result in cluster.apply(found).results] == [State.UPDATED]
     live = control_plane.get("configmap", "taken", namespace)
     assert live["data"] == {"text": "new", "kept": "theirs"}
